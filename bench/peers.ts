@@ -1,0 +1,226 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort, runCommand, ServerProcess } from './server-process.ts';
+
+/** Cost of one password hash (Argon2id, one lane). */
+export interface HashCost {
+  readonly memoryKib: number;
+  readonly iterations: number;
+}
+
+/** What the product uses by default for people, and the least a server can be told to use. */
+export const FULL_HASH: HashCost = { memoryKib: 19_456, iterations: 2 };
+export const LEAST_HASH: HashCost = { memoryKib: 7168, iterations: 1 };
+
+export interface Person {
+  readonly identifier: string;
+  readonly password: string;
+}
+
+export interface Client {
+  readonly id: string;
+  readonly secret: string;
+  readonly redirectUri: string;
+}
+
+/** Paths of the protocol endpoints, read from the server's own discovery document. */
+export interface Endpoints {
+  readonly discovery: string;
+  readonly authorization: string;
+  readonly token: string;
+  readonly userinfo: string;
+  readonly jwks: string;
+  readonly introspection: string;
+  readonly revocation: string;
+  readonly pushedRequest: string;
+  readonly endSession: string;
+}
+
+/** A server under measurement: its process, where it listens, and who may sign in to which portal. */
+export interface Running {
+  readonly name: PeerName;
+  readonly origin: URL;
+  /** Undefined for a server somebody else started. */
+  readonly process: ServerProcess | undefined;
+  readonly endpoints: Endpoints;
+  readonly client: Client;
+  readonly people: readonly Person[];
+  /** Stops the process and starts it again on the same data; gives the milliseconds from the spawn until it was ready. */
+  readonly restart: () => Promise<number>;
+  readonly stop: () => Promise<void>;
+}
+
+/** A server we started ourselves. */
+export interface Started extends Running {
+  readonly process: ServerProcess;
+}
+
+export type PeerName = 'ours' | 'bare';
+
+export interface PeerOptions {
+  readonly hash: HashCost;
+  readonly peopleCount: number;
+  readonly nodeArguments?: readonly string[];
+}
+
+const PASSWORD = 'correct-horse-battery';
+const REDIRECT_URI = 'https://portal.example/callback';
+const DISCOVERY = '/.well-known/openid-configuration';
+const READY_PATHS = ['/health/ready', DISCOVERY];
+const COMMANDS_AT_ONCE = 2;
+
+const CLIENT_METADATA = {
+  client_name: 'Bench portal',
+  redirect_uris: [REDIRECT_URI],
+  grant_types: ['authorization_code', 'refresh_token', 'client_credentials'],
+  response_types: ['code'],
+  scope: 'openid profile offline_access',
+  subject_type: 'pairwise',
+  token_endpoint_auth_method: 'client_secret_basic',
+  id_token_signed_response_alg: 'ES256',
+} as const;
+
+/** Starts a peer with its people and its portal prepared, and waits until it answers. */
+export function startPeer(name: PeerName, options: PeerOptions): Promise<Started> {
+  return name === 'bare' ? startBare(options) : startProduct(options);
+}
+
+/** A server that runs already, on loopback; anything else is refused. Nobody is known there and no portal is ours. */
+export async function peerAt(url: string): Promise<Running> {
+  const origin = new URL(url);
+  if (origin.protocol !== 'http:' || !['127.0.0.1', 'localhost', '[::1]'].includes(origin.hostname)) {
+    throw new Error('only a server on loopback, over plain http, may be addressed');
+  }
+  const endpoints = await readEndpoints(origin);
+  const client: Client = { id: 'unknown-portal', secret: 'unknown', redirectUri: REDIRECT_URI };
+  const stop = async (): Promise<void> => {};
+  return { name: 'ours', origin, process: undefined, endpoints, client, people: [], restart: async () => 0, stop };
+}
+
+async function startBare(options: PeerOptions): Promise<Started> {
+  const port = await freePort();
+  const client: Client = {
+    id: 'bench-portal',
+    secret: 'bench-secret-of-forty-three-characters-long',
+    redirectUri: REDIRECT_URI,
+  };
+  const metadata = JSON.stringify({ ...CLIENT_METADATA, client_id: client.id, client_secret: client.secret });
+  const args = [
+    ...(options.nodeArguments ?? []),
+    ...['bench/bare-provider.ts', '--port', String(port), '--client', metadata],
+    ...['--hash-memory-kib', String(options.hash.memoryKib), '--hash-iterations', String(options.hash.iterations)],
+  ];
+  const people = Array.from({ length: options.peopleCount }, (_, n) => personOf(n));
+  return run(
+    'bare',
+    new URL(`http://127.0.0.1:${port}`),
+    () => new ServerProcess(args, {}),
+    client,
+    people,
+    async () => {},
+  );
+}
+
+async function startProduct(options: PeerOptions): Promise<Started> {
+  const port = await freePort();
+  const origin = new URL(`http://127.0.0.1:${port}`);
+  const folder = await mkdtemp(join(tmpdir(), 'tongban-bench-'));
+  const env = {
+    TONGBAN_PROFILE: 'test',
+    TONGBAN_HOST: '127.0.0.1',
+    TONGBAN_PORT: String(port),
+    TONGBAN_ISSUER: origin.origin,
+    TONGBAN_DATA_DIR: join(folder, 'data'),
+    TONGBAN_PASSWORD_MEMORY_KIB: String(options.hash.memoryKib),
+    TONGBAN_PASSWORD_ITERATIONS: String(options.hash.iterations),
+    TONGBAN_PASSWORD_PARALLELISM: '1',
+    // Written to disk as in production; the limits a single address would run into stay out of the way.
+    TONGBAN_LOG_DESTINATION: 'file',
+    TONGBAN_HTTP_CONNECTIONS_PER_ADDRESS_MAX: '2000',
+    TONGBAN_LIMITS_FAILURES_PER_ADDRESS: '1000000',
+    TONGBAN_LIMITS_REGISTRATIONS_PER_ADDRESS: '1000000',
+  };
+  const file = join(folder, 'client.json');
+  await writeFile(file, JSON.stringify(CLIENT_METADATA));
+  const added = JSON.parse(await runCommand(['src/main.ts', 'client', 'add', file, '--json'], env)) as Record<
+    string,
+    unknown
+  >;
+  const client = { id: String(added.client_id), secret: String(added.client_secret), redirectUri: REDIRECT_URI };
+  const people = Array.from({ length: options.peopleCount }, (_, n) => personOf(n));
+  const waiting = [...people.entries()];
+  const addPeople = async (): Promise<void> => {
+    for (let next = waiting.pop(); next; next = waiting.pop()) {
+      const [n, { identifier, password }] = next;
+      const args = ['person', 'add', '--id-number', identifier, '--name', `测试${n}`, '--password-stdin', '--json'];
+      await runCommand(['src/main.ts', ...args], env, password);
+    }
+  };
+  await Promise.all(Array.from({ length: COMMANDS_AT_ONCE }, addPeople));
+  const launch = () => new ServerProcess([...(options.nodeArguments ?? []), 'src/main.ts', 'serve'], env);
+  return run('ours', origin, launch, client, people, () => rm(folder, { recursive: true, force: true }));
+}
+
+async function run(
+  name: PeerName,
+  origin: URL,
+  launch: () => ServerProcess,
+  client: Client,
+  people: readonly Person[],
+  cleanUp: () => Promise<void>,
+): Promise<Started> {
+  let server = launch();
+  try {
+    await server.untilReady(origin, READY_PATHS);
+    const endpoints = await readEndpoints(origin);
+    return {
+      name,
+      origin,
+      get process() {
+        return server;
+      },
+      endpoints,
+      client,
+      people,
+      restart: async () => {
+        await server.stop();
+        server = launch();
+        return server.untilReady(origin, READY_PATHS);
+      },
+      stop: async () => {
+        await server.stop();
+        await cleanUp();
+      },
+    };
+  } catch (error) {
+    await server.stop();
+    await cleanUp();
+    throw error;
+  }
+}
+
+async function readEndpoints(origin: URL): Promise<Endpoints> {
+  const document = (await (await fetch(new URL(DISCOVERY, origin))).json()) as Record<string, unknown>;
+  const path = (member: string): string => new URL(String(document[member] ?? '/missing'), origin).pathname;
+  return {
+    discovery: DISCOVERY,
+    authorization: path('authorization_endpoint'),
+    token: path('token_endpoint'),
+    userinfo: path('userinfo_endpoint'),
+    jwks: path('jwks_uri'),
+    introspection: path('introspection_endpoint'),
+    revocation: path('revocation_endpoint'),
+    pushedRequest: path('pushed_authorization_request_endpoint'),
+    endSession: path('end_session_endpoint'),
+  };
+}
+
+const WEIGHTS = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
+
+/** The n-th invented person. The number is well formed (GB 11643, check digit by ISO 7064 MOD 11-2) and belongs to nobody. */
+function personOf(n: number): Person {
+  const body = `11000019900101${String(n).padStart(3, '0')}`;
+  const sum = [...body].reduce((total, digit, index) => total + Number(digit) * WEIGHTS[index]!, 0);
+  return { identifier: body + '10X98765432'[sum % 11], password: PASSWORD };
+}

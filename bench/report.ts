@@ -1,0 +1,129 @@
+import type { Measured } from './measure.ts';
+import type { PeerName } from './peers.ts';
+import type { Bar } from './scenarios.ts';
+import { STORM_RATIO_MAX, type Storm } from './storm.ts';
+
+export const COLD_START_MS_MAX = 900;
+
+/** One scenario, measured on one or both servers. `holds` is undefined where there is no bar or no peer to hold it against. */
+export interface Row {
+  readonly name: string;
+  readonly peers: Partial<Readonly<Record<PeerName, Measured>>>;
+  readonly ratio: number | undefined;
+  readonly bar: Bar | undefined;
+  readonly holds: boolean | undefined;
+  readonly note: string;
+}
+
+export interface Extra {
+  readonly peer: PeerName;
+  readonly storm?: Storm;
+  readonly coldStartMs?: number;
+}
+
+/** Puts the two servers side by side: the ratio the scenario's bar is about (processor time when it has none). */
+export function rowOf(name: string, peers: Row['peers'], bar: Bar | undefined, remark = ''): Row {
+  const { ours, bare } = peers;
+  if (!ours || !bare) return { name, peers, ratio: undefined, bar, holds: undefined, note: remark };
+  const throughput = bar?.kind === 'throughput';
+  const ratio = throughput
+    ? ours.operationsPerSecond / bare.operationsPerSecond
+    : ours.cpuMicroseconds / bare.cpuMicroseconds;
+  const holds = bar && (throughput ? ratio >= bar.limit : ratio <= bar.limit);
+  const unlike = ours.requestsPerOperation !== bare.requestsPerOperation;
+  const counts = `requests ${ours.requestsPerOperation.toFixed(1)} / ${bare.requestsPerOperation.toFixed(1)}`;
+  const note = unlike ? `${remark} ${counts}`.trim() : remark;
+  return { name, peers, ratio, bar, holds, note };
+}
+
+const COLUMNS = [
+  'scenario',
+  'peer',
+  'ops/s',
+  'p50 ms',
+  'p99 ms',
+  'CPU us/op',
+  'ratio',
+  'bar',
+  'holds',
+  'note',
+] as const;
+
+export function printRows(rows: readonly Row[]): string {
+  const cells = rows.flatMap((row) =>
+    (['ours', 'bare'] as const).flatMap((peer, index) => {
+      const measured = row.peers[peer];
+      if (!measured) return [];
+      const last = index === 1 || !row.peers.bare;
+      return [
+        [
+          row.name,
+          peer,
+          measured.operationsPerSecond.toFixed(0),
+          measured.p50Ms.toFixed(1),
+          measured.p99Ms.toFixed(1),
+          measured.cpuMicroseconds.toFixed(0),
+          last && row.ratio !== undefined ? row.ratio.toFixed(2) : '',
+          last && row.bar ? barText(row.bar) : '',
+          last && row.holds !== undefined ? (row.holds ? 'yes' : 'NO') : '',
+          last ? row.note : '',
+        ],
+      ];
+    }),
+  );
+  return table([[...COLUMNS], ...cells]);
+}
+
+const barText = ({ kind, limit }: Bar): string => (kind === 'cpu' ? `CPU <= ${limit}` : `ops/s >= ${limit}`);
+
+export function printExtras(extras: readonly Extra[]): string {
+  return extras
+    .flatMap(({ peer, storm, coldStartMs }) => {
+      const lines: string[] = [];
+      if (storm) {
+        const ratio = storm.stormP99Ms / storm.idleP99Ms;
+        const verdict =
+          peer === 'ours' ? `, bar <= ${STORM_RATIO_MAX}: ${ratio <= STORM_RATIO_MAX ? 'holds' : 'MISSED'}` : '';
+        lines.push(
+          `storm (${peer}): SSO at 40/s idle p50 ${storm.idleP50Ms.toFixed(1)} p99 ${storm.idleP99Ms.toFixed(1)} ms, ` +
+            `storm p50 ${storm.stormP50Ms.toFixed(1)} p99 ${storm.stormP99Ms.toFixed(1)} ms, ratio ${ratio.toFixed(2)}${verdict} ` +
+            `(${storm.signInsPerSecond.toFixed(1)} sign-ins/s, ${storm.shedCount} turned away)`,
+        );
+      }
+      if (coldStartMs !== undefined) {
+        const verdict =
+          peer === 'ours'
+            ? `, bar <= ${COLD_START_MS_MAX} ms: ${coldStartMs <= COLD_START_MS_MAX ? 'holds' : 'MISSED'}`
+            : '';
+        lines.push(`cold start (${peer}): ${coldStartMs.toFixed(0)} ms${verdict}`);
+      }
+      return lines;
+    })
+    .join('\n');
+}
+
+/** Every bar that was missed, by name; empty when all that were measured hold. */
+export function missedBars(rows: readonly Row[], extras: readonly Extra[]): readonly string[] {
+  const missed = rows.filter(({ holds }) => holds === false).map(({ name }) => name);
+  for (const { peer, storm, coldStartMs } of extras) {
+    if (peer !== 'ours') continue;
+    if (storm && storm.stormP99Ms > STORM_RATIO_MAX * storm.idleP99Ms) missed.push('storm');
+    if (coldStartMs !== undefined && coldStartMs > COLD_START_MS_MAX) missed.push('cold start');
+  }
+  return missed;
+}
+
+/** Left-aligned names, right-aligned figures, as wide as they need. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) =>
+          column < 2 || column > 6 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!),
+        )
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}

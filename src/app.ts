@@ -1,0 +1,101 @@
+import { join } from 'node:path';
+import type { Config } from './config/schema.ts';
+import { createBlindIndex, type BlindIndex } from './crypto/blind-index.ts';
+import { createKeyring, type Keyring } from './crypto/keyring.ts';
+import { createSealer } from './crypto/sealing.ts';
+import { selfTest } from './crypto/self-test.ts';
+import { enqueue } from './delivery/outbox.ts';
+import { createPasswordFactor, type PasswordFactor } from './factors/password.ts';
+import { createLedger, type Ledger } from './ledger/ledger.ts';
+import { LOGOUT_TOPIC } from './oidc/engine.ts';
+import { createSessionEnds, type SessionEnds } from './oidc/session-ends.ts';
+import { createPersons, type Persons } from './people/persons.ts';
+import { createRelyingParties, type RelyingParties } from './relying-parties/relying-parties.ts';
+import { DOCUMENT_AGE_SECONDS } from './web/front.ts';
+import type { ArtifactStore } from './storage/artifact-store.ts';
+import type { Database } from './storage/database.ts';
+import { openDatabase } from './storage/open.ts';
+import { createSqlArtifacts } from './storage/sql-artifacts.ts';
+
+/** Everything the house is made of, without the doors: what the commands work on, and what the server opens to the world. */
+export interface House {
+  readonly config: Config;
+  readonly database: Database;
+  readonly store: ArtifactStore;
+  readonly ledger: Ledger;
+  readonly index: BlindIndex;
+  readonly persons: Persons;
+  readonly passwords: PasswordFactor;
+  readonly relyingParties: RelyingParties;
+  readonly keyring: Keyring;
+  readonly sessionEnds: SessionEnds;
+  close(): Promise<void>;
+}
+
+const bytesOf = (secret: string): Buffer => Buffer.from(secret, 'utf8');
+
+/**
+ * The composition root: the one place that chooses concrete parts. Checks the primitives first, for nothing may be sealed or
+ * indexed by an algorithm that computes something else.
+ * Throws `Fault('storage_unavailable')` when the store cannot be opened.
+ */
+export async function openHouse(config: Config): Promise<House> {
+  selfTest();
+  const { secrets } = config;
+  const database = await openDatabase(
+    config.database.url === ''
+      ? { file: join(config.dataDir, 'tongban.db') }
+      : {
+          url: config.database.url,
+          poolMax: config.database.poolMax,
+          statementTimeoutMs: config.database.statementTimeoutMs,
+          connectTimeoutMs: config.database.connectTimeoutMs,
+        },
+  );
+  const ledger = createLedger(database);
+  const sealer = createSealer(bytesOf(secrets.encryptionKey));
+  const index = createBlindIndex(bytesOf(secrets.indexKey));
+  const store = createSqlArtifacts(database);
+  const sessionEnds = createSessionEnds({
+    database,
+    store,
+    ledger,
+    enqueueLogout: async (tx, notice) => {
+      await enqueue(tx, { topic: LOGOUT_TOPIC, payload: { ...notice, personId: notice.accountId } });
+    },
+  });
+  const persons = createPersons({ database, sealer, index, ledger });
+  const { ttl } = config;
+  return {
+    config,
+    database,
+    store,
+    ledger,
+    index,
+    sessionEnds,
+    persons: {
+      ...persons,
+      /** A disabled person's sessions, grants and tokens end with them, and the portals are told (F2). */
+      async disable(id, origin) {
+        const outcome = await persons.disable(id, origin);
+        if (outcome !== 'unknown') await sessionEnds.endAll(id, 'person_disabled');
+        return outcome;
+      },
+    },
+    passwords: createPasswordFactor({ database, ledger, pepper: bytesOf(secrets.pepper), options: config.password }),
+    relyingParties: createRelyingParties({
+      database,
+      ledger,
+      // Testers bring their own credentials; production makes every secret itself.
+      allowChosenSecret: config.profile !== 'production',
+    }),
+    keyring: createKeyring({
+      database,
+      sealer,
+      ledger,
+      longestTokenLifeSeconds: Math.max(ttl.idTokenSeconds, ttl.accessTokenSeconds, config.session.absoluteSeconds),
+      publishedBeforeUseSeconds: DOCUMENT_AGE_SECONDS,
+    }),
+    close: () => database.close(),
+  };
+}

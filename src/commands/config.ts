@@ -1,0 +1,79 @@
+import { loadConfig } from '../config/load.ts';
+import { checkConfig } from '../config/prepare.ts';
+import { renderReference, writeReference } from '../config/reference.ts';
+import { type Config, SETTINGS } from '../config/schema.ts';
+
+const EXIT_USAGE = 2;
+
+const USAGE = `Usage: tongban config <command>
+  show                 print the settings in force, without secrets
+  check                say whether the server would start with them; writes nothing
+  reference [--write]  print the reference of all settings, or write docs/configuration.md
+`;
+
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+
+function complain(sentences: readonly string[]): void {
+  for (const sentence of sentences) process.stderr.write(`${sentence}\n`);
+}
+
+const secretPaths: ReadonlySet<string> = new Set(
+  SETTINGS.filter(({ secret }) => secret).map(({ path }) => path.join('.')),
+);
+
+/** The same tree with each secret replaced by whether there is one; not even its length shows. */
+function masked(value: unknown, path: readonly string[] = []): unknown {
+  if (secretPaths.has(path.join('.'))) {
+    if (typeof value === 'string' || Array.isArray(value))
+      return value.length > 0 ? '(configured)' : '(not configured)';
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, child]) => [key, masked(child, [...path, key])]));
+}
+
+/** The settings as text that may be shown to anybody who helps: no secret and no store address in it. */
+export const showConfig = (config: Config): string => JSON.stringify(masked(config), null, 2);
+
+function show(): number {
+  const loaded = loadConfig();
+  if (loaded.ok) {
+    say(showConfig(loaded.config));
+    return 0;
+  }
+  // What keeps the settings from being shown is what keeps the server from starting: `check` has the sentences.
+  return check();
+}
+
+function check(): number {
+  const outcome = checkConfig();
+  if (!outcome.ok) {
+    complain(outcome.sentences);
+    return outcome.exitCode;
+  }
+  complain(outcome.warnings);
+  say(`The configuration is in order for the profile ${outcome.config.profile} at ${outcome.config.issuer}.`);
+  return 0;
+}
+
+function reference(write: boolean): number {
+  if (write) writeReference();
+  else process.stdout.write(renderReference());
+  return 0;
+}
+
+/** `tongban config ...`. Resolves with the exit code: 0 in order, 1 folder unusable, 2 wrong configuration or usage. */
+export async function run(args: readonly string[]): Promise<number> {
+  switch (args.join(' ')) {
+    case 'show':
+      return show();
+    case 'check':
+      return check();
+    case 'reference':
+      return reference(false);
+    case 'reference --write':
+      return reference(true);
+    default:
+      complain([USAGE]);
+      return EXIT_USAGE;
+  }
+}

@@ -1,0 +1,93 @@
+import type { Config } from './schema.ts';
+
+/** One thing that is wrong with the configuration: which setting, variable or file, and why. Never holds a value. */
+export interface ConfigFault {
+  readonly path: string;
+  readonly reason: string;
+}
+
+interface Relation {
+  /** The settings compared; the first is the one to change. */
+  readonly paths: readonly [string, ...string[]];
+  readonly broken: (config: Config) => boolean;
+  readonly reason: string;
+}
+
+const TWELVE_MONTHS_DAYS = 366;
+
+const RELATIONS: readonly Relation[] = [
+  {
+    paths: ['issuer', 'profile'],
+    broken: (config) => config.issuer === '' && config.profile === 'production',
+    reason: 'must be set in production',
+  },
+  {
+    paths: ['issuer', 'profile', 'port'],
+    broken: (config) => config.issuer === '' && config.port === 0 && config.profile !== 'production',
+    reason: 'must be set when port is 0',
+  },
+  {
+    paths: ['metricsPort', 'port'],
+    broken: (config) => config.metricsPort !== 0 && config.metricsPort === config.port,
+    reason: 'must differ from port',
+  },
+  {
+    paths: ['session.idleSeconds', 'session.absoluteSeconds'],
+    broken: ({ session }) => session.idleSeconds > session.absoluteSeconds,
+    reason: 'must not be longer than session.absoluteSeconds',
+  },
+  {
+    paths: ['ttl.grantSeconds', 'ttl.refreshTokenSeconds'],
+    broken: ({ ttl }) => ttl.grantSeconds <= ttl.refreshTokenSeconds,
+    reason: 'must be longer than ttl.refreshTokenSeconds',
+  },
+  {
+    paths: ['password.memoryKib', 'password.parallelism'],
+    broken: ({ password }) => password.memoryKib < 8 * password.parallelism,
+    reason: 'must be at least 8 KiB for each lane (RFC 9106 section 3.1)',
+  },
+  {
+    paths: ['outbox.firstDelaySeconds', 'outbox.delaySecondsMax'],
+    broken: ({ outbox }) => outbox.firstDelaySeconds > outbox.delaySecondsMax,
+    reason: 'must not be longer than outbox.delaySecondsMax',
+  },
+  {
+    paths: ['ledger.retentionDays', 'ledger.shortRetentionAccepted'],
+    broken: ({ ledger }) => ledger.retentionDays < TWELVE_MONTHS_DAYS && !ledger.shortRetentionAccepted,
+    reason: `must be at least ${TWELVE_MONTHS_DAYS}, or ledger.shortRetentionAccepted must be true`,
+  },
+  {
+    paths: ['demo.ports', 'demo.portals'],
+    broken: ({ demo }) => demo.portals && demo.ports.length === 0,
+    reason: 'must name a port for the sample portals',
+  },
+  {
+    paths: ['demo.ports', 'demo.portals', 'port', 'metricsPort'],
+    broken: ({ demo, port, metricsPort }) =>
+      demo.portals && (demo.ports.includes(port) || demo.ports.includes(metricsPort)),
+    reason: 'must differ from port and metricsPort',
+  },
+];
+
+/**
+ * What settings demand of one another. `known` are the faults found so far: a relation is judged only when each setting it
+ * compares passed its own check, so that the operator reads every mistake once and all of them together.
+ */
+export function contradictions(config: Config, known: readonly ConfigFault[]): readonly ConfigFault[] {
+  const atFault = (path: string) =>
+    known.some(
+      (fault) => path === fault.path || path.startsWith(`${fault.path}.`) || fault.path.startsWith(`${path}.`),
+    );
+  return RELATIONS.filter(({ paths, broken }) => !paths.some(atFault) && broken(config)).map(({ paths, reason }) => ({
+    path: paths[0],
+    reason,
+  }));
+}
+
+/** What is allowed but deserves a line at every start. */
+export function warningsOf(config: Config): readonly string[] {
+  if (config.ledger.retentionDays >= TWELVE_MONTHS_DAYS) return [];
+  return [
+    `Ledger events are kept for ${config.ledger.retentionDays} days only. Rules for government online services ask for at least a year.`,
+  ];
+}

@@ -1,0 +1,96 @@
+import { z } from 'zod';
+import { choice, isWebOrigin, text, whole } from './fields.ts';
+import * as identity from './sections-identity.ts';
+import * as server from './sections-server.ts';
+
+export const PROFILES = ['demo', 'test', 'production'] as const;
+export type Profile = (typeof PROFILES)[number];
+
+/**
+ * Every setting once: key, unit (the end of the name), limits, secret or not, one sentence. The defaults stand in
+ * config/default.json; what settings demand of one another stands in relations.ts.
+ */
+export const configSchema = z.strictObject({
+  profile: choice(PROFILES, 'What this server is for; production refuses everything that only suits a demonstration.'),
+  issuer: z
+    .string()
+    .max(255)
+    .refine(
+      (value) => value === '' || isWebOrigin(value),
+      'must be an origin such as https://id.example: no path, no slash at the end',
+    )
+    .meta({
+      description:
+        'The public address of this server and the iss of its tokens; empty means http://localhost with that port, which production refuses.',
+    }),
+  host: text(255, 'The local address to listen on.'),
+  port: whole(0, 65_535, 'The port to listen on; 0 lets the system choose and needs an issuer.'),
+  metricsPort: whole(0, 65_535, 'The port of metrics and health on the same address; 0 means off.'),
+  dataDir: text(1024, 'The folder of everything this server writes; it belongs to its user alone.'),
+  messenger: choice(['none', 'mailbox'], 'How messages reach people; mailbox is a page for demo and test.'),
+  database: server.database,
+  redis: server.redis,
+  http: server.http,
+  log: server.log,
+  session: identity.session,
+  ttl: identity.ttl,
+  password: identity.password,
+  limits: identity.limits,
+  registers: identity.registers,
+  registration: identity.registration,
+  secrets: identity.secrets,
+  keys: server.keys,
+  ledger: server.ledger,
+  outbound: server.outbound,
+  outbox: server.outbox,
+  sweep: server.sweep,
+  demo: server.demo,
+  support: server.support,
+  branding: server.branding,
+});
+
+type DeepReadonly<T> = T extends readonly (infer Item)[]
+  ? readonly DeepReadonly<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
+    : T;
+
+/** The settings of one server: plain, frozen, complete. */
+export type Config = DeepReadonly<z.infer<typeof configSchema>>;
+
+type DeepPartial<T> = T extends readonly unknown[]
+  ? T
+  : T extends object
+    ? { readonly [Key in keyof T]?: DeepPartial<T[Key]> }
+    : T;
+
+/** Some settings, in the shape of `Config`. */
+export type ConfigOverrides = DeepPartial<Config>;
+
+/** One setting as the loader and the reference see it. */
+export interface Setting {
+  readonly path: readonly string[];
+  readonly schema: z.ZodType;
+  readonly description: string;
+  readonly secret: boolean;
+}
+
+function settingsOf(schema: z.ZodType, path: readonly string[]): readonly Setting[] {
+  if (schema instanceof z.ZodObject) {
+    return Object.entries<z.ZodType>(schema.shape).flatMap(([key, child]) => settingsOf(child, [...path, key]));
+  }
+  const meta = schema.meta();
+  return [{ path, schema, description: meta?.description ?? '', secret: meta?.secret === true }];
+}
+
+/** All settings in the order of the schema. */
+export const SETTINGS: readonly Setting[] = settingsOf(configSchema, []);
+
+/**
+ * The environment variable of a setting: `session.idleSeconds` is TONGBAN_SESSION_IDLE_SECONDS. The section `secrets` is left
+ * out, so that `secrets.encryptionKey` is TONGBAN_ENCRYPTION_KEY.
+ */
+export function environmentName(path: readonly string[]): string {
+  const named = path[0] === 'secrets' ? path.slice(1) : path;
+  return ['TONGBAN', ...named.map((part) => part.replaceAll(/([A-Z])/g, '_$1').toUpperCase())].join('_');
+}

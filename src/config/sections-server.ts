@@ -1,0 +1,95 @@
+import { z } from 'zod';
+import { choice, flag, isWebOrigin, list, storeUrl, text, whole } from './fields.ts';
+
+const DAY_SECONDS = 86_400;
+
+export const database = z.strictObject({
+  url: storeUrl(['postgres:', 'postgresql:'], 'PostgreSQL to use; empty means one SQLite file in the data folder.'),
+  poolMax: whole(1, 500, 'Connections to PostgreSQL this process keeps at most.'),
+  statementTimeoutMs: whole(
+    100,
+    60_000,
+    'A statement that runs longer is cancelled and the request answered with 503.',
+  ),
+  connectTimeoutMs: whole(100, 60_000, 'How long to wait for a connection to PostgreSQL.'),
+});
+
+export const redis = z.strictObject({
+  url: storeUrl(
+    ['redis:', 'rediss:'],
+    'Redis for what may be lost at the price of one more sign-in; empty means SQL holds it.',
+  ),
+});
+
+export const http = z.strictObject({
+  headersTimeoutMs: whole(1000, 60_000, 'A client that has not sent its request headers by then is disconnected.'),
+  requestTimeoutMs: whole(1000, 300_000, 'A client that has not sent its whole request by then is disconnected.'),
+  connectionsMax: whole(10, 100_000, 'Open connections at most; more are refused.'),
+  connectionsPerAddressMax: whole(
+    1,
+    100_000,
+    'Open connections from one address at most; behind a proxy that is the proxy.',
+  ),
+  bodyBytesMax: whole(1024, 1_048_576, 'Size of a request body at most.'),
+  parametersMax: whole(10, 10_000, 'Form or query parameters in one request at most.'),
+  headerBytesMax: whole(4096, 65_536, 'Size of all request headers together at most.'),
+  trustedProxies: whole(0, 5, 'Proxies in front that overwrite X-Forwarded-*; 0 means these headers are not believed.'),
+});
+
+export const log = z.strictObject({
+  level: choice(
+    ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+    'The least severe lines that are written.',
+  ),
+  destination: choice(['file', 'stdout', 'none'], 'Where the lines go; file means tongban.log in the data folder.'),
+});
+
+export const outbound = z.strictObject({
+  allowedOrigins: list(
+    z.string().max(255).refine(isWebOrigin, 'must be an origin such as https://portal.example'),
+    200,
+    'Origins at private addresses that may be called, for logout notices and key sets; empty means none.',
+  ),
+  timeoutMs: whole(100, 30_000, 'A call to another party that takes longer has failed.'),
+  bodyBytesMax: whole(1024, 1_048_576, 'Size of an answer from another party at most.'),
+});
+
+export const outbox = z.strictObject({
+  attemptsMax: whole(1, 50, 'Deliveries tried before a message is put aside as dead.'),
+  firstDelaySeconds: whole(1, 3600, 'Pause after the first failed delivery; it doubles with each further one.'),
+  delaySecondsMax: whole(1, DAY_SECONDS, 'The longest pause between two deliveries.'),
+  concurrencyMax: whole(1, 200, 'Deliveries under way at the same time at most.'),
+  pollIntervalMs: whole(50, 60_000, 'How often the outbox is looked through for messages that are due.'),
+});
+
+export const sweep = z.strictObject({
+  intervalMs: whole(1000, 3_600_000, 'How often expired sessions, codes, tokens and counters are removed.'),
+  batchRowsMax: whole(10, 10_000, 'Rows one sweep removes from a table in one transaction at most.'),
+});
+
+export const ledger = z.strictObject({
+  retentionDays: whole(183, 36_500, 'How long ledger events are kept; less than 366 days must be accepted explicitly.'),
+  shortRetentionAccepted: flag(
+    'Accepts a retention below twelve months, against the usual reading of the regulations.',
+  ),
+});
+
+export const keys = z.strictObject({
+  rotationDays: whole(1, 730, 'Age at which a signing key is replaced by the next one.'),
+});
+
+export const demo = z.strictObject({
+  portals: flag('Starts sample portals beside the server. Refused in production.'),
+  ports: list(z.int().min(1).max(65_535), 10, 'The ports of the sample portals on 127.0.0.1, in order.'),
+});
+
+export const support = z.strictObject({
+  hotline: text(40, 'The telephone number of the help desk, shown on fault pages.'),
+});
+
+export const branding = z.strictObject({
+  nameZh: text(40, 'The name of the service on Chinese pages.'),
+  nameEn: text(60, 'The name of the service on English pages.'),
+  provinceZh: text(40, 'The name of the province on Chinese pages.'),
+  provinceEn: text(60, 'The name of the province on English pages.'),
+});

@@ -1,0 +1,51 @@
+import { createHmac, createSecretKey, hash, type KeyObject, timingSafeEqual } from 'node:crypto';
+
+/** SM3 (GB/T 32905), 32 bytes. Node's own implementation: thirteen times as fast as one in JavaScript. */
+export const sm3 = (bytes: Uint8Array | string): Buffer => hash('sm3', bytes, 'buffer');
+
+/**
+ * A key for the HMAC functions of this file, made once and kept: Node takes a slow path for HMAC with a raw key, ten times
+ * the price.
+ */
+export const hmacKey = (bytes: Uint8Array): KeyObject => createSecretKey(bytes);
+
+/** HMAC-SM3 (GB/T 15852.2), 32 bytes. A message made of several values goes through `framed` first. */
+export const hmacSm3 = (key: KeyObject, message: Uint8Array | string): Buffer =>
+  createHmac('sm3', key).update(message).digest();
+
+/**
+ * One byte string out of several, each behind its length (32 bits, big endian): `ab|c` and `a|bc` cannot be confused, whatever
+ * characters the values hold. Text counts as UTF-8.
+ */
+export function framed(...parts: readonly (Uint8Array | string)[]): Buffer {
+  const pieces: Uint8Array[] = [];
+  for (const part of parts) {
+    const bytes = typeof part === 'string' ? Buffer.from(part, 'utf8') : part;
+    const length = Buffer.allocUnsafe(4);
+    length.writeUInt32BE(bytes.length);
+    pieces.push(length, bytes);
+  }
+  return Buffer.concat(pieces);
+}
+
+/**
+ * 32 bytes for one purpose out of a root key: HMAC-SM3 over the framed label (a one-block KDF in the manner of
+ * NIST SP 800-108). Different labels give independent keys.
+ */
+export const deriveKeyBytes = (root: KeyObject, label: string): Buffer => hmacSm3(root, framed('tongban-id', label));
+
+/**
+ * What we store in place of a token we handed out: SHA-256, base64url, 43 characters. Tokens are random and long, so an
+ * unkeyed digest tells nobody anything.
+ */
+export const tokenDigest = (token: string): string => hash('sha256', token, 'base64url');
+
+/**
+ * Whether two secrets are the same, in a time that depends on their lengths only. The length of everything we compare
+ * (digests, tokens) is public.
+ */
+export function equalInConstantTime(left: Uint8Array | string, right: Uint8Array | string): boolean {
+  const leftBytes = typeof left === 'string' ? Buffer.from(left, 'utf8') : left;
+  const rightBytes = typeof right === 'string' ? Buffer.from(right, 'utf8') : right;
+  return leftBytes.length === rightBytes.length && timingSafeEqual(leftBytes, rightBytes);
+}

@@ -1,0 +1,216 @@
+import { nowSeconds } from '../shared/clock.ts';
+import type { Transaction } from '../storage/database.ts';
+import type { Tables } from '../storage/tables.ts';
+import { DeliveryFailure } from './delivery-failure.ts';
+import { DestinationGate } from './destination-gate.ts';
+import type { DeliveryPayload, Outbox, OutboxOptions } from './outbox-contract.ts';
+import { nextPause, ONE_DAY, type RetrySchedule } from './retry-schedule.ts';
+
+type Row = Pick<Tables['outbox'], 'id' | 'topic' | 'payload' | 'attempts' | 'due_at' | 'created_at'>;
+
+interface Candidate {
+  readonly row: Row;
+  readonly payload: DeliveryPayload;
+  readonly destination: string;
+}
+
+interface Postponement {
+  readonly row: Row;
+  readonly untilSeconds: number;
+  readonly busy: boolean;
+}
+
+/** Rows looked at in one round. When all of them must wait, they are put off, so that others come into view. */
+const WINDOW = 256;
+const PUT_OFF_BUSY_SECONDS = 2;
+const LEASE_MARGIN_SECONDS = 20;
+
+const CLAIM = `UPDATE outbox SET attempts = attempts + 1, due_at = $4
+  WHERE id = $1 AND state = 'waiting' AND attempts = $2 AND due_at = $3`;
+const PUT_OFF = `UPDATE outbox SET due_at = $4 WHERE id = $1 AND state = 'waiting' AND attempts = $2 AND due_at = $3`;
+const RETRY = `UPDATE outbox SET due_at = $4, last_error = $5
+  WHERE id = $1 AND state = 'waiting' AND attempts = $2 AND due_at = $3`;
+const FINISH = `UPDATE outbox SET state = $4, finished_at = $5, last_error = $6
+  WHERE id = $1 AND state = 'waiting' AND attempts = $2 AND due_at = $3`;
+
+/** A row belongs to whoever holds its lease: id, attempts and `due_at` as claimed. */
+export class OutboxWorker implements Outbox {
+  readonly #options: OutboxOptions;
+  readonly #concurrency: number;
+  readonly #handlerTimeoutMs: number;
+  readonly #schedule: RetrySchedule;
+  readonly #gate: DestinationGate;
+  readonly #running = new Map<string, Promise<void>>();
+  readonly #stopping = new AbortController();
+  readonly #timer: NodeJS.Timeout;
+  readonly #select: string;
+  #stopped = false;
+  #round: Promise<void> | undefined;
+  #again = false;
+
+  constructor(options: OutboxOptions) {
+    this.#options = options;
+    this.#concurrency = options.concurrency ?? 16;
+    this.#handlerTimeoutMs = options.handlerTimeoutMs ?? 10_000;
+    this.#schedule = { ...ONE_DAY, ...options.schedule };
+    this.#gate = new DestinationGate(options.perDestinationMax ?? 4);
+    const places = Object.keys(options.handlers).map((_, index) => `$${index + 3}`);
+    this.#select = `SELECT id, topic, payload, attempts, due_at, created_at FROM outbox
+      WHERE state = 'waiting' AND due_at <= $1 AND topic IN (${places.join(', ')}) ORDER BY due_at LIMIT $2`;
+    this.#timer = setInterval(() => this.wake(), options.pollMs ?? 1000);
+    this.#timer.unref();
+  }
+
+  wake(): void {
+    if (this.#stopped || Object.keys(this.#options.handlers).length === 0) return;
+    if (this.#round !== undefined) {
+      this.#again = true;
+      return;
+    }
+    this.#again = false;
+    this.#round = this.#look()
+      .catch((error: unknown) => this.#options.onFault?.(error))
+      .finally(() => {
+        this.#round = undefined;
+        if (this.#again) this.wake();
+      });
+  }
+
+  async stop(deadlineMs: number): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#timer);
+    await this.#round;
+    const settled = Promise.all(this.#running.values());
+    const deadline = Promise.withResolvers<void>();
+    const timer = setTimeout(deadline.resolve, deadlineMs);
+    await Promise.race([settled, deadline.promise]);
+    clearTimeout(timer);
+    // Whoever is still out now is told to give up; its row is written before the store is closed behind us.
+    this.#stopping.abort();
+    await Promise.all(this.#running.values());
+  }
+
+  async #look(): Promise<void> {
+    const free = this.#concurrency - this.#running.size;
+    if (free <= 0) return;
+    const topics = Object.keys(this.#options.handlers);
+    const rows = await this.#options.database.all<Row>(this.#select, [nowSeconds(), WINDOW, ...topics]);
+    if (rows.length === 0) return;
+    const { start, putOff } = this.#sort(rows, free);
+    const postponed = start.length < free && rows.length === WINDOW ? putOff : putOff.filter(({ busy }) => !busy);
+    if (start.length === 0 && postponed.length === 0) return;
+    const leaseUntil = nowSeconds() + Math.ceil(this.#handlerTimeoutMs / 1000) + LEASE_MARGIN_SECONDS;
+    const claimed = await this.#options.database.write(async (tx) => {
+      const won: Candidate[] = [];
+      for (const candidate of start) {
+        const { id, attempts, due_at } = candidate.row;
+        if ((await tx.run(CLAIM, [id, attempts, due_at, leaseUntil])) === 1) won.push(candidate);
+      }
+      for (const { row, untilSeconds } of postponed) {
+        await tx.run(PUT_OFF, [row.id, row.attempts, row.due_at, untilSeconds]);
+      }
+      return won;
+    });
+    for (const candidate of claimed) this.#begin(candidate, leaseUntil);
+    if (rows.length === WINDOW) this.#again = true;
+  }
+
+  /** Chooses what may start, in the order it fell due. Pure but for asking the gate. */
+  #sort(rows: readonly Row[], free: number): { readonly start: Candidate[]; readonly putOff: Postponement[] } {
+    const planned = new Map<string, number>();
+    const start: Candidate[] = [];
+    const putOff: Postponement[] = [];
+    for (const row of rows) {
+      if (start.length === free) break;
+      const payload = JSON.parse(row.payload) as DeliveryPayload;
+      const destination = `${row.topic} ${payload.destination ?? payload.clientId ?? ''}`;
+      const ahead = planned.get(destination) ?? 0;
+      const answer = this.#gate.ask(destination, ahead);
+      if (answer.open) {
+        planned.set(destination, ahead + 1);
+        start.push({ row, payload, destination });
+        continue;
+      }
+      const busy = answer.closedForMs === 'busy';
+      const pauseSeconds = busy ? PUT_OFF_BUSY_SECONDS : Math.max(1, Math.ceil(Number(answer.closedForMs) / 1000));
+      putOff.push({ row, untilSeconds: nowSeconds() + pauseSeconds, busy });
+    }
+    return { start, putOff };
+  }
+
+  #begin(candidate: Candidate, leaseUntil: number): void {
+    const { id } = candidate.row;
+    this.#gate.begin(candidate.destination);
+    const run = this.#deliver(candidate, leaseUntil)
+      .catch((error: unknown) => this.#options.onFault?.(error))
+      .finally(() => {
+        this.#running.delete(id);
+        this.wake();
+      });
+    this.#running.set(id, run);
+  }
+
+  async #deliver(candidate: Candidate, leaseUntil: number): Promise<void> {
+    // A row whose deliveries were all cut short, because the process died with each, ends here without another.
+    const exhausted = candidate.row.attempts >= this.#schedule.attemptsMax;
+    const failure = exhausted
+      ? new DeliveryFailure('interrupted too often', { permanent: true })
+      : await this.#attempt(candidate);
+    this.#gate.end(candidate.destination, failure === undefined);
+    const attempts = candidate.row.attempts + 1;
+    const claim = [candidate.row.id, attempts, leaseUntil] as const;
+    const now = nowSeconds();
+    const pause =
+      failure === undefined || failure.permanent
+        ? undefined
+        : nextPause(this.#schedule, attempts, now - candidate.row.created_at);
+    await this.#options.database.write(async (tx) => {
+      if (failure !== undefined && pause !== undefined) {
+        await tx.run(RETRY, [...claim, now + pause, failure.message]);
+        return;
+      }
+      const state = failure === undefined ? 'delivered' : 'dead';
+      if ((await tx.run(FINISH, [...claim, state, now, failure?.message ?? null])) === 0) return;
+      await this.#tell(tx, candidate, attempts, failure);
+    });
+  }
+
+  /** Runs the handler against its time limit. The message of an error we did not write is not kept: it may hold anything. */
+  async #attempt({ row, payload }: Candidate): Promise<DeliveryFailure | undefined> {
+    const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(this.#handlerTimeoutMs)]);
+    const cut = Promise.withResolvers<never>();
+    const onAbort = () => cut.reject(new DeliveryFailure(this.#stopping.signal.aborted ? 'stopped' : 'timed_out'));
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      const attempt = { id: row.id, number: row.attempts + 1, signal };
+      await Promise.race([this.#options.handlers[row.topic]!(payload, attempt), cut.promise]);
+      return undefined;
+    } catch (error) {
+      if (error instanceof DeliveryFailure) return error;
+      this.#options.onFault?.(error);
+      return new DeliveryFailure(error instanceof Error ? error.name : 'failed', { cause: error });
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  async #tell(
+    tx: Transaction,
+    { row, payload }: Candidate,
+    attempts: number,
+    failure?: DeliveryFailure,
+  ): Promise<void> {
+    const events = this.#options.events?.[row.topic];
+    if (events === undefined || this.#options.ledger === undefined) return;
+    const subject = (name: string): string | undefined =>
+      typeof payload[name] === 'string' ? payload[name] : undefined;
+    await this.#options.ledger.append(tx, {
+      type: failure === undefined ? events.delivered : events.dead,
+      outcome: failure === undefined ? 'success' : 'failure',
+      clientId: subject('clientId'),
+      personId: subject('personId'),
+      sessionUid: subject('sessionUid'),
+      details: failure === undefined ? { attempts } : { attempts, error: failure.message },
+    });
+  }
+}

@@ -1,0 +1,131 @@
+import type { KeyObject } from 'node:crypto';
+import { argon2id, hash, verify } from 'argon2';
+import { hmacKey, hmacSm3 } from '../crypto/digests.ts';
+import { nowSeconds } from '../shared/clock.ts';
+import { Fault } from '../shared/fault.ts';
+import type { Database, Transaction } from '../storage/database.ts';
+import { type Argon2Cost, costOf, sameCost, unmatchableHash } from './argon2-phc.ts';
+import { createHashQueue, type HashQueueOptions } from './hash-queue.ts';
+import { normalisePassword } from './password-policy.ts';
+
+/** What the factor tells the ledger, which is another room: the caller hands its own ledger in. */
+export interface PasswordEvents {
+  append(
+    tx: Transaction,
+    event: {
+      readonly type: 'password.changed';
+      readonly personId: string;
+      readonly details: { readonly origin: string };
+    },
+  ): Promise<void>;
+}
+
+export interface PasswordFactorOptions extends Argon2Cost, HashQueueOptions {
+  readonly maxLength: number;
+}
+
+declare const preparedPassword: unique symbol;
+
+/** A password already hashed, ready to be stored inside a transaction, where nothing may wait for a hash. */
+export type PreparedPassword = string & { readonly [preparedPassword]: true };
+
+/** `busy`: the hash queue is full or the deadline passed; the caller answers `Fault('overloaded')`. */
+export interface PasswordFactor {
+  /** Hashes a password the policy has accepted. */
+  prepare(password: string): Promise<PreparedPassword | 'busy'>;
+  /** Stores a prepared password and its ledger event in the caller's transaction. */
+  store(tx: Transaction, personId: string, prepared: PreparedPassword, origin: string): Promise<void>;
+  /** `prepare` and `store` in a transaction of its own. */
+  set(personId: string, password: string, origin: string): Promise<'set' | 'busy'>;
+  /**
+   * Whether this is the person's password. For an unknown person (`undefined`) and for one without a password it does the
+   * same look-up and the same hash (D9, R18). A match under outdated parameters is hashed anew.
+   * Throws `Fault('internal')` when the stored hash is none of ours or asks for an absurd amount of work.
+   */
+  verify(personId: string | undefined, password: string): Promise<'match' | 'mismatch' | 'busy'>;
+  /** For metrics: hashes running, waiting, and started so far. */
+  load(): { readonly running: number; readonly waiting: number; readonly started: number };
+}
+
+export interface PasswordFactorParts {
+  readonly database: Database;
+  readonly ledger: PasswordEvents;
+  /** Held apart from the database: a stolen copy of the hashes cannot even be guessed at (D5). */
+  readonly pepper: Uint8Array;
+  readonly options: PasswordFactorOptions;
+}
+
+/** No person has this id: an unknown person costs the same look-up as a known one. */
+const NOBODY = '';
+const HASH_BYTES = 32;
+
+const SELECT = 'SELECT hash FROM passwords WHERE person_id = $1';
+const STORE = `INSERT INTO passwords (person_id, hash, changed_at) VALUES ($1, $2, $3)
+  ON CONFLICT (person_id) DO UPDATE SET hash = excluded.hash, changed_at = excluded.changed_at`;
+/** Only if the hash is still the one that was checked: a password changed in between must not come back. */
+const REPLACE = 'UPDATE passwords SET hash = $1 WHERE person_id = $2 AND hash = $3';
+
+/** Passwords under Argon2id (RFC 9106) over an HMAC-SM3 with the pepper; the amr is `pwd` (RFC 8176). */
+export function createPasswordFactor({ database, ledger, pepper, options }: PasswordFactorParts): PasswordFactor {
+  const pepperKey = hmacKey(pepper);
+  const queue = createHashQueue(options);
+  const nobodysHash = unmatchableHash(options);
+
+  const prepare: PasswordFactor['prepare'] = async (password) => {
+    const normal = normalisePassword(password, options.maxLength);
+    if (!normal.ok) throw new Fault('internal', 'A password was to be stored that the policy refuses.');
+    const hashed = await queue.run(() => hashOf(peppered(pepperKey, normal.password), options));
+    return hashed.state === 'busy' ? 'busy' : (hashed.value as PreparedPassword);
+  };
+
+  const store: PasswordFactor['store'] = async (tx, personId, prepared, origin) => {
+    await tx.run(STORE, [personId, prepared, nowSeconds()]);
+    await ledger.append(tx, { type: 'password.changed', personId, details: { origin } });
+  };
+
+  const renew = async (personId: string, stored: string, password: string): Promise<void> => {
+    const prepared = await prepare(password);
+    // A busy moment is no reason to keep a person waiting: the next sign-in tries again.
+    if (prepared !== 'busy') await database.run(REPLACE, [prepared, personId, stored]);
+  };
+
+  return {
+    prepare,
+    store,
+    load: queue.load,
+
+    async set(personId, password, origin) {
+      const prepared = await prepare(password);
+      if (prepared === 'busy') return 'busy';
+      await database.write((tx) => store(tx, personId, prepared, origin));
+      return 'set';
+    },
+
+    async verify(personId, password) {
+      const normal = normalisePassword(password, options.maxLength);
+      if (!normal.ok) return 'mismatch';
+      const row = await database.get<{ hash: string }>(SELECT, [personId ?? NOBODY]);
+      const stored = row?.hash ?? nobodysHash;
+      const cost = costOf(stored);
+      if (cost === undefined)
+        throw new Fault('internal', `The password hash of ${personId} is damaged or was planted.`);
+      const judged = await queue.run(() => verify(stored, peppered(pepperKey, normal.password)));
+      if (judged.state === 'busy') return 'busy';
+      if (!judged.value || row === undefined || personId === undefined) return 'mismatch';
+      if (!sameCost(cost, options)) await renew(personId, stored, password);
+      return 'match';
+    },
+  };
+}
+
+/** 32 bytes whatever the password: its length changes neither the cost nor, by a NUL or a cut, what is compared (D1, D4). */
+const peppered = (pepperKey: KeyObject, password: string): Buffer => hmacSm3(pepperKey, password);
+
+const hashOf = (peppered: Buffer, cost: Argon2Cost): Promise<string> =>
+  hash(peppered, {
+    type: argon2id,
+    hashLength: HASH_BYTES,
+    memoryCost: cost.memoryKib,
+    timeCost: cost.iterations,
+    parallelism: cost.parallelism,
+  });

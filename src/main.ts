@@ -1,0 +1,44 @@
+import { Fault } from './shared/fault.ts';
+
+/** A command takes its words and resolves with the exit code: 0 done, 1 refused or failed, 2 not understood. */
+type Command = (args: readonly string[]) => Promise<number>;
+
+const COMMANDS: Readonly<Record<string, { readonly means: string; readonly load: () => Promise<Command> }>> = {
+  serve: { means: 'run the server', load: async () => (await import('./commands/serve.ts')).run },
+  client: { means: 'register and steer portals', load: async () => withHouse('client') },
+  person: { means: 'add, show, disable or enable natural persons', load: async () => withHouse('person') },
+  keys: { means: 'list or rotate the signing keys', load: async () => withHouse('keys') },
+  config: { means: 'show or check the configuration', load: async () => (await import('./commands/config.ts')).run },
+};
+
+const withHouse =
+  (name: 'client' | 'person' | 'keys'): Command =>
+  async (args) =>
+    (await import('./commands/in-house.ts')).runInHouse(name, args);
+
+function usage(): string {
+  const lines = Object.entries(COMMANDS).map(([name, { means }]) => `  tongban ${name.padEnd(8)} ${means}`);
+  return `Usage:\n${lines.join('\n')}\n`;
+}
+
+async function main([name, ...args]: readonly string[]): Promise<number> {
+  if (name === 'help' || name === '--help') {
+    process.stdout.write(usage());
+    return 0;
+  }
+  const command = name === undefined || !Object.hasOwn(COMMANDS, name) ? undefined : COMMANDS[name];
+  if (!command) {
+    process.stderr.write(usage());
+    return 2;
+  }
+  try {
+    return await (await command.load())(args);
+  } catch (error) {
+    process.stderr.write(error instanceof Fault ? `${error.message}\n` : `${name} failed: ${describe(error)}\n`);
+    return 1;
+  }
+}
+
+const describe = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,228 @@
+import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
+import { tokenDigest } from '../crypto/digests.ts';
+import { nowSeconds } from '../shared/clock.ts';
+import type { ArtifactChange, ArtifactKeys, ArtifactStore } from '../storage/artifact-store.ts';
+import type { Database } from '../storage/database.ts';
+import {
+  type Authorizations,
+  endSessionRow,
+  findSessionById,
+  findSessionByUid,
+  onlySlides,
+  type SessionRow,
+  type SessionWrite,
+  writeSession,
+} from './session-rows.ts';
+import { currentUnit, type UnitOfWork } from './unit-of-work.ts';
+
+/** The library tolerates clocks this far apart; rows are kept as much longer so that it can judge them itself. */
+export const CLOCK_TOLERANCE_SECONDS = 15;
+
+/** Ids of these models are secrets in somebody's hands: stored as digests, so a copy of the store opens nothing. */
+const SECRET_IDS = new Set([
+  'AccessToken',
+  'AuthorizationCode',
+  'ClientCredentials',
+  'Interaction',
+  'PushedAuthorizationRequest',
+  'RefreshToken',
+]);
+
+/** What the first characters of a token say about it, so that introspection looks in one place instead of three. */
+export const TOKEN_PREFIXES = { AccessToken: 'at_', ClientCredentials: 'ct_', RefreshToken: 'rt_' } as const;
+
+/** Thrown when a replay mark exists already; `ReplayDetection.unique` (shadows.ts) turns it into `false`. */
+export class AlreadyMarked extends Error {}
+
+export interface AdapterSources {
+  readonly store: ArtifactStore;
+  readonly database: Database;
+  /** The protocol metadata of an active relying party. */
+  readonly findClient: (clientId: string) => Promise<Record<string, unknown> | undefined>;
+  /** Seconds in which a spent refresh token may be presented again to get the same answer (A8). */
+  readonly refreshRetrySeconds: number;
+}
+
+/** Answers the library's storage questions from our store; see unit-of-work.ts for when changes are written. */
+export class ArtifactAdapter implements Adapter {
+  readonly #model: string;
+  readonly #sources: AdapterSources;
+  readonly #prefix: string | undefined;
+  readonly #secret: boolean;
+
+  constructor(model: string, sources: AdapterSources) {
+    this.#model = model;
+    this.#sources = sources;
+    this.#prefix = Object.hasOwn(TOKEN_PREFIXES, model) ? TOKEN_PREFIXES[model as keyof typeof TOKEN_PREFIXES] : undefined;
+    this.#secret = SECRET_IDS.has(model);
+  }
+
+  async find(id: string): Promise<AdapterPayload | undefined> {
+    if (this.#model === 'Client') return this.#sources.findClient(id) as Promise<AdapterPayload | undefined>;
+    if (this.#prefix !== undefined && !id.startsWith(this.#prefix)) return undefined;
+    const key = this.#key(id);
+    const unit = currentUnit();
+    const pending = unit?.pending(this.#model, key);
+    if (pending === null) return undefined;
+    const artifact = pending ?? (await this.#sources.store.find(this.#model, key));
+    if (!artifact) return undefined;
+    const payload: AdapterPayload = { ...artifact.payload, jti: id };
+    if (artifact.consumedAt !== null && !this.#mayRetry(artifact.consumedAt)) {
+      payload.consumed = artifact.consumedAt;
+      unit?.replayed.set(this.#model, payload.grantId);
+    }
+    return payload;
+  }
+
+  /**
+   * A refresh token spent a moment ago is shown to the library as fresh: it makes all its checks, and the commit, which finds
+   * it spent, answers with what the first redemption got (refresh-retry.ts). After that it is a replay.
+   */
+  #mayRetry(consumedAt: number): boolean {
+    return this.#model === 'RefreshToken' && nowSeconds() - consumedAt <= this.#sources.refreshRetrySeconds;
+  }
+
+  async upsert(id: string, payload: AdapterPayload, expiresIn: number): Promise<void> {
+    const expiresAt = nowSeconds() + expiresIn + CLOCK_TOLERANCE_SECONDS;
+    const key = this.#key(id);
+    if (this.#model === 'ReplayDetection') {
+      const outcome = await this.#sources.store.apply([{ kind: 'mark', model: this.#model, id: key, expiresAt }]);
+      if (!outcome.ok) throw new AlreadyMarked(this.#model);
+      return;
+    }
+    const stored: AdapterPayload = { ...payload };
+    if (this.#secret) delete stored.jti;
+    // The interaction remembers the session's cookie, which opens it; the library never reads it back.
+    if (this.#model === 'Interaction' && stored.session) stored.session = { ...stored.session, cookie: undefined };
+    await this.#change({ kind: 'put', model: this.#model, id: key, payload: stored, keys: keysOf(this.#model, payload), expiresAt });
+  }
+
+  async findByUid(uid: string): Promise<AdapterPayload | undefined> {
+    const found = await this.#sources.store.findByUid(this.#model, uid);
+    return found && (found.payload as AdapterPayload);
+  }
+
+  async findByUserCode(userCode: string): Promise<AdapterPayload | undefined> {
+    const found = await this.#sources.store.findByUserCode(this.#model, userCode);
+    return found && (found.payload as AdapterPayload);
+  }
+
+  /** Only noted here: the compare-and-set happens in the commit, together with everything it pays for. */
+  async consume(id: string): Promise<void> {
+    const change: ArtifactChange = { kind: 'consume', model: this.#model, id: this.#key(id) };
+    const unit = currentUnit();
+    if (unit) return unit.change(change);
+    const outcome = await this.#sources.store.apply([change]);
+    if (!outcome.ok) throw new errors.InvalidGrant(`${this.#model} was already used`);
+  }
+
+  async destroy(id: string): Promise<void> {
+    await this.#change({ kind: 'destroy', model: this.#model, id: this.#key(id) });
+  }
+
+  async revokeByGrantId(grantId: string): Promise<void> {
+    await this.#change({ kind: 'revokeGrant', grantId, models: [this.#model] });
+  }
+
+  #key(id: string): string {
+    return this.#secret ? tokenDigest(id) : id;
+  }
+
+  async #change(change: ArtifactChange): Promise<void> {
+    const unit = currentUnit();
+    if (unit) unit.change(change);
+    else await this.#sources.store.apply([change]);
+  }
+}
+
+/** The columns an artifact is found by. Tokens hang on their grant, so only grants carry the account (fewer index writes). */
+function keysOf(model: string, payload: AdapterPayload): ArtifactKeys {
+  if (model === 'Grant') return { ...(payload.accountId === undefined ? {} : { accountId: payload.accountId }) };
+  return {
+    ...(payload.grantId === undefined || model === 'Interaction' ? {} : { grantId: payload.grantId }),
+    ...(payload.userCode === undefined ? {} : { userCode: payload.userCode }),
+  };
+}
+
+/** Sessions live in rows of their own, merged rather than overwritten (session-rows.ts). */
+export class SessionAdapter implements Adapter {
+  readonly #database: Database;
+  readonly #read = new WeakMap<UnitOfWork, Map<string, SessionRow>>();
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  async find(id: string): Promise<AdapterPayload | undefined> {
+    const row = await findSessionById(this.#database, tokenDigest(id));
+    if (!row) return undefined;
+    this.#remember(row);
+    return payloadOf(row, id);
+  }
+
+  async findByUid(uid: string): Promise<AdapterPayload | undefined> {
+    const row = await findSessionByUid(this.#database, uid);
+    return row && payloadOf(row, undefined);
+  }
+
+  async upsert(id: string, payload: AdapterPayload, expiresIn: number): Promise<void> {
+    const { jti: _jti, authorizations, ...rest } = payload;
+    const unit = currentUnit();
+    const write: SessionWrite = {
+      uid: String(payload.uid),
+      idDigest: tokenDigest(id),
+      accountId: payload.accountId ?? null,
+      payload: rest,
+      authorizations: (authorizations ?? {}) as Authorizations,
+      expiresAt: nowSeconds() + expiresIn,
+      readAs: unit && this.#read.get(unit)?.get(String(payload.uid)),
+      address: unit?.address ?? null,
+      userAgent: unit?.userAgent ?? null,
+    };
+    if (onlySlides(write)) return;
+    if (unit) unit.also((tx) => writeSession(tx, write));
+    else await this.#database.write((tx) => writeSession(tx, write));
+  }
+
+  /** The id given up at a rotation: its row lives on under the uid. Sign-out comes through `end`. */
+  async destroy(_id: string): Promise<void> {}
+
+  /** Ends the session of this uid for good. */
+  async end(uid: string): Promise<void> {
+    const work = async (tx: Parameters<typeof endSessionRow>[0]): Promise<void> => {
+      await endSessionRow(tx, uid);
+    };
+    const unit = currentUnit();
+    if (unit) unit.also(work);
+    else await this.#database.write(work);
+  }
+
+  async consume(): Promise<void> {
+    throw new TypeError('a session is never consumed');
+  }
+
+  async findByUserCode(): Promise<undefined> {
+    return undefined;
+  }
+
+  async revokeByGrantId(): Promise<void> {
+    throw new TypeError('a session belongs to no single grant');
+  }
+
+  #remember(row: SessionRow): void {
+    const unit = currentUnit();
+    if (!unit) return;
+    const rows = this.#read.get(unit) ?? new Map<string, SessionRow>();
+    rows.set(row.uid, row);
+    this.#read.set(unit, rows);
+  }
+}
+
+/** The library mutates what it gets; what was read must stay as it was for the merge, hence the copy. */
+function payloadOf(row: SessionRow, id: string | undefined): AdapterPayload {
+  return {
+    ...row.payload,
+    ...(id === undefined ? {} : { jti: id }),
+    authorizations: structuredClone(row.authorizations),
+  } as AdapterPayload;
+}

@@ -1,0 +1,166 @@
+import type { Middleware } from 'koa';
+import type { RequestListener } from 'node:http';
+import { errors, type JWK, type KoaContextWithOIDC } from 'oidc-provider';
+import type { Config } from '../config/schema.ts';
+import { enqueue } from '../delivery/outbox.ts';
+import { DeliveryFailure } from '../delivery/delivery-failure.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { RelyingParties } from '../relying-parties/relying-parties.ts';
+import { toProtocolMetadata } from '../relying-parties/relying-party.ts';
+import type { Interactions } from '../sign-in/interactions.ts';
+import type { ArtifactStore } from '../storage/artifact-store.ts';
+import type { Database } from '../storage/database.ts';
+import type { Documents } from '../web/front.ts';
+import { contentPolicy, formTarget } from '../web/security-headers.ts';
+import { type AccountSource, createFindAccount } from './accounts.ts';
+import { commitBeforeAnswer } from './commit.ts';
+import { grantLoader } from './grants.ts';
+import { createInteractions } from './interactions.ts';
+import type { ProtocolPages } from './pages.ts';
+import { buildProvider, type ProviderSources } from './provider.ts';
+import { createRefreshRetries } from './refresh-retry.ts';
+import type { LogoutNotice } from './session-ends.ts';
+import { shadow } from './shadows.ts';
+import { currentUnit } from './unit-of-work.ts';
+
+export const LOGOUT_TOPIC = 'backchannel_logout';
+
+export interface EngineSources {
+  readonly config: Config;
+  readonly database: Database;
+  readonly store: ArtifactStore;
+  readonly ledger: Ledger;
+  readonly relyingParties: RelyingParties;
+  readonly accounts: AccountSource;
+  readonly pages: ProtocolPages;
+  readonly documents: Documents;
+  readonly cookieKeys: ProviderSources['cookieKeys'];
+  readonly dPoPNonceSecret: Buffer;
+  readonly pairwiseSub: (personId: string, sector: string) => string;
+  readonly outboundFetch: ProviderSources['outboundFetch'];
+  readonly wakeOutbox: () => void;
+  readonly shell: Middleware;
+  readonly reportError: (requestId: string, error: unknown) => void;
+  /** Our own pages, built on the engine's Interactions. */
+  readonly routes: (interactions: Interactions) => Middleware;
+}
+
+/** One protocol engine with one set of keys: the Koa application and what delivers its logout tokens. */
+export interface Engine {
+  readonly listener: RequestListener;
+  readonly interactions: Interactions;
+  /** Sends one logout token, signed with this engine's keys. Rejects with DeliveryFailure. */
+  deliverLogout(notice: LogoutNotice): Promise<void>;
+}
+
+/** Builds an engine. To change keys, build another and swap the listener: requests under way finish on the old one. */
+export function createEngine(sources: EngineSources, signingKeys: readonly JWK[]): Engine {
+  const { config, database, store, ledger, relyingParties, pages } = sources;
+  const { provider, sessions } = buildProvider({
+    ...sources,
+    signingKeys,
+    refreshRetrySeconds: config.ttl.refreshRetrySeconds,
+    async findClient(clientId) {
+      const party = await relyingParties.find(clientId);
+      return party && { ...toProtocolMetadata(party) };
+    },
+    findAccount: createFindAccount(sources.accounts),
+    loadExistingGrant: grantLoader(database),
+    renderError: pages.renderError,
+    logoutPage: pages.logoutPage,
+    loggedOutPage: pages.loggedOutPage,
+  });
+  const sendLogout = shadow({
+    provider,
+    sessions,
+    findParty: (clientId) => relyingParties.find(clientId),
+    queueLogout: (clientId, accountId, sid) => {
+      currentUnit()?.also(async (tx) => {
+        await enqueue(tx, { topic: LOGOUT_TOPIC, payload: { clientId, accountId, personId: accountId, sid } });
+      });
+    },
+  });
+  const interactions = createInteractions(provider, ledger);
+  const retries = createRefreshRetries(database, config.ttl.refreshRetrySeconds);
+
+  provider.use(sources.shell);
+  provider.use(postAuthorization(config.http.bodyBytesMax));
+  provider.use(commitBeforeAnswer({ store, ledger, retries, refuse, wake: sources.wakeOutbox }));
+  provider.use(keepDocuments(sources.documents));
+  provider.use(formPostTarget);
+  provider.use(sources.routes(interactions));
+
+  // The library answers these itself; without this line their cause would be lost.
+  provider.on('server_error', (ctx, error) => sources.reportError(String(ctx.state.requestId), error));
+
+  async function refuse(ctx: KoaContextWithOIDC, error: string, description: string): Promise<void> {
+    ctx.status = 400;
+    if (ctx.oidc.route === 'authorization' || ctx.oidc.route === 'resume') {
+      await pages.renderError(ctx, { error, error_description: description });
+    } else ctx.body = { error, error_description: description };
+  }
+
+  return {
+    listener: provider.callback(),
+    interactions,
+    async deliverLogout({ clientId, accountId, sid }) {
+      const client = await provider.Client.find(clientId);
+      if (!client?.backchannelLogoutUri) return;
+      try {
+        await sendLogout(client, accountId, sid);
+      } catch (error) {
+        if (error instanceof errors.OIDCProviderError) throw error;
+        throw error instanceof DeliveryFailure ? error : new DeliveryFailure('the portal did not accept the logout token', { cause: error });
+      }
+    },
+  };
+}
+
+/**
+ * OpenID Connect Core 3.1.2.1 wants POST at the authorization endpoint. The library's own support needs SameSite=None cookies,
+ * which would send the session with every foreign form; a 303 to the same request as GET needs nothing.
+ */
+function postAuthorization(bodyBytesMax: number): Middleware {
+  return async (ctx, next) => {
+    if (ctx.method !== 'POST' || ctx.path !== '/auth') return next();
+    if (!ctx.is('application/x-www-form-urlencoded')) return ctx.throw(400);
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    for await (const chunk of ctx.req as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > bodyBytesMax) return ctx.throw(400);
+      chunks.push(chunk);
+    }
+    const query = new URLSearchParams(Buffer.concat(chunks).toString('utf8')).toString();
+    if (query.length > QUERY_LENGTH_MAX) return ctx.throw(400);
+    ctx.status = 303;
+    ctx.set('location', `/auth?${query}`);
+    ctx.body = '';
+  };
+}
+
+const QUERY_LENGTH_MAX = 8000;
+
+/** Discovery and key set never change while an engine lives: the first answer is kept and served by the front from then on. */
+function keepDocuments(documents: Documents): Middleware {
+  return async (ctx, next) => {
+    await next();
+    const route = ctx._matchedRouteName;
+    if (route !== 'discovery' && route !== 'jwks') return;
+    if (ctx.status === 200 && ctx.body) {
+      documents.keep(ctx.path, String(ctx.response.get('content-type')), JSON.stringify(ctx.body));
+    }
+  };
+}
+
+/** The page of response_mode=form_post submits itself to the portal, which the policy on forms must allow; its script keeps its hash. */
+const formPostTarget: Middleware = async (ctx, next) => {
+  await next();
+  const oidc = ctx.oidc as KoaContextWithOIDC['oidc'] | undefined;
+  if (oidc?.params?.response_mode !== 'form_post' || typeof ctx.body !== 'string' || !ctx.response.is('html')) return;
+  const target = formTarget(String(oidc.params.redirect_uri));
+  if (!target) return;
+  const scripts = /script-src ([^;]+)/.exec(ctx.response.get('content-security-policy'))?.[1];
+  const policy = contentPolicy([target]);
+  ctx.set('content-security-policy', scripts ? policy.replace(/script-src [^;]+/, `script-src ${scripts}`) : policy);
+};

@@ -1,0 +1,145 @@
+import { type Configuration, type JWK, Provider } from 'oidc-provider';
+import type { Config } from '../config/schema.ts';
+import { CLAIMS_BY_SCOPE } from '../people/claims.ts';
+import { EXTRA_METADATA, sectorIsFetched } from '../relying-parties/relying-party.ts';
+import { nowSeconds } from '../shared/clock.ts';
+import type { Account } from './accounts.ts';
+import { type AdapterSources, ArtifactAdapter, CLOCK_TOLERANCE_SECONDS, SessionAdapter } from './adapter.ts';
+import { features, type FeatureHooks } from './features.ts';
+import { ACR_VALUES, promptPolicy } from './policy.ts';
+
+/** Signing algorithms of the tokens we issue, and those accepted from relying parties. */
+const SIGNING_ALGORITHMS = ['ES256', 'RS256'] as const;
+const INBOUND_ALGORITHMS = ['ES256', 'PS256', 'RS256'] as const;
+const ASSERTION_LIFETIME_SECONDS_MAX = 300;
+
+/** Which claims each scope opens. Without the first line the ID token would say nothing about how the citizen signed in. */
+const SCOPE_CLAIMS = { openid: ['sub', 'acr', 'amr', 'auth_time'], ...CLAIMS_BY_SCOPE } as const;
+
+export interface ProviderSources extends AdapterSources, FeatureHooks {
+  readonly config: Config;
+  readonly signingKeys: readonly JWK[];
+  /** keygrip-compatible: sign, verify, index (crypto/cookie-keys.ts). */
+  readonly cookieKeys: NonNullable<NonNullable<Configuration['cookies']>['keys']>;
+  readonly findAccount: (personId: string) => Promise<Account | undefined>;
+  readonly pairwiseSub: (personId: string, sector: string) => string;
+  readonly loadExistingGrant: NonNullable<Configuration['loadExistingGrant']>;
+  readonly renderError: NonNullable<Configuration['renderError']>;
+  readonly outboundFetch: NonNullable<Configuration['fetch']>;
+}
+
+export interface BuiltProvider {
+  readonly provider: Provider;
+  readonly sessions: SessionAdapter;
+}
+
+/** Builds the protocol engine. Every option we rely on is set, also where the library's default is right. */
+export function buildProvider(sources: ProviderSources): BuiltProvider {
+  const { config } = sources;
+  const sessions = new SessionAdapter(sources.database);
+  const secure = config.issuer.startsWith('https:');
+  const configuration: Configuration = {
+    adapter: (model: string) => (model === 'Session' ? sessions : new ArtifactAdapter(model, sources)),
+    acrValues: ACR_VALUES,
+    acceptQueryParamAccessTokens: false,
+    allowOmittingSingleRegisteredRedirectUri: false,
+    assertJwtClientAuthClaimsAndHeader: assertClientAssertion(config.issuer),
+    claims: { ...SCOPE_CLAIMS } as unknown as NonNullable<Configuration['claims']>,
+    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
+    clientBasedCORS: (_ctx, origin, client) => origin !== 'null' && originsOf(client.redirectUris).has(origin),
+    clientDefaults: {
+      grant_types: ['authorization_code'],
+      response_types: ['code'],
+      subject_type: 'pairwise',
+      id_token_signed_response_alg: 'ES256',
+      introspection_signed_response_alg: 'ES256',
+      token_endpoint_auth_method: 'client_secret_basic',
+    },
+    clockTolerance: CLOCK_TOLERANCE_SECONDS,
+    conformIdTokenClaims: true,
+    cookies: {
+      keys: sources.cookieKeys,
+      // __Host- demands https and path=/; the two cookies of a ceremony are bound to its path instead.
+      names: {
+        session: secure ? '__Host-tongban' : 'tongban',
+        interaction: 'tongban_ceremony',
+        resume: 'tongban_resume',
+      },
+      long: { httpOnly: true, sameSite: 'lax', secure, signed: true, path: '/' },
+      short: { httpOnly: true, sameSite: 'lax', secure, signed: true },
+    },
+    enableHttpPostMethods: false,
+    enabledJWA: {
+      idTokenSigningAlgValues: [...SIGNING_ALGORITHMS],
+      userinfoSigningAlgValues: [...SIGNING_ALGORITHMS],
+      introspectionSigningAlgValues: [...SIGNING_ALGORITHMS],
+      clientAuthSigningAlgValues: [...INBOUND_ALGORITHMS],
+      dPoPSigningAlgValues: ['ES256', 'PS256'],
+    },
+    expiresWithSession: async (_ctx, token) => !token.scopes.has('offline_access'),
+    extraClientMetadata: { properties: [...EXTRA_METADATA] },
+    extraParams: [],
+    extraTokenClaims: async () => undefined,
+    features: features(config, sources),
+    fetch: sources.outboundFetch,
+    fetchResponseBodyLimits: { jwks_uri: config.outbound.bodyBytesMax, sector_identifier_uri: config.outbound.bodyBytesMax },
+    findAccount: async (_ctx, sub) => sources.findAccount(sub),
+    formats: { bitsOfOpaqueRandomness: 256 },
+    interactions: { policy: promptPolicy(), url: async (_ctx, interaction) => `/interaction/${interaction.uid}` },
+    issueRefreshToken: async (_ctx, client, code) =>
+      client.grantTypeAllowed('refresh_token') && code.scopes.has('offline_access'),
+    jwks: { keys: [...sources.signingKeys] },
+    loadExistingGrant: sources.loadExistingGrant,
+    pairwiseIdentifier: async (_ctx, accountId, client) => sources.pairwiseSub(accountId, String(client.sector ?? client.clientId)),
+    pkce: { required: () => true },
+    renderError: sources.renderError,
+    responseTypes: ['code'],
+    revokeGrantPolicy: async (ctx) => !(ctx.oidc.route === 'revocation' && ctx.oidc.entities.AccessToken !== undefined),
+    rotateRefreshToken: async () => true,
+    scopes: ['openid', 'offline_access', ...Object.keys(SCOPE_CLAIMS).filter((scope) => scope !== 'openid')],
+    sectorIdentifierUriValidate: (client) => sectorIsFetched(client.sectorIdentifierUri ?? ''),
+    subjectTypes: ['pairwise', 'public'],
+    ttl: lifetimes(config),
+  };
+  const provider = new Provider(config.issuer, configuration);
+  provider.silent = true;
+  if (config.http.trustedProxies > 0) {
+    provider.proxy = true;
+    provider.maxIpsCount = config.http.trustedProxies;
+  }
+  return { provider, sessions };
+}
+
+/** `ttl` by class name. The session slides while it is used, up to its absolute end. */
+function lifetimes({ ttl, session: limits }: Config): NonNullable<Configuration['ttl']> {
+  return {
+    AccessToken: ttl.accessTokenSeconds,
+    AuthorizationCode: ttl.authorizationCodeSeconds,
+    ClientCredentials: ttl.clientCredentialsSeconds,
+    Grant: ttl.grantSeconds,
+    IdToken: ttl.idTokenSeconds,
+    Interaction: ttl.interactionSeconds,
+    RefreshToken: (ctx) => {
+      // A rotated family keeps the end its first token had: rotation never prolongs it (A7).
+      const rotated = ctx?.oidc?.entities.RotatedRefreshToken;
+      return rotated ? Math.max(1, rotated.remainingTTL) : ttl.refreshTokenSeconds;
+    },
+    Session: (_ctx, session) => {
+      const absoluteEnd = (session.loginTs ?? nowSeconds()) + limits.absoluteSeconds;
+      return Math.max(1, Math.min(limits.idleSeconds, absoluteEnd - nowSeconds()));
+    },
+  };
+}
+
+/** RFC 7523bis: the audience of an assertion is the issuer alone, and it lives five minutes at most (A14, V19, V55). */
+function assertClientAssertion(issuer: string): NonNullable<Configuration['assertJwtClientAuthClaimsAndHeader']> {
+  return async (_ctx, claims) => {
+    if (claims.aud !== issuer) throw new Error('the audience of a client assertion must be the issuer, as a single string');
+    if (typeof claims.exp !== 'number' || claims.exp > nowSeconds() + ASSERTION_LIFETIME_SECONDS_MAX) {
+      throw new Error('a client assertion expires within five minutes');
+    }
+  };
+}
+
+const originsOf = (uris: readonly string[] | undefined): ReadonlySet<string> =>
+  new Set((uris ?? []).map((uri) => URL.parse(uri)?.origin ?? '').filter(Boolean));

@@ -1,0 +1,119 @@
+import type { Ledger } from '../ledger/ledger.ts';
+import { nowSeconds } from '../shared/clock.ts';
+import type { ArtifactChange, ArtifactStore } from '../storage/artifact-store.ts';
+import type { Database, Transaction } from '../storage/database.ts';
+import { type Authorizations, endSessionRow } from './session-rows.ts';
+
+/** A session of a person as their account page shows it. */
+export interface SessionSummary {
+  readonly uid: string;
+  readonly startedAt: number;
+  readonly seenAt: number;
+  readonly address: string | null;
+  readonly userAgent: string | null;
+  readonly clientIds: readonly string[];
+}
+
+/** A notice that a portal should end its session of this person. */
+export interface LogoutNotice {
+  readonly clientId: string;
+  readonly accountId: string;
+  readonly sid: string;
+}
+
+export interface SessionEnds {
+  list(personId: string): Promise<readonly SessionSummary[]>;
+  /** Ends one session of this person: cookie, grants and tokens at once, portals by notice. False when it is not theirs or over. */
+  end(personId: string, uid: string, cause: string): Promise<boolean>;
+  /** Ends all sessions of a person. Resolves with how many there were. */
+  endAll(personId: string, cause: string): Promise<number>;
+  /** Ends what one portal was granted, in every session of the person, and tells the portal. */
+  endPortal(personId: string, clientId: string, alongside: (tx: Transaction) => Promise<void>): Promise<void>;
+}
+
+interface Row {
+  uid: string;
+  authorizations: string;
+  started_at: number;
+  seen_at: number;
+  address: string | null;
+  user_agent: string | null;
+}
+
+const LIVE = `SELECT uid, authorizations, started_at, seen_at, address, user_agent FROM sessions
+  WHERE account_id = $1 AND ended_at IS NULL AND expires_at > $2 ORDER BY seen_at DESC`;
+const SET_AUTHORIZATIONS = 'UPDATE sessions SET authorizations = $2 WHERE uid = $1';
+
+export interface SessionEndSources {
+  readonly database: Database;
+  readonly store: ArtifactStore;
+  readonly ledger: Ledger;
+  readonly enqueueLogout: (tx: Transaction, notice: LogoutNotice) => Promise<void>;
+}
+
+/** Ends sessions from outside the sign-out page: by the person, an administrator, or a disabled account (C11, F2). */
+export function createSessionEnds({ database, store, ledger, enqueueLogout }: SessionEndSources): SessionEnds {
+  const live = (personId: string): Promise<Row[]> => database.all<Row>(LIVE, [personId, nowSeconds()]);
+
+  const endRows = async (personId: string, rows: readonly Row[], cause: string): Promise<void> => {
+    const sessions = rows.map((row) => ({ row, authorizations: JSON.parse(row.authorizations) as Authorizations }));
+    const changes = sessions.flatMap(({ authorizations }) =>
+      Object.values(authorizations).flatMap(({ grantId }) => endGrantChanges(grantId)),
+    );
+    await store.apply(changes, async (tx) => {
+      for (const { row, authorizations } of sessions) {
+        if (!(await endSessionRow(tx, row.uid))) continue;
+        for (const [clientId, { sid }] of Object.entries(authorizations)) {
+          if (sid) await enqueueLogout(tx, { clientId, accountId: personId, sid });
+        }
+        await ledger.append(tx, { type: 'session.ended', personId, sessionUid: row.uid, details: { cause } });
+      }
+    });
+  };
+
+  return {
+    async list(personId) {
+      return (await live(personId)).map((row) => ({
+        uid: row.uid,
+        startedAt: row.started_at,
+        seenAt: row.seen_at,
+        address: row.address,
+        userAgent: row.user_agent,
+        clientIds: Object.keys(JSON.parse(row.authorizations) as Authorizations),
+      }));
+    },
+    async end(personId, uid, cause) {
+      const row = (await live(personId)).find((candidate) => candidate.uid === uid);
+      if (!row) return false;
+      await endRows(personId, [row], cause);
+      return true;
+    },
+    async endAll(personId, cause) {
+      const rows = await live(personId);
+      if (rows.length > 0) await endRows(personId, rows, cause);
+      return rows.length;
+    },
+    async endPortal(personId, clientId, alongside) {
+      const held = await store.findByAccount('Grant', personId);
+      const grantIds = held.filter(({ payload }) => payload.clientId === clientId).map(({ id }) => id);
+      const rows = await live(personId);
+      await store.apply(grantIds.flatMap(endGrantChanges), async (tx) => {
+        for (const row of rows) {
+          const { [clientId]: ended, ...rest } = JSON.parse(row.authorizations) as Authorizations;
+          if (!ended) continue;
+          await tx.run(SET_AUTHORIZATIONS, [row.uid, JSON.stringify(rest)]);
+          if (ended.sid) await enqueueLogout(tx, { clientId, accountId: personId, sid: ended.sid });
+        }
+        await alongside(tx);
+      });
+    },
+  };
+}
+
+function endGrantChanges(grantId: string | undefined): ArtifactChange[] {
+  if (!grantId) return [];
+  return [
+    { kind: 'revokeGrant', grantId },
+    { kind: 'destroy', model: 'Grant', id: grantId },
+  ];
+}

@@ -1,0 +1,147 @@
+import { nowSeconds } from '../shared/clock.ts';
+import type { Database, Transaction } from '../storage/database.ts';
+
+/** The relying parties of a session, by client_id, as the protocol library keeps them. */
+export type Authorizations = Record<string, { sid?: string; grantId?: string; persistsLogout?: boolean }>;
+
+/** A session as stored: the library's payload, without its id, and the relying parties apart. */
+export interface SessionRow {
+  readonly uid: string;
+  readonly idDigest: string;
+  readonly accountId: string | null;
+  readonly payload: Record<string, unknown>;
+  readonly authorizations: Authorizations;
+  readonly expiresAt: number;
+}
+
+/** A session as one request wants it written. `readAs` is what that request had read, if it read one. */
+export interface SessionWrite {
+  readonly uid: string;
+  readonly idDigest: string;
+  readonly accountId: string | null;
+  readonly payload: Record<string, unknown>;
+  readonly authorizations: Authorizations;
+  readonly expiresAt: number;
+  readonly readAs: SessionRow | undefined;
+  readonly address: string | null;
+  readonly userAgent: string | null;
+}
+
+interface StoredSession {
+  uid: string;
+  id_digest: string;
+  account_id: string | null;
+  payload: string;
+  authorizations: string;
+  expires_at: number;
+  ended_at: number | null;
+}
+
+const COLUMNS = 'uid, id_digest, account_id, payload, authorizations, expires_at, ended_at';
+const BY_ID = `SELECT ${COLUMNS} FROM sessions WHERE id_digest = $1 AND ended_at IS NULL AND expires_at > $2`;
+const BY_UID = `SELECT ${COLUMNS} FROM sessions WHERE uid = $1`;
+const INSERT = `INSERT INTO sessions
+  (uid, id_digest, account_id, payload, authorizations, expires_at, started_at, seen_at, address, user_agent)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9)`;
+const UPDATE = `UPDATE sessions SET id_digest = $2, account_id = $3, payload = $4, authorizations = $5, expires_at = $6, seen_at = $7
+  WHERE uid = $1`;
+const MERGE = 'UPDATE sessions SET authorizations = $2, seen_at = $3 WHERE uid = $1';
+
+const toRow = (stored: StoredSession): SessionRow => ({
+  uid: stored.uid,
+  idDigest: stored.id_digest,
+  accountId: stored.account_id,
+  payload: JSON.parse(stored.payload) as Record<string, unknown>,
+  authorizations: JSON.parse(stored.authorizations) as Authorizations,
+  expiresAt: stored.expires_at,
+});
+
+export async function findSessionById(database: Database, idDigest: string): Promise<SessionRow | undefined> {
+  const stored = await database.get<StoredSession>(BY_ID, [idDigest, nowSeconds()]);
+  return stored && toRow(stored);
+}
+
+export async function findSessionByUid(database: Database, uid: string): Promise<SessionRow | undefined> {
+  const stored = await database.get<StoredSession>(BY_UID, [uid]);
+  return stored && stored.ended_at === null && stored.expires_at > nowSeconds() ? toRow(stored) : undefined;
+}
+
+/**
+ * Three-way merge of the relying parties of one session: what this request changed since it read them is applied to what
+ * is stored now, so that three tabs at once lose nobody (oidc-provider.md rule 5). Pure.
+ */
+export function mergeAuthorizations(read: Authorizations, written: Authorizations, stored: Authorizations): Authorizations {
+  const merged: Authorizations = { ...stored };
+  for (const [clientId, authorization] of Object.entries(written)) {
+    if (JSON.stringify(read[clientId]) !== JSON.stringify(authorization)) merged[clientId] = authorization;
+  }
+  for (const clientId of Object.keys(read)) if (!(clientId in written)) delete merged[clientId];
+  return merged;
+}
+
+/**
+ * Writes a session under its uid: one row per uid, whatever its cookie is called by now.
+ * - an ended uid keeps its mark and is never written again: a slow request cannot revive what was signed out;
+ * - a request that still holds an id replaced in the meantime only merges its relying parties.
+ */
+export async function writeSession(tx: Transaction, write: SessionWrite): Promise<void> {
+  const now = nowSeconds();
+  const stored = await tx.get<StoredSession>(BY_UID, [write.uid]);
+  if (!stored) {
+    if (write.readAs) return; // swept or ended since this request read it
+    await tx.run(INSERT, [
+      write.uid,
+      write.idDigest,
+      write.accountId,
+      JSON.stringify(write.payload),
+      JSON.stringify(write.authorizations),
+      write.expiresAt,
+      now,
+      write.address,
+      write.userAgent,
+    ]);
+    return;
+  }
+  if (stored.ended_at !== null) return;
+  const authorizations = JSON.stringify(
+    mergeAuthorizations(
+      write.readAs?.authorizations ?? {},
+      write.authorizations,
+      JSON.parse(stored.authorizations) as Authorizations,
+    ),
+  );
+  const rotates = write.idDigest !== write.readAs?.idDigest;
+  if (!rotates && stored.id_digest !== write.idDigest) {
+    await tx.run(MERGE, [write.uid, authorizations, now]);
+    return;
+  }
+  await tx.run(UPDATE, [
+    write.uid,
+    write.idDigest,
+    write.accountId,
+    JSON.stringify(write.payload),
+    authorizations,
+    write.expiresAt,
+    now,
+  ]);
+}
+
+/** Puts the mark of an ended session on its row, where it stays until the row would have expired. False when it had ended before. */
+export async function endSessionRow(tx: Transaction, uid: string): Promise<boolean> {
+  return (await tx.run('UPDATE sessions SET ended_at = $2 WHERE uid = $1 AND ended_at IS NULL', [uid, nowSeconds()])) === 1;
+}
+
+/**
+ * Whether a write can be left out: nothing but the sliding expiry moved, and that by less than a twentieth of what is left.
+ * A session used every second would otherwise be written every second (performance.md: fewer store operations).
+ */
+export function onlySlides(write: SessionWrite): boolean {
+  const { readAs } = write;
+  if (!readAs || readAs.idDigest !== write.idDigest || readAs.accountId !== write.accountId) return false;
+  const lifetime = write.expiresAt - nowSeconds();
+  if (write.expiresAt - readAs.expiresAt > lifetime / 20 || write.expiresAt < readAs.expiresAt) return false;
+  if (JSON.stringify(readAs.authorizations) !== JSON.stringify(write.authorizations)) return false;
+  const { iat: _iat, exp: _exp, ...before } = readAs.payload;
+  const { iat: _iat2, exp: _exp2, ...after } = write.payload;
+  return JSON.stringify(before) === JSON.stringify(after);
+}

@@ -1,0 +1,101 @@
+import type { Client, Provider } from 'oidc-provider';
+import type { RelyingParty } from '../relying-parties/relying-party.ts';
+import { secretMatches } from '../relying-parties/secret.ts';
+import { AlreadyMarked, type SessionAdapter, TOKEN_PREFIXES } from './adapter.ts';
+
+/** Delivers one logout token to one relying party; rejects unless it answers 200 or 204. */
+export type SendLogout = (client: Client, accountId: string, sid: string) => Promise<void>;
+
+export interface ShadowOptions {
+  readonly provider: Provider;
+  readonly sessions: SessionAdapter;
+  /** Called instead of delivering inside the citizen's request: puts the notice into the outbox. */
+  readonly queueLogout: (clientId: string, accountId: string, sid: string) => void;
+  /** The active party of an id: the same object until its record changes. */
+  readonly findParty: (clientId: string) => Promise<RelyingParty | undefined>;
+}
+
+/**
+ * Where the library's classes need a word of ours. Only declared, public members are replaced, on the instance or on the
+ * class of this one provider; a test pins each of them (oidc-provider.md section 9: the class names are load-bearing).
+ * Returns the library's own delivery of logout tokens, for the outbox.
+ */
+export function shadow({ provider, sessions, queueLogout, findParty }: ShadowOptions): SendLogout {
+  shadowSingleUse(provider, sessions);
+  shadowTokenIds(provider);
+  shadowClients(provider, findParty);
+
+  const prototype = provider.Client.prototype;
+  const deliver = prototype.backchannelLogout as (this: Client, accountId: string, sid: string) => Promise<void>;
+  Object.defineProperty(prototype, 'backchannelLogout', {
+    async value(this: Client, accountId: string, sid: string): Promise<void> {
+      queueLogout(this.clientId, accountId, sid);
+    },
+  });
+  return (client, accountId, sid) => deliver.call(client, accountId, sid);
+}
+
+function shadowSingleUse(provider: Provider, sessions: SessionAdapter): void {
+  const { ReplayDetection: BaseReplayDetection, Session: BaseSession } = provider;
+
+  class ReplayDetection extends BaseReplayDetection {
+    /** False when another request has marked it in the meantime: each caller answers with its own error instead of a 500. */
+    static override async unique(...known: Parameters<typeof BaseReplayDetection.unique>): Promise<boolean> {
+      try {
+        return await super.unique(...known);
+      } catch (error) {
+        if (error instanceof AlreadyMarked) return false;
+        throw error;
+      }
+    }
+  }
+
+  class Session extends BaseSession {
+    /** Sign-out. A mere change of the id goes to the adapter's destroy() without passing here. */
+    override async destroy(): Promise<void> {
+      await sessions.end(this.uid);
+      await super.destroy();
+    }
+  }
+
+  Object.defineProperty(provider, 'ReplayDetection', { value: ReplayDetection });
+  Object.defineProperty(provider, 'Session', { value: Session });
+}
+
+/** A typed prefix makes introspection and revocation one look-up, and a leaked token recognisable to secret scanners. */
+function shadowTokenIds(provider: Provider): void {
+  for (const [model, prefix] of Object.entries(TOKEN_PREFIXES)) {
+    const prototype: { generateTokenId(): string } = provider[model as keyof typeof TOKEN_PREFIXES].prototype;
+    const generate = prototype.generateTokenId;
+    Object.defineProperty(prototype, 'generateTokenId', {
+      value(this: typeof prototype): string {
+        return prefix + generate.call(this);
+      },
+    });
+  }
+}
+
+/**
+ * Client instances are kept until their record changes: the library would read and hash the whole metadata at every request.
+ * A relying party's secret is kept as a digest, so what it presents is digested before it is compared, in constant time.
+ */
+function shadowClients(provider: Provider, findParty: ShadowOptions['findParty']): void {
+  const find = provider.Client.find.bind(provider.Client);
+  const kept = new WeakMap<RelyingParty, Client>();
+  Object.defineProperty(provider.Client, 'find', {
+    async value(id: string): Promise<Client | undefined> {
+      const party = typeof id === 'string' ? await findParty(id) : undefined;
+      if (!party) return undefined;
+      const held = kept.get(party);
+      if (held) return held;
+      const client = await find(id);
+      if (client) kept.set(party, client);
+      return client;
+    },
+  });
+  Object.defineProperty(provider.Client.prototype, 'compareClientSecret', {
+    async value(this: Client, presented: string): Promise<boolean> {
+      return this.clientSecret !== undefined && secretMatches(this.clientSecret, presented);
+    },
+  });
+}

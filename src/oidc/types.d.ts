@@ -1,0 +1,14 @@
+/** Public members of the library's models that its type package does not declare (oidc-provider 9.13.3). */
+import 'oidc-provider';
+
+declare module 'oidc-provider' {
+  interface AccessToken {
+    generateTokenId(): string;
+  }
+  interface ClientCredentials {
+    generateTokenId(): string;
+  }
+  interface RefreshToken {
+    generateTokenId(): string;
+  }
+}

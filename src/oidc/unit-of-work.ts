@@ -1,0 +1,76 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Artifact, ArtifactChange, ArtifactOutcome, ArtifactStore } from '../storage/artifact-store.ts';
+import type { Transaction } from '../storage/database.ts';
+
+type Alongside = (tx: Transaction) => Promise<void>;
+
+/**
+ * What one request wants to change, gathered while the protocol library works and written in ONE transaction before the
+ * answer leaves. A code's consumption, the tokens it buys, the session and the ledger event stand or fall together:
+ * whoever loses the race for a code has written nothing (security.md R1, R2), and a request costs one commit instead of five.
+ *
+ * Owned by the request that opened it; never shared.
+ */
+export class UnitOfWork {
+  readonly requestId: string;
+  readonly address: string;
+  readonly userAgent: string;
+  #changes: ArtifactChange[] = [];
+  #alongside: Alongside[] = [];
+  readonly #pending = new Map<string, Artifact | null>();
+  /** Models of which the library met an already consumed artifact: a replay, to be told to the ledger. */
+  readonly replayed = new Map<string, string | undefined>();
+
+  constructor(requestId: string, address: string, userAgent: string) {
+    this.requestId = requestId;
+    this.address = address;
+    this.userAgent = userAgent;
+  }
+
+  change(change: ArtifactChange): void {
+    this.#changes.push(change);
+    if (change.kind === 'put') {
+      this.#pending.set(`${change.model}:${change.id}`, {
+        payload: change.payload,
+        consumedAt: null,
+        expiresAt: change.expiresAt,
+      });
+    } else if (change.kind === 'destroy') {
+      this.#pending.set(`${change.model}:${change.id}`, null);
+    }
+  }
+
+  /** Rows of other tables that belong to the same event. */
+  also(work: Alongside): void {
+    this.#alongside.push(work);
+  }
+
+  /** What this request itself has written and not yet committed: an artifact, `null` when destroyed, `undefined` when untouched. */
+  pending(model: string, id: string): Artifact | null | undefined {
+    return this.#pending.size === 0 ? undefined : this.#pending.get(`${model}:${id}`);
+  }
+
+  get isEmpty(): boolean {
+    return this.#changes.length === 0 && this.#alongside.length === 0;
+  }
+
+  /** Writes everything at once. On `conflict` nothing was written and the unit is empty again. */
+  async commit(store: ArtifactStore): Promise<ArtifactOutcome> {
+    if (this.isEmpty) return { ok: true };
+    const changes = this.#changes;
+    const alongside = this.#alongside;
+    this.#changes = [];
+    this.#alongside = [];
+    return store.apply(changes, async (tx) => {
+      for (const work of alongside) await work(tx);
+    });
+  }
+}
+
+const current = new AsyncLocalStorage<UnitOfWork>();
+
+/** Runs `work` with `unit` as the place where the adapter gathers changes. */
+export const withUnit = <T>(unit: UnitOfWork, work: () => T): T => current.run(unit, work);
+
+/** The unit of the request being served, or undefined outside one. */
+export const currentUnit = (): UnitOfWork | undefined => current.getStore();

@@ -1,0 +1,66 @@
+import { tokenDigest } from '../crypto/digests.ts';
+import { nowSeconds } from '../shared/clock.ts';
+import { randomToken } from '../shared/random.ts';
+import type { Database } from '../storage/database.ts';
+
+const SECRET_CHARS = 32;
+const SECRET = new RegExp(`^[\\w-]{${SECRET_CHARS}}$`);
+const DEVICES_PER_PERSON_MAX = 10;
+const LIFETIME_SECONDS = 180 * 24 * 3600;
+
+/**
+ * Browsers a person has signed in with. Such a browser keeps its own allowance of attempts, so that strangers who guess at an
+ * account cannot shut its owner out (D8). Knowing the secret replaces no factor.
+ */
+export interface KnownDevices {
+  /**
+   * To be called after a successful sign-in with the secret the browser showed, if any. Resolves with the secret for its
+   * cookie (192 bits). A secret that is not this person's is never adopted: whoever planted it would share the allowance.
+   */
+  remember(personId: string, presented?: string): Promise<string>;
+  /** The digest under which attempts of this device are counted, or undefined when it is not a device of this person. */
+  recognises(personId: string | undefined, secret: string | undefined): Promise<string | undefined>;
+  /** Forgets every device of the person, for instance after the password was reset. */
+  forgetAll(personId: string): Promise<void>;
+}
+
+const SELECT = 'SELECT created_at FROM known_devices WHERE device_digest = $1 AND person_id = $2 AND seen_at > $3';
+const TOUCH = 'UPDATE known_devices SET seen_at = $1 WHERE device_digest = $2 AND person_id = $3';
+const INSERT = 'INSERT INTO known_devices (device_digest, person_id, created_at, seen_at) VALUES ($1, $2, $3, $3)';
+const TRIM = `DELETE FROM known_devices WHERE person_id = $1 AND device_digest NOT IN
+  (SELECT device_digest FROM known_devices WHERE person_id = $1 ORDER BY seen_at DESC, device_digest LIMIT $2)`;
+
+/** No person has this id: an unknown number costs the same look-up as a known one. */
+const NOBODY = '';
+
+export function createKnownDevices({ database }: { readonly database: Database }): KnownDevices {
+  const recognises: KnownDevices['recognises'] = async (personId, secret) => {
+    if (secret === undefined || !SECRET.test(secret)) return undefined;
+    const digest = tokenDigest(secret);
+    const row = await database.get(SELECT, [digest, personId ?? NOBODY, nowSeconds() - LIFETIME_SECONDS]);
+    return row === undefined ? undefined : digest;
+  };
+
+  return {
+    recognises,
+
+    async remember(personId, presented) {
+      const known = await recognises(personId, presented);
+      const now = nowSeconds();
+      if (known !== undefined && presented !== undefined) {
+        await database.run(TOUCH, [now, known, personId]);
+        return presented;
+      }
+      const secret = randomToken(SECRET_CHARS);
+      await database.write(async (tx) => {
+        await tx.run(TRIM, [personId, DEVICES_PER_PERSON_MAX - 1]);
+        await tx.run(INSERT, [tokenDigest(secret), personId, now]);
+      });
+      return secret;
+    },
+
+    async forgetAll(personId) {
+      await database.run('DELETE FROM known_devices WHERE person_id = $1', [personId]);
+    },
+  };
+}

@@ -1,0 +1,39 @@
+import { z } from 'zod';
+
+/** Control and direction characters would let a name rewrite the page or the log line it stands in (E7, G4). */
+const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u061C\u200B-\u200F\u202A-\u202E\u2060-\u2069\uFEFF]/u;
+
+const line = (charsMax: number) =>
+  z
+    .string()
+    .max(charsMax * 2)
+    .transform((text) => text.normalize('NFC').trim())
+    .refine((text) => text !== '' && Array.from(text).length <= charsMax && !UNPRINTABLE.test(text));
+
+/**
+ * What may be stored about a person beside the ID number; every way in (command line, registration, console) parses with it.
+ * A phone number is E.164; a mainland mobile number may be given without its country code.
+ */
+export const personDetailsSchema = z.strictObject({
+  name: line(100),
+  phone: z
+    .string()
+    .max(32)
+    .transform((text) => text.normalize('NFKC').replace(/[\s()-]/g, ''))
+    .transform((text) => (/^1[3-9]\d{9}$/.test(text) ? `+86${text}` : text))
+    .refine((text) => /^\+[1-9]\d{6,14}$/.test(text))
+    .optional(),
+  email: z.string().trim().max(254).pipe(z.email()).optional(),
+  address: line(300).optional(),
+});
+
+export type PersonDetails = z.infer<typeof personDetailsSchema>;
+
+/** The details in normal form, or the name of the first field that is not acceptable. */
+export function parsePersonDetails(
+  input: unknown,
+): { readonly ok: true; readonly details: PersonDetails } | { readonly ok: false; readonly field: string } {
+  const parsed = personDetailsSchema.safeParse(input);
+  if (parsed.success) return { ok: true, details: parsed.data };
+  return { ok: false, field: String(parsed.error.issues[0]?.path[0] ?? 'details') };
+}

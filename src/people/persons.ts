@@ -1,0 +1,229 @@
+import type { BlindIndex } from '../crypto/blind-index.ts';
+import type { Sealer } from '../crypto/sealing.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { nowSeconds } from '../shared/clock.ts';
+import { Fault } from '../shared/fault.ts';
+import { newId } from '../shared/ids.ts';
+import type { Connection, Database, Transaction } from '../storage/database.ts';
+import { factsOf, type IdNumber, type Sex } from './id-number.ts';
+import type { PersonDetails } from './person-details.ts';
+
+/** How the resident ID card is named in `identity_documents`: its type and the country that issued it. */
+export const RESIDENT_ID_CARD = { type: 'resident_id_card', issuer: 'CN' } as const;
+
+export type AssuranceLevel = 0 | 1 | 2 | 3 | 4;
+
+/** A natural person as every request needs them: nothing is unsealed for it. `updatedAt` is epoch seconds. */
+export interface Person {
+  readonly id: string;
+  readonly status: 'active' | 'disabled';
+  readonly ial: AssuranceLevel;
+  readonly updatedAt: number;
+}
+
+/** A natural person with everything we know, unsealed. Never logged, never kept. */
+export interface PersonProfile extends Person {
+  readonly idNumber: IdNumber;
+  readonly name: string;
+  readonly phone: string | undefined;
+  readonly email: string | undefined;
+  readonly address: string | undefined;
+  readonly birthDate: string;
+  readonly sex: Sex;
+}
+
+/** `origin` says for the ledger who or what asked: `command`, `registration`, `demo`. */
+export interface NewPerson extends PersonDetails {
+  readonly idNumber: IdNumber;
+  readonly ial: AssuranceLevel;
+  readonly origin: string;
+  /** The source that vouched for name and number, if one did. */
+  readonly verifiedSource?: string;
+}
+
+export type AddOutcome =
+  | { readonly ok: true; readonly person: Person }
+  | { readonly ok: false; readonly reason: 'exists' };
+
+/** Writes what must exist together with a new account, such as its password, in the same transaction. */
+export type Alongside = (tx: Transaction, person: Person) => Promise<void>;
+
+export interface Persons {
+  /**
+   * Creates the account of a natural person. One ID number has one account: the unique keyed index decides, also between
+   * parallel calls and nodes. The details come from `parsePersonDetails`.
+   */
+  add(person: NewPerson, alongside?: Alongside): Promise<AddOutcome>;
+  findByIdNumber(number: IdNumber): Promise<Person | undefined>;
+  find(id: string): Promise<Person | undefined>;
+  profile(id: string): Promise<PersonProfile | undefined>;
+  /** A disabled person may not sign in. `unknown`: there is no such person; `unchanged`: it was so already. */
+  disable(id: string, origin: string): Promise<StatusOutcome>;
+  enable(id: string, origin: string): Promise<StatusOutcome>;
+}
+
+export type StatusOutcome = 'changed' | 'unchanged' | 'unknown';
+
+export interface PersonsOptions {
+  readonly database: Database;
+  readonly sealer: Sealer;
+  readonly index: BlindIndex;
+  readonly ledger: Ledger;
+}
+
+export function createPersons({ database, sealer, index, ledger }: PersonsOptions): Persons {
+  const indexOf = (number: IdNumber): string => index.of({ ...RESIDENT_ID_CARD, number });
+
+  const findByIndex = async (numberIndex: string): Promise<Person | undefined> => {
+    const row = await database.get<PersonRow>(SELECT_BY_INDEX, [
+      RESIDENT_ID_CARD.type,
+      RESIDENT_ID_CARD.issuer,
+      numberIndex,
+    ]);
+    return row && personOf(row);
+  };
+
+  const setStatus = (id: string, status: Person['status'], origin: string): Promise<StatusOutcome> =>
+    database.write(async (tx) => {
+      const changed = await tx.run(UPDATE_STATUS, [status, nowSeconds(), id]);
+      if (changed === 0) return (await findIn(tx, id)) === undefined ? 'unknown' : 'unchanged';
+      const type = status === 'disabled' ? 'person.disabled' : 'person.enabled';
+      await ledger.append(tx, { type, personId: id, details: { origin } });
+      return 'changed';
+    });
+
+  return {
+    async add(input, alongside) {
+      const numberIndex = indexOf(input.idNumber);
+      if ((await findByIndex(numberIndex)) !== undefined) return { ok: false, reason: 'exists' };
+      const person: Person = { id: newId('psn'), status: 'active', ial: input.ial, updatedAt: nowSeconds() };
+      return database.write(async (tx): Promise<AddOutcome> => {
+        await insertPerson(tx, sealer, person, input);
+        if (!(await insertDocument(tx, sealer, person, input, numberIndex))) {
+          await tx.run('DELETE FROM persons WHERE id = $1', [person.id]);
+          return { ok: false, reason: 'exists' };
+        }
+        const details = { origin: input.origin, ial: input.ial };
+        await ledger.append(tx, { type: 'person.added', personId: person.id, details });
+        await alongside?.(tx, person);
+        return { ok: true, person };
+      });
+    },
+
+    findByIdNumber: (number) => findByIndex(indexOf(number)),
+    find: (id) => findIn(database, id),
+
+    async profile(id) {
+      const row = await database.get<ProfileRow>(SELECT_PROFILE, [id, RESIDENT_ID_CARD.type, RESIDENT_ID_CARD.issuer]);
+      return row && profileOf(sealer, row);
+    },
+
+    disable: (id, origin) => setStatus(id, 'disabled', origin),
+    enable: (id, origin) => setStatus(id, 'active', origin),
+  };
+}
+
+interface PersonRow {
+  readonly id: string;
+  readonly status: Person['status'];
+  readonly ial: number;
+  readonly updated_at: number;
+}
+
+interface ProfileRow extends PersonRow {
+  readonly name_sealed: Uint8Array;
+  readonly phone_sealed: Uint8Array | null;
+  readonly email_sealed: Uint8Array | null;
+  readonly address_sealed: Uint8Array | null;
+  readonly document_id: string;
+  readonly number_sealed: Uint8Array;
+}
+
+type PersonColumn = 'name_sealed' | 'phone_sealed' | 'email_sealed' | 'address_sealed';
+
+const SELECT = 'SELECT id, status, ial, updated_at FROM persons WHERE id = $1';
+const SELECT_BY_INDEX = `SELECT p.id, p.status, p.ial, p.updated_at FROM identity_documents d
+  JOIN persons p ON p.id = d.person_id WHERE d.type = $1 AND d.issuer = $2 AND d.number_index = $3`;
+const SELECT_PROFILE = `SELECT p.id, p.status, p.ial, p.updated_at, p.name_sealed, p.phone_sealed, p.email_sealed,
+  p.address_sealed, d.id AS document_id, d.number_sealed FROM persons p
+  JOIN identity_documents d ON d.person_id = p.id WHERE p.id = $1 AND d.type = $2 AND d.issuer = $3`;
+const UPDATE_STATUS = 'UPDATE persons SET status = $1, updated_at = $2 WHERE id = $3 AND status <> $1';
+const INSERT_PERSON = `INSERT INTO persons
+  (id, status, ial, name_sealed, phone_sealed, email_sealed, address_sealed, created_at, updated_at)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)`;
+const INSERT_DOCUMENT = `INSERT INTO identity_documents
+  (id, person_id, type, issuer, number_index, number_sealed, verified_source, created_at)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`;
+
+const personContext = (column: PersonColumn, id: string): string => `persons:${column}:${id}`;
+const numberContext = (documentId: string): string => `identity_documents:number_sealed:${documentId}`;
+
+async function findIn(connection: Connection, id: string): Promise<Person | undefined> {
+  const row = await connection.get<PersonRow>(SELECT, [id]);
+  return row && personOf(row);
+}
+
+function insertPerson(tx: Transaction, sealer: Sealer, person: Person, details: PersonDetails): Promise<number> {
+  const sealed = (column: PersonColumn, value: string | undefined) =>
+    value === undefined ? null : sealer.seal(value, personContext(column, person.id));
+  return tx.run(INSERT_PERSON, [
+    person.id,
+    person.status,
+    person.ial,
+    sealed('name_sealed', details.name),
+    sealed('phone_sealed', details.phone),
+    sealed('email_sealed', details.email),
+    sealed('address_sealed', details.address),
+    person.updatedAt,
+  ]);
+}
+
+/** Resolves with false when the number has an account already: the unique index is the only judge. */
+async function insertDocument(
+  tx: Transaction,
+  sealer: Sealer,
+  person: Person,
+  input: NewPerson,
+  numberIndex: string,
+): Promise<boolean> {
+  const id = newId('doc');
+  const inserted = await tx.run(INSERT_DOCUMENT, [
+    id,
+    person.id,
+    RESIDENT_ID_CARD.type,
+    RESIDENT_ID_CARD.issuer,
+    numberIndex,
+    sealer.seal(input.idNumber, numberContext(id)),
+    input.verifiedSource ?? null,
+    person.updatedAt,
+  ]);
+  return inserted === 1;
+}
+
+const personOf = (row: PersonRow): Person => ({
+  id: row.id,
+  status: row.status,
+  ial: row.ial as AssuranceLevel,
+  updatedAt: row.updated_at,
+});
+
+function profileOf(sealer: Sealer, row: ProfileRow): PersonProfile {
+  const opened = (column: PersonColumn): string | undefined => {
+    const sealed = row[column];
+    return sealed === null ? undefined : sealer.unseal(sealed, personContext(column, row.id));
+  };
+  const name = opened('name_sealed');
+  if (name === undefined) throw new Fault('internal', `Person ${row.id} has no name.`);
+  const idNumber = sealer.unseal(row.number_sealed, numberContext(row.document_id)) as IdNumber;
+  const { birthDate, sex } = factsOf(idNumber);
+  return {
+    ...personOf(row),
+    idNumber,
+    name,
+    phone: opened('phone_sealed'),
+    email: opened('email_sealed'),
+    address: opened('address_sealed'),
+    birthDate,
+    sex,
+  };
+}

@@ -1,0 +1,71 @@
+import { hostOf } from './addresses.ts';
+import type { RelyingPartyRecord } from './schema.ts';
+
+/** A portal that trusts our tokens, as stored. Values are frozen and shared by all readers. */
+export interface RelyingParty {
+  readonly clientId: string;
+  readonly record: RelyingPartyRecord;
+  /** See secret.ts; null for a party that proves itself by key, or not at all. */
+  readonly secretDigest: string | null;
+  readonly status: 'active' | 'disabled';
+  /** Epoch seconds. */
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+/**
+ * The protocol library wants a sector document wherever redirect URIs name several hosts or none. A sector that the operator
+ * vouched for needs no document: it is put under a name that RFC 2606 keeps from ever resolving.
+ */
+const VOUCHED_SECTOR_ORIGIN = 'https://sector.invalid';
+
+/** Members of the metadata below that the protocol library does not know and must be told of (`extraClientMetadata.properties`). */
+export const EXTRA_METADATA: readonly string[] = ['client_name#en', 'description', 'first_party', 'sector'];
+
+/** What the protocol library takes as client metadata, plus `EXTRA_METADATA`. */
+export type ProtocolMetadata = Readonly<Record<string, unknown>> & { readonly client_id: string };
+
+const memo = new WeakMap<RelyingParty, ProtocolMetadata>();
+
+/**
+ * The sector a pairwise `sub` is computed for (OIDC Core 8.1): the operator's, else the host of `sector_identifier_uri`, else the
+ * one host (with port) of the redirect URIs. Undefined for a public subject and for a service that signs nobody in. Pure.
+ */
+export function sectorOf({ record }: RelyingParty): string | undefined {
+  if (record.subject_type === 'public' || record.response_types.length === 0) return undefined;
+  if (record.sector !== undefined) return record.sector;
+  const source = record.sector_identifier_uri ?? record.redirect_uris[0];
+  return source === undefined ? undefined : hostOf(source);
+}
+
+/** Whether a sector document must be fetched and compared: false for a sector the operator vouched for. */
+export const sectorIsFetched = (sectorIdentifierUri: string): boolean =>
+  !sectorIdentifierUri.startsWith(`${VOUCHED_SECTOR_ORIGIN}/`);
+
+/**
+ * The client metadata handed to the protocol library. `client_secret` is the stored digest: whoever compares secrets digests the
+ * presented one first (`secretMatches`). One frozen object per party, so that callers may compare by identity.
+ */
+export function toProtocolMetadata(party: RelyingParty): ProtocolMetadata {
+  const known = memo.get(party);
+  if (known !== undefined) return known;
+  const { approved_scopes: _, contacts: __, ...shared } = party.record;
+  const metadata: ProtocolMetadata = Object.freeze({
+    ...shared,
+    client_id: party.clientId,
+    ...(party.secretDigest === null ? {} : { client_secret: party.secretDigest }),
+    ...sectorMetadata(party),
+  });
+  memo.set(party, metadata);
+  return metadata;
+}
+
+function sectorMetadata(party: RelyingParty): Record<string, string> {
+  const { record } = party;
+  const sector = sectorOf(party);
+  // A service has no subject; the library cannot derive a sector for it and would refuse `pairwise`.
+  if (sector === undefined) return { subject_type: 'public' };
+  const hosts = new Set(record.redirect_uris.map(hostOf));
+  const derivable = record.sector_identifier_uri !== undefined || (hosts.size === 1 && !hosts.has(''));
+  return derivable ? { sector } : { sector, sector_identifier_uri: `${VOUCHED_SECTOR_ORIGIN}/${party.clientId}` };
+}

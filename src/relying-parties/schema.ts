@@ -1,0 +1,111 @@
+import { z } from 'zod';
+import { calledUriFault, isHost, shownUriFault, URI_CHARACTERS_MAX } from './addresses.ts';
+import { keySetSchema } from './key-set.ts';
+
+/** Scopes that need `approved_scopes`: they release what the law lets only some portals see. */
+export const SENSITIVE_SCOPES: readonly string[] = ['id_number'];
+
+const SIGNING_ALGS = ['ES256', 'RS256', 'PS256'] as const;
+
+/** Control, bidirectional, zero-width, surrogate and unassigned characters: what makes one name look like another (E6). */
+const INVISIBLE = /\p{C}|\p{Zl}|\p{Zp}/u;
+
+const text = (charactersMax: number) =>
+  z
+    .string()
+    .min(1)
+    .max(charactersMax)
+    .refine((value) => !INVISIBLE.test(value), {
+      message: 'must not contain control, bidirectional or invisible characters',
+    })
+    .refine((value) => value.trim() === value && value.normalize('NFC') === value, {
+      message: 'must be in Unicode normal form NFC without blanks around it',
+    });
+
+const checked = (fault: (value: string) => string | undefined) =>
+  z.string().superRefine((value, context) => {
+    const reason = fault(value);
+    if (reason !== undefined) context.addIssue({ code: 'custom', message: reason });
+  });
+
+const called = checked((value) => calledUriFault(value, { loopbackHttp: true }));
+const shown = checked((value) => shownUriFault(value, { loopbackHttp: false }));
+const uriList = z.array(z.string().max(URI_CHARACTERS_MAX)).max(50);
+const scopeToken = z.string().regex(/^[a-z][a-z0-9_:./-]{0,63}$/, { message: 'must be a scope in lower-case letters' });
+const flag = z.boolean();
+
+/** `Object.prototype` names would resolve to something in a careless look-up (G5). */
+const clientId = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{2,63}$/, {
+    message: 'must have 3 to 64 letters, digits, dots, hyphens or underscores',
+  })
+  .refine((value) => !(value in {}), { message: 'must not be a name reserved by the language' });
+
+/**
+ * A relying party as stored: client metadata of RFC 7591 and OpenID Connect Registration 1.0 that this server supports, and
+ * our own members under plain names. Strict: a member it does not know is a mistake, not a wish.
+ */
+export const relyingPartySchema = z.strictObject({
+  client_id: clientId.optional(),
+  client_name: text(64),
+  'client_name#en': text(96).optional(),
+  description: text(400).optional(),
+  client_uri: checked((value) => shownUriFault(value, { loopbackHttp: true })).optional(),
+  logo_uri: shown.optional(),
+  policy_uri: shown.optional(),
+  tos_uri: shown.optional(),
+  contacts: z.array(z.email().max(254)).max(10).optional(),
+  application_type: z.enum(['web', 'native']).default('web'),
+  redirect_uris: uriList.default([]),
+  post_logout_redirect_uris: uriList.default([]),
+  response_types: z.array(z.literal('code')).max(1).optional(),
+  response_modes: z
+    .array(z.enum(['query', 'form_post']))
+    .min(1)
+    .max(2)
+    .optional(),
+  grant_types: z
+    .array(z.enum(['authorization_code', 'refresh_token', 'client_credentials']))
+    .min(1)
+    .max(3)
+    .default(['authorization_code']),
+  token_endpoint_auth_method: z
+    .enum(['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'])
+    .default('client_secret_basic'),
+  token_endpoint_auth_signing_alg: z.enum(['ES256', 'PS256']).optional(),
+  jwks: keySetSchema.optional(),
+  jwks_uri: called.optional(),
+  subject_type: z.enum(['pairwise', 'public']).default('pairwise'),
+  sector_identifier_uri: checked((value) => calledUriFault(value, { loopbackHttp: false })).optional(),
+  /** The sector of the pairwise `sub`, given by the operator: a host name, kept when the portal moves to another address. */
+  sector: z.string().refine(isHost, { message: 'must be a host name in lower case' }).optional(),
+  id_token_signed_response_alg: z.enum(SIGNING_ALGS).default('ES256'),
+  userinfo_signed_response_alg: z.enum(SIGNING_ALGS).optional(),
+  introspection_signed_response_alg: z.enum(SIGNING_ALGS).optional(),
+  backchannel_logout_uri: called.optional(),
+  backchannel_logout_session_required: flag.default(false),
+  default_max_age: z.int().min(0).max(31_536_000).optional(),
+  require_auth_time: flag.default(false),
+  require_pushed_authorization_requests: flag.default(false),
+  dpop_bound_access_tokens: flag.default(false),
+  /** What the portal may ask for, blank-separated (RFC 7591 2). */
+  scope: z
+    .string()
+    .max(1024)
+    .transform((value) => value.split(' '))
+    .pipe(z.array(scopeToken).max(32))
+    .transform((scopes) => [...new Set(scopes)].join(' '))
+    .optional(),
+  /** Sensitive scopes the operator has approved after seeing the legal basis. */
+  approved_scopes: z.array(scopeToken).max(32).default([]),
+  /** No consent page: only for the operator's own account centre, whose pages are part of this service. */
+  first_party: flag.default(false),
+});
+
+/** The members of a record, each well formed by itself. */
+export type RecordMembers = z.output<typeof relyingPartySchema>;
+/** A record that passed every rule, with its defaults filled in. */
+export type RelyingPartyRecord = Readonly<
+  Omit<RecordMembers, 'response_types' | 'scope'> & { response_types: readonly 'code'[]; scope: string }
+>;

@@ -1,0 +1,174 @@
+/**
+ * The numbered catalogue of faults. A number is never reused. `zh` and `en` are for the citizen: calm, and what to do next;
+ * `oauth` is all a relying party learns; `operator` says where to look. Rendered into docs/faults.md.
+ */
+export interface FaultEntry {
+  readonly number: number;
+  readonly status: number;
+  readonly oauth: string;
+  readonly zh: string;
+  readonly en: string;
+  readonly operator: string;
+}
+
+const entry = (number: number, status: number, oauth: string, zh: string, en: string, operator: string): FaultEntry => ({
+  number,
+  status,
+  oauth,
+  zh,
+  en,
+  operator,
+});
+
+export const FAULTS = {
+  // 10xx: the request itself
+  malformed_request: entry(
+    1001,
+    400,
+    'invalid_request',
+    '请求的内容不完整或格式不对。请返回上一页重新操作。',
+    'The request is incomplete or not well formed. Please go back and try again.',
+    'The request could not be parsed or failed its schema; the log line names the field.',
+  ),
+  unknown_page: entry(
+    1002,
+    404,
+    'not_found',
+    '没有找到这个页面。请检查网址，或返回首页。',
+    'There is no page at this address. Please check the address or return to the start page.',
+    'No route matches the path.',
+  ),
+  method_not_allowed: entry(
+    1003,
+    405,
+    'invalid_request',
+    '这个页面不支持此操作。请返回上一页重新操作。',
+    'This page does not support that action. Please go back and try again.',
+    'The path exists, but not for this HTTP method.',
+  ),
+  misdirected_host: entry(
+    1004,
+    421,
+    'invalid_request',
+    '您访问的域名不属于本服务。请使用官方网址。',
+    'This host name does not belong to this service. Please use the official address.',
+    'The Host header is not the host of the configured issuer.',
+  ),
+  body_too_large: entry(
+    1005,
+    413,
+    'invalid_request',
+    '提交的内容过大。请减少内容后重试。',
+    'What was sent is too large. Please send less and try again.',
+    'The request body or its number of parameters is above the limit.',
+  ),
+  too_many_requests: entry(
+    1006,
+    429,
+    'temporarily_unavailable',
+    '操作过于频繁。请稍等片刻再试。',
+    'Too many attempts. Please wait a moment and try again.',
+    'A limit per address was reached.',
+  ),
+  foreign_origin: entry(
+    1007,
+    403,
+    'access_denied',
+    '这次提交不是从本站页面发出的。请从登录页面重新开始。',
+    'This submission did not come from a page of this site. Please start again from the sign-in page.',
+    'A form was posted from another origin (Origin or Sec-Fetch-Site).',
+  ),
+  // 11xx: the sign-in ceremony
+  ceremony_expired: entry(
+    1101,
+    400,
+    'invalid_request',
+    '这次登录已过期或已完成。请回到原来的网站重新登录。',
+    'This sign-in has expired or is already finished. Please return to the portal and sign in again.',
+    'The interaction named in the URL does not exist any more.',
+  ),
+  ceremony_elsewhere: entry(
+    1102,
+    400,
+    'invalid_request',
+    '这次登录是在另一个浏览器或窗口中开始的。请回到原来的网站重新登录。',
+    'This sign-in was started in another browser or window. Please return to the portal and sign in again.',
+    'The interaction in the URL is not the one bound to this browser by cookie (V4, V53).',
+  ),
+  form_token_refused: entry(
+    1103,
+    403,
+    'access_denied',
+    '页面停留时间过长，请刷新后重新提交。',
+    'The page was open for too long. Please reload it and submit again.',
+    'The anti-forgery token of the form does not match this browser.',
+  ),
+  // 12xx: what we depend on
+  storage_unavailable: entry(
+    1201,
+    503,
+    'temporarily_unavailable',
+    '系统暂时繁忙，您的操作没有完成。请稍后重试。',
+    'The service is briefly unavailable and your action was not carried out. Please try again shortly.',
+    'The database or artifact store did not answer, is full, or refused the write.',
+  ),
+  overloaded: entry(
+    1202,
+    503,
+    'temporarily_unavailable',
+    '当前登录人数较多，请稍后再试。',
+    'Many people are signing in right now. Please try again in a moment.',
+    'The password hashing queue is full or the deadline passed.',
+  ),
+  register_unavailable: entry(
+    1203,
+    503,
+    'temporarily_unavailable',
+    '身份核验服务暂时不可用，您填写的内容没有被判为错误。请稍后再试。',
+    'Identity verification is briefly unavailable; nothing you entered was judged wrong. Please try again later.',
+    'The identity source did not answer or its circuit is open.',
+  ),
+  // 13xx: relying parties
+  relying_party_unknown: entry(
+    1301,
+    400,
+    'invalid_client',
+    '无法识别您要访问的网站，它可能尚未接入或已停用。请联系该网站。',
+    'The portal you came from is not known here or has been switched off. Please contact that portal.',
+    'client_id is unknown or its relying party is disabled.',
+  ),
+  authorization_refused: entry(
+    1302,
+    400,
+    'invalid_request',
+    '该网站发来的登录请求有误，为保护您的信息已停止。请联系该网站。',
+    'The sign-in request of this portal is not valid and was stopped to protect you. Please contact the portal.',
+    'The authorization request cannot be answered by a redirect; the log line has the error description.',
+  ),
+  logout_refused: entry(
+    1303,
+    400,
+    'invalid_request',
+    '退出请求有误，您仍处于登录状态。请重新退出。',
+    'The sign-out request is not valid; you are still signed in. Please sign out again.',
+    'The end-session request failed its checks; the log line has the error description.',
+  ),
+  // 19xx: ourselves
+  internal: entry(
+    1901,
+    500,
+    'server_error',
+    '系统出现异常，您的操作没有完成。请稍后重试；如仍有问题，请把页面上的编号告诉服务热线。',
+    'Something went wrong and your action was not carried out. Please try again; if it persists, tell the help desk the number on this page.',
+    'An unexpected error; the log has it under the request id.',
+  ),
+} as const satisfies Record<string, FaultEntry>;
+
+export type FaultCode = keyof typeof FAULTS;
+
+/** The headline of a fault page: three are enough, the text below says the rest. */
+export function faultTitle({ status }: FaultEntry): { readonly zh: string; readonly en: string } {
+  if (status === 404) return { zh: '页面不存在', en: 'Page not found' };
+  if (status >= 500 || status === 429) return { zh: '暂时无法办理', en: 'Not possible right now' };
+  return { zh: '无法继续办理', en: 'This cannot go on' };
+}

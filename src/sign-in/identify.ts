@@ -1,0 +1,90 @@
+import type { Context } from 'koa';
+import type { BlindIndex } from '../crypto/blind-index.ts';
+import type { Attempts } from '../factors/attempts.ts';
+import type { PasswordFactor } from '../factors/password.ts';
+import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
+import { parseIdNumber } from '../people/id-number.ts';
+import type { KnownDevices } from '../people/known-devices.ts';
+import { type Persons, RESIDENT_ID_CARD } from '../people/persons.ts';
+import { nowSeconds } from '../shared/clock.ts';
+import { hostCookieName, readCookie, writeCookie } from '../web/cookies.ts';
+import type { Login } from './interactions.ts';
+
+/** `refused` is one answer for unknown, wrong, locked and disabled: a stranger learns nothing from it (D9). */
+export type IdentifyOutcome =
+  | { readonly state: 'proven'; readonly login: Login }
+  | { readonly state: 'refused' | 'identifier_form' | 'too_many' | 'busy' };
+
+export interface Identify {
+  withPassword(
+    ctx: Context,
+    input: { readonly identifier: string; readonly password: string; readonly clientId: string },
+  ): Promise<IdentifyOutcome>;
+}
+
+export interface IdentifySources {
+  readonly persons: Persons;
+  readonly passwords: PasswordFactor;
+  readonly attempts: Attempts;
+  readonly devices: KnownDevices;
+  readonly ledger: Ledger;
+  readonly index: BlindIndex;
+  /** The level a sign-in with one factor reaches. */
+  readonly acr: string;
+  readonly secure: boolean;
+}
+
+const DEVICE_COOKIE = 'device';
+const DEVICE_SECONDS = 180 * 24 * 3600;
+
+/**
+ * One attempt to prove who one is: limiter, then look-up, then hash, then ledger. Every way to fail after the form of the
+ * number is right takes the same look-ups and the same hash, and gives the same answer.
+ */
+export function createIdentify(sources: IdentifySources): Identify {
+  const { persons, passwords, attempts, devices, ledger, index } = sources;
+  return {
+    async withPassword(ctx, { identifier, password, clientId }) {
+      const parsed = parseIdNumber(identifier);
+      if (!parsed.ok) return { state: 'identifier_form' };
+      const person = await persons.findByIdNumber(parsed.number);
+      const secret = readCookie(ctx.get('cookie'), hostCookieName(DEVICE_COOKIE, sources.secure));
+      const device = await devices.recognises(person?.id, secret);
+      const attempt = {
+        // Counted under the number itself, so that an unknown one behaves like a known one.
+        account: index.of({ ...RESIDENT_ID_CARD, number: parsed.number }),
+        address: ctx.ip,
+        ...(device === undefined ? {} : { knownDeviceDigest: device }),
+      };
+      const event = { personId: person?.id, clientId, address: ctx.ip, correlation: String(ctx.state.requestId) };
+      const refuse = async (reason: string, state: 'refused' | 'too_many' | 'busy'): Promise<IdentifyOutcome> => {
+        const refusal: LedgerEvent = { ...event, type: 'sign-in.refused', outcome: 'failure', details: { reason, factor: 'password' } };
+        await ledger.record(refusal);
+        return { state };
+      };
+
+      const allowance = await attempts.take(attempt);
+      if (allowance === 'address_exhausted') return { state: 'too_many' };
+      if (allowance === 'account_exhausted') {
+        // The hash is spent all the same, so that a locked account takes as long as a wrong password (D9).
+        return (await passwords.verify(undefined, password)) === 'busy' ? { state: 'busy' } : refuse('locked', 'refused');
+      }
+      const verdict = await passwords.verify(person?.id, password);
+      if (verdict === 'busy') return { state: 'busy' };
+      if (!person || verdict === 'mismatch') return refuse(person ? 'mismatch' : 'unknown', 'refused');
+      if (person.status !== 'active') return refuse('disabled', 'refused');
+
+      const amr = ['pwd'];
+      const [cookie] = await Promise.all([
+        devices.remember(person.id, secret),
+        attempts.succeeded(attempt),
+        ledger.record({ ...event, type: 'sign-in.succeeded', details: { amr, acr: sources.acr } }),
+      ]);
+      ctx.append(
+        'set-cookie',
+        writeCookie(DEVICE_COOKIE, cookie, { secure: sources.secure, maxAgeSeconds: DEVICE_SECONDS }),
+      );
+      return { state: 'proven', login: { personId: person.id, amr, acr: sources.acr, at: nowSeconds() } };
+    },
+  };
+}

@@ -1,0 +1,56 @@
+import type { Context } from 'koa';
+import type { LedgerEvent } from '../ledger/ledger.ts';
+
+/** One authorization request that waits for the citizen, as far as the ceremony needs to know it. */
+export interface CeremonyRequest {
+  readonly uid: string;
+  /** What the protocol policy misses next: `login`, `select_account` or `consent`. */
+  readonly prompt: string;
+  readonly reasons: readonly string[];
+  readonly clientId: string;
+  readonly redirectUri: string | undefined;
+  readonly loginHint: string | undefined;
+  readonly uiLocales: string | undefined;
+  /** The portal's `prompt` parameter, split. */
+  readonly requestedPrompts: readonly string[];
+  readonly maxAgeSeconds: number | undefined;
+  /** Who was signed in when the request arrived. */
+  readonly startedBy: string | undefined;
+  readonly missingScopes: readonly string[];
+  readonly missingClaims: readonly string[];
+}
+
+/** A proof of identity: who, by which methods (RFC 8176 names), at which level, when (epoch seconds). */
+export interface Login {
+  readonly personId: string;
+  readonly amr: readonly string[];
+  readonly acr: string;
+  readonly at: number;
+}
+
+/** Whose session this browser holds now. */
+export interface SignedInPerson {
+  readonly personId: string;
+  readonly sessionUid: string;
+  readonly acr: string | undefined;
+  readonly amr: readonly string[];
+  readonly at: number;
+  /** The portals of the session, by client_id. */
+  readonly clients: readonly string[];
+}
+
+/**
+ * The ceremony's door to the protocol: find the waiting request of this browser, and hand back what was proven or decided.
+ * Each answer resolves with the address the browser goes to next; it takes effect when the request's unit of work commits.
+ */
+export interface Interactions {
+  /** `elsewhere`: this browser did not start it (V4, V53). `expired`: it is over. */
+  find(ctx: Context, uid: string): Promise<CeremonyRequest | 'elsewhere' | 'expired'>;
+  currentPerson(ctx: Context): Promise<SignedInPerson | undefined>;
+  signedIn(request: CeremonyRequest, login: Login): Promise<string>;
+  /** The person signed in already was chosen to go on (`select_account`). */
+  chose(request: CeremonyRequest): Promise<string>;
+  /** Remembers the consent, together with the ledger event that tells of it. */
+  consented(request: CeremonyRequest, personId: string, event: LedgerEvent): Promise<string>;
+  refused(request: CeremonyRequest, error: string, description: string): Promise<string>;
+}

@@ -1,0 +1,37 @@
+import type { Kysely } from 'kysely';
+import type { Tables } from './tables.ts';
+
+/** What a column holds and a parameter may be, on every engine. Times are whole seconds, truth values 0 or 1. */
+export type SqlValue = string | number | null | Uint8Array;
+
+/**
+ * A place to run statements: committed data outside a transaction, the transaction's own view inside one.
+ * Hot paths use `all`, `get` and `run` with PostgreSQL-style `$1` parameters; the text is prepared once and cached, so it
+ * must be a constant. Everything else uses the typed `query`.
+ */
+export interface Connection {
+  readonly query: Kysely<Tables>;
+  all<Row>(sql: string, params: readonly SqlValue[]): Promise<Row[]>;
+  get<Row>(sql: string, params: readonly SqlValue[]): Promise<Row | undefined>;
+  /** Runs a statement that returns no rows. Resolves with the number of rows it changed: the witness of a compare-and-set. */
+  run(sql: string, params: readonly SqlValue[]): Promise<number>;
+}
+
+/** A connection inside a transaction. */
+export type Transaction = Connection & { readonly kind: 'transaction' };
+
+/**
+ * The relational store. One schema, two engines.
+ *
+ * `write` resolves after the COMMIT is durable, so an answer given afterwards is a promise kept across a power cut. On SQLite
+ * writes that arrive together share one transaction (group commit); each has its own savepoint, so a failing one takes only
+ * its own changes with it. Therefore `work` awaits nothing but the transaction it is given.
+ * A store that cannot be reached or is full throws `Fault('storage_unavailable')`.
+ */
+export interface Database extends Connection {
+  readonly engine: 'sqlite' | 'postgres';
+  write<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
+  /** A number that changes when another connection or process has committed: caches ask it before they answer. */
+  changeStamp(): Promise<number>;
+  close(): Promise<void>;
+}

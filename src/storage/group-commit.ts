@@ -1,0 +1,154 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { monotonicMs } from '../shared/clock.ts';
+import { Fault } from '../shared/fault.ts';
+import type { Transaction } from './database.ts';
+import type { SqliteStatements } from './sqlite-statements.ts';
+import { SqliteTransaction } from './sqlite-transaction.ts';
+import { isSqliteBusy, translateSqliteError, unavailable } from './storage-errors.ts';
+
+/** Writes that may wait at once; beyond it the machine is behind and further ones are refused at once. */
+const QUEUE_MAX = 10_000;
+/** How long another process may hold the write lock before our writes are refused. */
+const LOCK_WAIT_MS_MAX = 5_000;
+const LOCK_RETRY_MS = 5;
+/** A work that awaits anything but its transaction holds up every writer; after this long it is abandoned. */
+const WORK_MS_MAX = 5_000;
+
+interface Waiting {
+  readonly work: (tx: Transaction) => Promise<unknown>;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+  /** What the work returned, to be handed out after the COMMIT, or what it threw. */
+  result: unknown;
+  failed: boolean;
+}
+
+/**
+ * The one writer of a SQLite file in this process.
+ *
+ * Writes queue; once per turn of the event loop everything queued runs in one transaction and shares its fsync. Each write has a
+ * savepoint of its own when it is not alone, so that a throw undoes only its own changes. Nobody is answered before the COMMIT.
+ */
+export class GroupCommit {
+  readonly #database: DatabaseSync;
+  readonly #statements: SqliteStatements;
+  readonly #control: Readonly<
+    Record<'begin' | 'commit' | 'rollback' | 'savepoint' | 'release' | 'rollbackTo', StatementSync>
+  >;
+  #queue: Waiting[] = [];
+  #scheduled = false;
+  #closing = false;
+  #onIdle: (() => void) | undefined;
+  /** Rejects the work that is running now. */
+  #abandon: ((reason: unknown) => void) | undefined;
+
+  constructor(database: DatabaseSync, statements: SqliteStatements) {
+    this.#database = database;
+    this.#statements = statements;
+    this.#control = {
+      begin: database.prepare('BEGIN IMMEDIATE'),
+      commit: database.prepare('COMMIT'),
+      rollback: database.prepare('ROLLBACK'),
+      savepoint: database.prepare('SAVEPOINT work'),
+      release: database.prepare('RELEASE work'),
+      rollbackTo: database.prepare('ROLLBACK TO work'),
+    };
+  }
+
+  write<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    if (this.#closing) return Promise.reject(unavailable('The database is closed'));
+    if (this.#queue.length >= QUEUE_MAX) {
+      return Promise.reject(new Fault('overloaded', 'The storage write queue is full', { retryAfterSeconds: 1 }));
+    }
+    return new Promise<T>((resolve, reject) => {
+      this.#queue.push({
+        work,
+        resolve: resolve as (value: unknown) => void,
+        reject,
+        result: undefined,
+        failed: false,
+      });
+      this.#schedule();
+    });
+  }
+
+  /** Refuses new writes and resolves when those already queued are committed. */
+  async drain(): Promise<void> {
+    this.#closing = true;
+    if (!this.#scheduled) return;
+    await new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+    });
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => void this.#runGroups());
+  }
+
+  async #runGroups(): Promise<void> {
+    const group = this.#queue;
+    this.#queue = [];
+    try {
+      await this.#begin();
+      await this.#runAll(group);
+      if (this.#database.isTransaction) this.#control.commit.run();
+      for (const waiting of group) if (!waiting.failed) waiting.resolve(waiting.result);
+    } catch (error) {
+      if (this.#database.isTransaction) this.#control.rollback.run();
+      const fault = translateSqliteError(error);
+      for (const waiting of group) waiting.reject(fault);
+    }
+    this.#scheduled = false;
+    if (this.#queue.length > 0) this.#schedule();
+    else this.#onIdle?.();
+  }
+
+  /** Waits for the lock without blocking the event loop, as SQLite's own busy handler would. */
+  async #begin(): Promise<void> {
+    const deadline = monotonicMs() + LOCK_WAIT_MS_MAX;
+    for (;;) {
+      try {
+        this.#control.begin.run();
+        return;
+      } catch (error) {
+        if (!isSqliteBusy(error) || monotonicMs() > deadline) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, LOCK_RETRY_MS));
+    }
+  }
+
+  async #runAll(group: readonly Waiting[]): Promise<void> {
+    const isolated = group.length > 1;
+    const timer = setTimeout(() => this.#abandon?.(new Fault('internal', 'A write awaited too long')), WORK_MS_MAX);
+    try {
+      for (const waiting of group) {
+        if (isolated) this.#control.savepoint.run();
+        await this.#runOne(waiting);
+        // A full disk or a failed read makes SQLite undo the whole transaction: the neighbours' changes are gone as well.
+        if (!this.#database.isTransaction) throw waiting.result;
+        if (waiting.failed) this.#control[isolated ? 'rollbackTo' : 'rollback'].run();
+        if (isolated) this.#control.release.run();
+      }
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Runs one work to its end. Nothing is thrown: a failure stands in `waiting`, and its caller already knows. */
+  async #runOne(waiting: Waiting): Promise<void> {
+    const tx = new SqliteTransaction(this.#statements);
+    try {
+      waiting.result = await new Promise((resolve, reject) => {
+        this.#abandon = reject;
+        waiting.work(tx).then(resolve, reject);
+      });
+    } catch (reason) {
+      waiting.result = reason;
+      waiting.failed = true;
+      waiting.reject(reason);
+    }
+    tx.end();
+  }
+}

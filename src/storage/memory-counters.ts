@@ -1,0 +1,54 @@
+import { nowMs } from '../shared/clock.ts';
+import type { Counters } from './counters.ts';
+
+/** Counters held at once; about 20 MB. An address list of an attacker must not grow the process. */
+const COUNTERS_MAX = 100_000;
+
+interface Window {
+  value: number;
+  readonly endsAtMs: number;
+}
+
+/**
+ * Counters of one process; they start afresh with it. When full, expired ones go first and then the oldest: a flood of new
+ * names can shorten a window, so limits that guard an account belong into SQL.
+ */
+export function createMemoryCounters(countersMax: number = COUNTERS_MAX): Counters {
+  const windows = new Map<string, Window>();
+
+  const live = (name: string): Window | undefined => {
+    const window = windows.get(name);
+    if (window === undefined || window.endsAtMs > nowMs()) return window;
+    windows.delete(name);
+    return undefined;
+  };
+
+  const makeRoom = (): void => {
+    const now = nowMs();
+    for (const [name, window] of windows) if (window.endsAtMs <= now) windows.delete(name);
+    // A tenth at a time: the scan above is paid once for many takes.
+    let surplus = windows.size - Math.floor(countersMax * 0.9);
+    for (const name of windows.keys()) {
+      if (surplus <= 0) break;
+      windows.delete(name);
+      surplus -= 1;
+    }
+  };
+
+  return {
+    take: async (name, windowSeconds) => {
+      const window = live(name);
+      if (window !== undefined) {
+        window.value += 1;
+        return window.value;
+      }
+      if (windows.size >= countersMax) makeRoom();
+      windows.set(name, { value: 1, endsAtMs: nowMs() + windowSeconds * 1000 });
+      return 1;
+    },
+    read: async (name) => live(name)?.value ?? 0,
+    clear: async (name) => {
+      windows.delete(name);
+    },
+  };
+}

@@ -1,0 +1,185 @@
+import type { Kysely } from 'kysely';
+import pg from 'pg';
+import { Fault } from '../shared/fault.ts';
+import type { Database, SqlValue, Transaction } from './database.ts';
+import { PostgresClient } from './postgres-client.ts';
+import { createQueryBuilder } from './query-dialect.ts';
+import { isRetryable, translatePostgresError, unavailable } from './storage-errors.ts';
+import type { Tables } from './tables.ts';
+
+/** Runs of one write when PostgreSQL undoes it for a race (40001, 40P01). */
+const ATTEMPTS_MAX = 3;
+const RETRY_WAIT_MS = 5;
+const POOL_MAX = 20;
+const STATEMENT_TIMEOUT_MS = 5_000;
+const CONNECT_TIMEOUT_MS = 3_000;
+const OID_INT8 = 20;
+
+export interface PostgresOptions {
+  readonly url: string;
+  readonly poolMax?: number | undefined;
+  readonly statementTimeoutMs?: number | undefined;
+  readonly connectTimeoutMs?: number | undefined;
+}
+
+/** int8 as a number: times in seconds and counts stay far below 2^53. */
+const types = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
+    oid === OID_INT8 ? Number : pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser,
+};
+
+/**
+ * Connects to PostgreSQL through a pool. Throws `Fault('storage_unavailable')` when the server does not answer: a server that
+ * starts without its database says so at once. A connection lost later is replaced at the next statement.
+ */
+export async function openPostgres(options: PostgresOptions): Promise<Database> {
+  const statementTimeoutMs = options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS;
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.poolMax ?? POOL_MAX,
+    connectionTimeoutMillis: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+    statement_timeout: statementTimeoutMs,
+    // The server cannot time out a statement when the network swallowed it: the client's own limit is the longer one.
+    query_timeout: statementTimeoutMs + 1_000,
+    idle_in_transaction_session_timeout: statementTimeoutMs * 2,
+    keepAlive: true,
+    types,
+  });
+  // An idle connection that breaks is dropped by the pool; without a listener it would end the process.
+  pool.on('error', () => {});
+  const database = new PostgresDatabase(pool);
+  try {
+    await database.get('SELECT 1 AS up', []);
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+  return database;
+}
+
+class PostgresDatabase implements Database {
+  readonly engine = 'postgres';
+  readonly query: Kysely<Tables>;
+  readonly #pool: pg.Pool;
+  readonly #anyClient: PostgresClient;
+  #closed: Promise<void> | undefined;
+
+  constructor(pool: pg.Pool) {
+    this.#pool = pool;
+    this.#anyClient = new PostgresClient(pool);
+    this.query = createQueryBuilder('postgres', (query) => this.#outside(this.#anyClient.execute(query)));
+  }
+
+  all<Row>(sql: string, params: readonly SqlValue[]): Promise<Row[]> {
+    return this.#outside(this.#anyClient.all(sql, params));
+  }
+
+  get<Row>(sql: string, params: readonly SqlValue[]): Promise<Row | undefined> {
+    return this.#outside(this.#anyClient.get(sql, params));
+  }
+
+  run(sql: string, params: readonly SqlValue[]): Promise<number> {
+    return this.#outside(this.#anyClient.run(sql, params));
+  }
+
+  /** A race that PostgreSQL resolves by undoing this write runs `work` again, up to three times in all. */
+  async write<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#attempt(work);
+      } catch (error) {
+        if (!isRetryable(error)) throw error;
+        if (attempt === ATTEMPTS_MAX) throw unavailable('PostgreSQL undid the write again and again', error);
+      }
+      await new Promise((resolve) => setTimeout(resolve, RETRY_WAIT_MS * attempt));
+    }
+  }
+
+  async changeStamp(): Promise<number> {
+    const row = await this.get<{ value: number }>('SELECT value FROM change_stamp WHERE id = $1', [1]);
+    return row?.value ?? 0;
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#pool.end();
+    return this.#closed;
+  }
+
+  async #attempt<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    const client = await this.#pool.connect().catch((error: unknown) => {
+      throw translatePostgresError(error);
+    });
+    const tx = new PostgresTransaction(new PostgresClient(client));
+    let broken = false;
+    // A connection that breaks between two statements announces it here; the next statement fails and tells the caller.
+    const markBroken = (): void => {
+      broken = true;
+    };
+    client.on('error', markBroken);
+    try {
+      await tx.control('BEGIN');
+      const result = await work(tx);
+      tx.end();
+      // A work that swallowed the error of a statement leaves an aborted transaction, which COMMIT silently undoes.
+      if ((await tx.control('COMMIT')) !== 'COMMIT') throw new Fault('internal', 'A write hid a failed statement');
+      return result;
+    } catch (error) {
+      tx.end();
+      await tx.control('ROLLBACK').catch(markBroken);
+      throw error;
+    } finally {
+      client.off('error', markBroken);
+      client.release(broken);
+    }
+  }
+
+  async #outside<T>(running: Promise<T>): Promise<T> {
+    try {
+      return await running;
+    } catch (error) {
+      throw isRetryable(error) ? unavailable('PostgreSQL undid a statement for a race', error) : error;
+    }
+  }
+}
+
+class PostgresTransaction implements Transaction {
+  readonly kind = 'transaction';
+  readonly #client: PostgresClient;
+  #open = true;
+  #query: Kysely<Tables> | undefined;
+
+  constructor(client: PostgresClient) {
+    this.#client = client;
+  }
+
+  get query(): Kysely<Tables> {
+    this.#query ??= createQueryBuilder('postgres', async (query) => this.#lent().execute(query));
+    return this.#query;
+  }
+
+  async all<Row>(sql: string, params: readonly SqlValue[]): Promise<Row[]> {
+    return this.#lent().all(sql, params);
+  }
+
+  async get<Row>(sql: string, params: readonly SqlValue[]): Promise<Row | undefined> {
+    return this.#lent().get(sql, params);
+  }
+
+  async run(sql: string, params: readonly SqlValue[]): Promise<number> {
+    return this.#lent().run(sql, params);
+  }
+
+  /** Runs BEGIN, COMMIT or ROLLBACK; resolves with what the server did. */
+  control(command: 'BEGIN' | 'COMMIT' | 'ROLLBACK'): Promise<string> {
+    return this.#client.control(command);
+  }
+
+  end(): void {
+    this.#open = false;
+  }
+
+  #lent(): PostgresClient {
+    if (!this.#open) throw new Fault('internal', 'A transaction was used after its write had ended');
+    return this.#client;
+  }
+}

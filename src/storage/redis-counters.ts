@@ -1,0 +1,27 @@
+import type { Counters } from './counters.ts';
+import { command, type RedisCommands, RedisScript } from './redis-script.ts';
+
+/** NX: the first take fixes the end of the window, and a later one never moves it. */
+const TAKE = new RedisScript(`
+local value = redis.call('INCR', KEYS[1])
+redis.call('EXPIRE', KEYS[1], ARGV[1], 'NX')
+return value
+`);
+
+/** Counters in Redis (7.0 or newer), shared by all nodes and lost with it. Each name is a key of its own, so a cluster spreads them. */
+export function createRedisCounters({
+  client,
+  prefix,
+}: {
+  readonly client: RedisCommands;
+  readonly prefix: string;
+}): Counters {
+  const keyOf = (name: string): string => `${prefix}:counter:${name}`;
+  return {
+    take: async (name, windowSeconds) => Number(await TAKE.run(client, [keyOf(name)], [String(windowSeconds)])),
+    read: async (name) => Number((await command(client, ['GET', keyOf(name)])) ?? 0),
+    clear: async (name) => {
+      await command(client, ['DEL', keyOf(name)]);
+    },
+  };
+}

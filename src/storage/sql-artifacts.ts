@@ -1,0 +1,144 @@
+import { nowSeconds } from '../shared/clock.ts';
+import type { Artifact, ArtifactChange, ArtifactOutcome, ArtifactStore } from './artifact-store.ts';
+import type { Database, Transaction } from './database.ts';
+
+interface ArtifactRow {
+  readonly id: string;
+  readonly payload: string;
+  readonly consumed_at: number | null;
+  readonly expires_at: number;
+}
+
+type StoredArtifact = Artifact & { readonly id: string };
+
+const COLUMNS = 'id, payload, consumed_at, expires_at';
+const FIND = `SELECT ${COLUMNS} FROM artifacts WHERE model = $1 AND id = $2 AND expires_at > $3`;
+const FIND_BY_UID = `SELECT ${COLUMNS} FROM artifacts WHERE uid = $2 AND model = $1 AND expires_at > $3`;
+const FIND_BY_USER_CODE = `SELECT ${COLUMNS} FROM artifacts WHERE user_code = $2 AND model = $1 AND expires_at > $3`;
+const FIND_BY_ACCOUNT = `SELECT ${COLUMNS} FROM artifacts WHERE account_id = $2 AND model = $1 AND expires_at > $3
+  ORDER BY expires_at LIMIT 1000`;
+/** A put never takes back a consumption: what is spent stays spent whatever is saved over it. */
+const PUT = `INSERT INTO artifacts (model, id, payload, grant_id, account_id, uid, user_code, expires_at)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+  ON CONFLICT (model, id) DO UPDATE SET payload = excluded.payload, grant_id = excluded.grant_id,
+    account_id = excluded.account_id, uid = excluded.uid, user_code = excluded.user_code,
+    expires_at = excluded.expires_at`;
+const MARK = `INSERT INTO artifacts (model, id, payload, expires_at) VALUES ($1, $2, '{}', $3)
+  ON CONFLICT (model, id) DO UPDATE SET payload = excluded.payload, expires_at = excluded.expires_at, consumed_at = NULL
+  WHERE artifacts.expires_at <= $4`;
+const CONSUME = `UPDATE artifacts SET consumed_at = $3
+  WHERE model = $1 AND id = $2 AND consumed_at IS NULL AND expires_at > $3`;
+const DESTROY = 'DELETE FROM artifacts WHERE model = $1 AND id = $2';
+const REVOKE = 'DELETE FROM artifacts WHERE grant_id = $1';
+const REVOKE_MODEL = 'DELETE FROM artifacts WHERE grant_id = $1 AND model = $2';
+const SWEEP = `DELETE FROM artifacts WHERE (model, id) IN
+  (SELECT model, id FROM artifacts WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`;
+
+/** Carries a lost compare-and-set out of the write, so that the transaction is undone. */
+class Lost extends Error {
+  readonly conflict: ArtifactChange;
+
+  constructor(conflict: ArtifactChange) {
+    super('conflict');
+    this.conflict = conflict;
+  }
+}
+
+export interface SqlArtifacts extends ArtifactStore {
+  /**
+   * Applies a batch inside a transaction of the caller. On a conflict nothing of the batch is left, and the caller's other
+   * changes stand: whether they are undone too is the caller's choice (by throwing).
+   */
+  applyWithin(tx: Transaction, changes: readonly ArtifactChange[]): Promise<ArtifactOutcome>;
+}
+
+/** The artifacts on the relational store: each compare-and-set is one conditional statement (security.md R1). */
+export function createSqlArtifacts(database: Database): SqlArtifacts {
+  const findOne = async (sql: string, model: string, key: string): Promise<StoredArtifact | undefined> => {
+    const row = await database.get<ArtifactRow>(sql, [model, key, nowSeconds()]);
+    return row && readRow(row);
+  };
+
+  return {
+    find: (model, id) => findOne(FIND, model, id),
+    findByUid: (model, uid) => findOne(FIND_BY_UID, model, uid),
+    findByUserCode: (model, userCode) => findOne(FIND_BY_USER_CODE, model, userCode),
+    findByAccount: async (model, accountId) =>
+      (await database.all<ArtifactRow>(FIND_BY_ACCOUNT, [model, accountId, nowSeconds()])).map(readRow),
+
+    apply: async (changes, alongside) => {
+      try {
+        await database.write(async (tx) => {
+          const conflict = await applyInOrder(tx, changes);
+          if (conflict !== undefined) throw new Lost(conflict);
+          await alongside?.(tx);
+        });
+        return { ok: true };
+      } catch (error) {
+        if (error instanceof Lost) return { ok: false, conflict: error.conflict };
+        throw error;
+      }
+    },
+
+    applyWithin: async (tx, changes) => {
+      // A batch that can only lose with its first change has nothing to take back.
+      const guarded = changes.some((change, index) => index > 0 && isConditional(change));
+      if (guarded) await tx.run('SAVEPOINT artifacts', []);
+      const conflict = await applyInOrder(tx, changes);
+      if (guarded && conflict !== undefined) await tx.run('ROLLBACK TO SAVEPOINT artifacts', []);
+      if (guarded) await tx.run('RELEASE SAVEPOINT artifacts', []);
+      return conflict === undefined ? { ok: true } : { ok: false, conflict };
+    },
+
+    sweep: (limit) => database.run(SWEEP, [nowSeconds(), limit]),
+  };
+}
+
+const isConditional = ({ kind }: ArtifactChange): boolean => kind === 'consume' || kind === 'mark';
+
+/** Stops at the first lost compare-and-set and returns it; what came before it is still applied. */
+async function applyInOrder(tx: Transaction, changes: readonly ArtifactChange[]): Promise<ArtifactChange | undefined> {
+  const now = nowSeconds();
+  for (const change of changes) {
+    const changed = await applyOne(tx, change, now);
+    if (changed === 0 && isConditional(change)) return change;
+  }
+  return undefined;
+}
+
+async function applyOne(tx: Transaction, change: ArtifactChange, now: number): Promise<number> {
+  switch (change.kind) {
+    case 'put': {
+      const { grantId, accountId, uid, userCode } = change.keys;
+      return tx.run(PUT, [
+        change.model,
+        change.id,
+        JSON.stringify(change.payload),
+        grantId ?? null,
+        accountId ?? null,
+        uid ?? null,
+        userCode ?? null,
+        change.expiresAt,
+      ]);
+    }
+    case 'mark':
+      return tx.run(MARK, [change.model, change.id, change.expiresAt, now]);
+    case 'consume':
+      return tx.run(CONSUME, [change.model, change.id, now]);
+    case 'destroy':
+      return tx.run(DESTROY, [change.model, change.id]);
+    case 'revokeGrant': {
+      if (change.models === undefined) return tx.run(REVOKE, [change.grantId]);
+      let revoked = 0;
+      for (const model of change.models) revoked += await tx.run(REVOKE_MODEL, [change.grantId, model]);
+      return revoked;
+    }
+  }
+}
+
+const readRow = (row: ArtifactRow): StoredArtifact => ({
+  id: row.id,
+  payload: JSON.parse(row.payload) as Record<string, unknown>,
+  consumedAt: row.consumed_at,
+  expiresAt: row.expires_at,
+});

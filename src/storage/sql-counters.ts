@@ -1,0 +1,32 @@
+import { nowSeconds } from '../shared/clock.ts';
+import type { Counters } from './counters.ts';
+import type { Database } from './database.ts';
+
+/** A window that is over starts again in the same statement that would have counted in it. */
+const TAKE = `INSERT INTO counters (name, value, expires_at) VALUES ($1, 1, $2)
+  ON CONFLICT (name) DO UPDATE SET
+    value = CASE WHEN counters.expires_at <= $3 THEN 1 ELSE counters.value + 1 END,
+    expires_at = CASE WHEN counters.expires_at <= $3 THEN excluded.expires_at ELSE counters.expires_at END
+  RETURNING value`;
+const READ = 'SELECT value FROM counters WHERE name = $1 AND expires_at > $2';
+const CLEAR = 'DELETE FROM counters WHERE name = $1';
+
+/** Counters that outlive a restart and are shared by all nodes: for limits that guard an account (security.md S5). */
+export function createSqlCounters(database: Database): Counters {
+  return {
+    take: async (name, windowSeconds) => {
+      const now = nowSeconds();
+      const params = [name, now + windowSeconds, now];
+      // One statement is a transaction of its own on PostgreSQL: no BEGIN and COMMIT to wait for.
+      const row =
+        database.engine === 'postgres'
+          ? await database.get<{ value: number }>(TAKE, params)
+          : await database.write((tx) => tx.get<{ value: number }>(TAKE, params));
+      return row!.value;
+    },
+    read: async (name) => (await database.get<{ value: number }>(READ, [name, nowSeconds()]))?.value ?? 0,
+    clear: async (name) => {
+      await database.run(CLEAR, [name]);
+    },
+  };
+}

@@ -1,0 +1,48 @@
+import type { Kysely } from 'kysely';
+import { Fault } from '../shared/fault.ts';
+import type { SqlValue, Transaction } from './database.ts';
+import { createQueryBuilder } from './query-dialect.ts';
+import type { SqliteStatements } from './sqlite-statements.ts';
+import type { Tables } from './tables.ts';
+
+/**
+ * The writer connection lent to one write. It ends with its write: a statement that was not awaited must not slip into the
+ * savepoint of a neighbour.
+ */
+export class SqliteTransaction implements Transaction {
+  readonly kind = 'transaction';
+  readonly #statements: SqliteStatements;
+  #open = true;
+  #query: Kysely<Tables> | undefined;
+
+  constructor(statements: SqliteStatements) {
+    this.#statements = statements;
+  }
+
+  get query(): Kysely<Tables> {
+    this.#query ??= createQueryBuilder('sqlite', async (query) => this.#lent().execute(query));
+    return this.#query;
+  }
+
+  async all<Row>(sql: string, params: readonly SqlValue[]): Promise<Row[]> {
+    return this.#lent().all(sql, params) as Row[];
+  }
+
+  async get<Row>(sql: string, params: readonly SqlValue[]): Promise<Row | undefined> {
+    return this.#lent().get(sql, params) as Row | undefined;
+  }
+
+  async run(sql: string, params: readonly SqlValue[]): Promise<number> {
+    return this.#lent().run(sql, params);
+  }
+
+  /** Called by the committer when the write is over. */
+  end(): void {
+    this.#open = false;
+  }
+
+  #lent(): SqliteStatements {
+    if (!this.#open) throw new Fault('internal', 'A transaction was used after its write had ended');
+    return this.#statements;
+  }
+}

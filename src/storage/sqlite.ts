@@ -1,0 +1,117 @@
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import type { Kysely } from 'kysely';
+import type { Database, SqlValue, Transaction } from './database.ts';
+import { GroupCommit } from './group-commit.ts';
+import { createQueryBuilder, isReading } from './query-dialect.ts';
+import { SqliteStatements } from './sqlite-statements.ts';
+import { translateSqliteError } from './storage-errors.ts';
+import type { Tables } from './tables.ts';
+
+/** Pages of 4 KiB kept by each connection: 32 MiB. */
+const CACHE_KIBIBYTES = 32 * 1024;
+const MMAP_BYTES = 256 * 1024 * 1024;
+const JOURNAL_BYTES_MAX = 64 * 1024 * 1024;
+const READER_BUSY_MS = 5_000;
+
+/** FULL: NORMAL may lose commits that were already acknowledged when the power fails (security.md X4, L8). */
+const WRITER_PRAGMAS = `
+  PRAGMA journal_mode = WAL;
+  PRAGMA synchronous = FULL;
+  PRAGMA foreign_keys = ON;
+  PRAGMA temp_store = MEMORY;
+  PRAGMA cache_size = -${CACHE_KIBIBYTES};
+  PRAGMA mmap_size = ${MMAP_BYTES};
+  PRAGMA journal_size_limit = ${JOURNAL_BYTES_MAX};
+`;
+const READER_PRAGMAS = `
+  PRAGMA busy_timeout = ${READER_BUSY_MS};
+  PRAGMA temp_store = MEMORY;
+  PRAGMA cache_size = -${CACHE_KIBIBYTES};
+  PRAGMA mmap_size = ${MMAP_BYTES};
+`;
+
+/**
+ * Opens (and creates, mode 0600 in a folder of mode 0700) the SQLite file. Two connections: one writes, the other reads, so that
+ * a reader never sees a transaction that may yet be undone. Several processes may open the same file.
+ * Throws `Fault('storage_unavailable')` when the file cannot be opened.
+ */
+export async function openSqlite(options: { readonly file: string }): Promise<Database> {
+  createPrivateFile(options.file);
+  try {
+    const writer = new DatabaseSync(options.file, { timeout: READER_BUSY_MS });
+    writer.exec(WRITER_PRAGMAS);
+    // From here on the committer waits for the lock itself, without blocking the event loop.
+    writer.exec('PRAGMA busy_timeout = 0');
+    const reader = new DatabaseSync(options.file, { readOnly: true, timeout: READER_BUSY_MS });
+    reader.exec(READER_PRAGMAS);
+    return new SqliteDatabase(writer, reader);
+  } catch (error) {
+    throw translateSqliteError(error);
+  }
+}
+
+function createPrivateFile(file: string): void {
+  const folder = dirname(file);
+  if (!existsSync(folder)) {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    chmodSync(folder, 0o700);
+  }
+  if (!existsSync(file)) closeSync(openSync(file, 'a', 0o600));
+}
+
+class SqliteDatabase implements Database {
+  readonly engine = 'sqlite';
+  readonly query: Kysely<Tables>;
+  readonly #writer: DatabaseSync;
+  readonly #reader: DatabaseSync;
+  readonly #read: SqliteStatements;
+  readonly #committer: GroupCommit;
+  #closed: Promise<void> | undefined;
+
+  constructor(writer: DatabaseSync, reader: DatabaseSync) {
+    this.#writer = writer;
+    this.#reader = reader;
+    this.#read = new SqliteStatements(reader);
+    this.#committer = new GroupCommit(writer, new SqliteStatements(writer));
+    this.query = createQueryBuilder('sqlite', async (query) =>
+      isReading(query) ? this.#read.execute(query) : this.write((tx) => tx.query.executeQuery(query)),
+    );
+  }
+
+  async all<Row>(sql: string, params: readonly SqlValue[]): Promise<Row[]> {
+    return this.#read.all(sql, params) as Row[];
+  }
+
+  async get<Row>(sql: string, params: readonly SqlValue[]): Promise<Row | undefined> {
+    return this.#read.get(sql, params) as Row | undefined;
+  }
+
+  /** Outside a transaction a statement that changes rows is a write of its own. */
+  run(sql: string, params: readonly SqlValue[]): Promise<number> {
+    return this.write((tx) => tx.run(sql, params));
+  }
+
+  write<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    return this.#committer.write(work);
+  }
+
+  async changeStamp(): Promise<number> {
+    const row = this.#read.get('SELECT value FROM change_stamp WHERE id = 1', []) as { value: number } | undefined;
+    return row?.value ?? 0;
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#closeOnce();
+    return this.#closed;
+  }
+
+  async #closeOnce(): Promise<void> {
+    await this.#committer.drain();
+    this.#reader.close();
+    // A checkpoint that another process prevents is no loss: the log stays and is replayed at the next opening.
+    this.#writer.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    this.#writer.close();
+  }
+}

@@ -1,0 +1,85 @@
+import { nowSeconds } from '../shared/clock.ts';
+import type { ArtifactStore } from './artifact-store.ts';
+import type { Database } from './database.ts';
+
+/**
+ * A session that was ended stays until its expiry as the mark that it is over: a slow request must not bring it back.
+ * The row constructor of the primary key keeps one text for both engines.
+ */
+const SWEEPS: readonly string[] = [
+  sweepOf('sessions', 'uid'),
+  sweepOf('refresh_retries', 'token_digest'),
+  sweepOf('counters', 'name'),
+];
+
+function sweepOf(table: string, key: string): string {
+  return `DELETE FROM ${table} WHERE ${key} IN
+    (SELECT ${key} FROM ${table} WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AND expires_at <= $1`;
+}
+
+export interface SweeperOptions {
+  readonly database: Database;
+  readonly artifacts: ArtifactStore;
+  readonly intervalMs: number;
+  /** Rows deleted in one transaction: small, for writers wait behind it. */
+  readonly batch: number;
+  /** Told when a round failed; the next one tries again. */
+  readonly onError?: (error: unknown) => void;
+}
+
+export interface Sweeper {
+  /** Runs one round now; resolves with the number of rows deleted. */
+  sweep(): Promise<number>;
+  /** Ends the rounds; resolves when the running one has stopped. */
+  stop(): Promise<void>;
+}
+
+/** Deletes what has expired, every `intervalMs` after the end of the round before. It never keeps the process alive. */
+export function startSweeper({ database, artifacts, intervalMs, batch, onError }: SweeperOptions): Sweeper {
+  let stopped = false;
+  let timer: NodeJS.Timeout | undefined;
+  let round: Promise<void> = Promise.resolve();
+
+  const drain = async (deleteBatch: () => Promise<number>): Promise<number> => {
+    let deleted = 0;
+    for (;;) {
+      const count = await deleteBatch();
+      deleted += count;
+      if (count < batch || stopped) return deleted;
+      // Requests that arrived meanwhile go first.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+
+  const sweep = async (): Promise<number> => {
+    let deleted = await drain(() => artifacts.sweep(batch));
+    for (const statement of SWEEPS) {
+      deleted += await drain(() => database.run(statement, [nowSeconds(), batch]));
+    }
+    return deleted;
+  };
+
+  const schedule = (): void => {
+    if (stopped) return;
+    timer = setTimeout(() => {
+      round = sweep().then(
+        () => schedule(),
+        (error: unknown) => {
+          onError?.(error);
+          schedule();
+        },
+      );
+    }, intervalMs);
+    timer.unref();
+  };
+  schedule();
+
+  return {
+    sweep,
+    stop: async () => {
+      stopped = true;
+      clearTimeout(timer);
+      await round;
+    },
+  };
+}

@@ -1,0 +1,158 @@
+import { hash } from 'node:crypto';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import type { Config } from '../config/schema.ts';
+import { FAULTS, type FaultCode } from '../shared/faults.ts';
+import { randomToken } from '../shared/random.ts';
+import { securityHeaders } from './security-headers.ts';
+
+const URL_LENGTH_MAX = 8192;
+/** How long portals may keep discovery and key set; a new key is published at least this long before it signs (B6). */
+export const DOCUMENT_AGE_SECONDS = 300;
+
+/** A constant answer: discovery and key set, serialised once and served without touching the stack behind. */
+interface ConstantDocument {
+  readonly body: Buffer;
+  readonly etag: string;
+  readonly type: string;
+}
+
+/** The constant documents of the protocol, by path. Cleared when the protocol engine is rebuilt with new keys. */
+export interface Documents {
+  keep(path: string, type: string, body: string): void;
+  clear(): void;
+  find(path: string): ConstantDocument | undefined;
+}
+
+export function createDocuments(): Documents {
+  const kept = new Map<string, ConstantDocument>();
+  return {
+    keep(path, type, text) {
+      const body = Buffer.from(text);
+      kept.set(path, { body, type, etag: `"${hash('sha256', body, 'base64url').slice(0, 22)}"` });
+    },
+    clear: () => kept.clear(),
+    find: (path) => kept.get(path),
+  };
+}
+
+/** Says whether this server can do its work right now; never throws. */
+export type Readiness = () => Promise<boolean>;
+
+export interface FrontOptions {
+  readonly config: Config;
+  readonly documents: Documents;
+  readonly ready: Readiness;
+  /** The Koa application of the protocol engine in force: asked at each request, so that it can be swapped while serving. */
+  readonly application: () => RequestListener;
+}
+
+/**
+ * What every request meets first, before any parser of ours or the library's: one host, known methods, bounded addresses, one
+ * spelling per path, the security headers, and the answers that never change.
+ */
+export function createFront({ config, documents, ready, application }: FrontOptions): RequestListener {
+  const host = new URL(config.issuer).host.toLowerCase();
+  const headers = Object.entries(securityHeaders({ secure: config.issuer.startsWith('https:') }));
+  return (request, response) => {
+    for (const [name, value] of headers) response.setHeader(name, value);
+    const address = request.url ?? '/';
+    const queryAt = address.indexOf('?');
+    const path = queryAt < 0 ? address : address.slice(0, queryAt);
+    // Load balancers ask by address, not by name; these two answers reflect nothing.
+    if (path === '/health/live') return answerHealth(response, true);
+    if (path === '/health/ready') return void ready().then((isReady) => answerHealth(response, isReady));
+    const fault = judge(request, address, path, host);
+    if (fault) return answerFault(request, response, fault);
+    const document = documents.find(path);
+    if (document && (request.method === 'GET' || request.method === 'HEAD'))
+      return answerDocument(request, response, document);
+    application()(request, response);
+  };
+}
+
+function judge(request: IncomingMessage, address: string, path: string, host: string): FaultCode | undefined {
+  // Only the issuer's own name is served: the library builds links and accepted audiences from the Host header (R12, G3).
+  if (request.headers.host?.toLowerCase() !== host) return 'misdirected_host';
+  if (request.headers['transfer-encoding'] !== undefined && request.method === 'GET') return 'malformed_request';
+  if (!METHODS.has(request.method ?? '')) return 'method_not_allowed';
+  if (address.length > URL_LENGTH_MAX || !address.startsWith('/') || address.startsWith('//'))
+    return 'malformed_request';
+  // The library folds case and a trailing slash; whoever limits or counts by path must not be walked around.
+  if (path.length > 1 && (path.endsWith('/') || (path !== path.toLowerCase() && !CASE_BEARING.test(path))))
+    return 'unknown_page';
+  return undefined;
+}
+
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'OPTIONS']);
+/** Paths that end in an identifier or a content hash of mixed case. */
+const CASE_BEARING = /^\/(auth|interaction|assets)\/[^/]+(\/[a-z-]+)?$/;
+
+function answerHealth(response: ServerResponse, healthy: boolean): void {
+  response.statusCode = healthy ? 200 : 503;
+  response.setHeader('content-type', 'application/json; charset=utf-8');
+  response.setHeader('cache-control', 'no-store');
+  response.end(healthy ? '{"status":"ok"}' : '{"status":"unavailable"}');
+}
+
+function answerDocument(request: IncomingMessage, response: ServerResponse, document: ConstantDocument): void {
+  response.setHeader('etag', document.etag);
+  response.setHeader('cache-control', `public, max-age=${DOCUMENT_AGE_SECONDS}`);
+  response.setHeader('access-control-allow-origin', '*');
+  if (request.headers['if-none-match'] === document.etag) {
+    response.statusCode = 304;
+    response.end();
+    return;
+  }
+  response.setHeader('content-type', document.type);
+  response.setHeader('content-length', document.body.length);
+  response.end(request.method === 'HEAD' ? undefined : document.body);
+}
+
+/** A refusal so early that no language was negotiated: plain JSON, with the number the help desk knows. */
+function answerFault(request: IncomingMessage, response: ServerResponse, code: FaultCode): void {
+  const { number, status, oauth, en } = FAULTS[code];
+  response.statusCode = status;
+  response.setHeader('content-type', 'application/json; charset=utf-8');
+  response.setHeader('cache-control', 'no-store');
+  response.setHeader('x-request-id', randomToken(16));
+  response.setHeader('connection', 'close');
+  const body = JSON.stringify({ error: oauth, error_description: en, fault: number });
+  response.end(request.method === 'HEAD' ? undefined : body);
+}
+
+/** The HTTP server with its limits against slow and greedy clients (R17, P8). */
+export function createHttpServer(config: Config, front: RequestListener): Server {
+  const { http } = config;
+  const server = createServer(
+    {
+      headersTimeout: http.headersTimeoutMs,
+      requestTimeout: http.requestTimeoutMs,
+      connectionsCheckingInterval: 1000,
+      maxHeaderSize: http.headerBytesMax,
+      keepAliveTimeout: 65_000,
+      insecureHTTPParser: false,
+    },
+    front,
+  );
+  server.maxConnections = http.connectionsMax;
+  limitPerAddress(server, http.connectionsPerAddressMax);
+  return server;
+}
+
+function limitPerAddress(server: Server, connectionsMax: number): void {
+  const open = new Map<string, number>();
+  server.on('connection', (socket) => {
+    const address = socket.remoteAddress ?? '';
+    const count = (open.get(address) ?? 0) + 1;
+    if (count > connectionsMax) {
+      socket.destroy();
+      return;
+    }
+    open.set(address, count);
+    socket.once('close', () => {
+      const left = (open.get(address) ?? 1) - 1;
+      if (left > 0) open.set(address, left);
+      else open.delete(address);
+    });
+  });
+}

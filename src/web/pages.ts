@@ -1,0 +1,125 @@
+import type { EventType } from '../ledger/events.ts';
+
+/** A portal as pages name it: the registered name and the host people can compare with the address bar. */
+export interface PortalView {
+  readonly name: string;
+  readonly host: string;
+}
+
+/** A form of ours: where it is posted and the token that ties it to this browser. The token's field is named `form_token`. */
+interface FormView {
+  readonly action: string;
+  readonly formToken: string;
+}
+
+export type SignInProblem = 'refused' | 'too_many' | 'busy' | 'identifier_form';
+export type RegisterField = 'name' | 'idNumber' | 'password' | 'passwordAgain';
+
+/**
+ * What each page shows. Every moment is in epoch seconds; every address is already safe to link to. Names, hosts and identifiers
+ * may hold anything a person can type: the templates make them inert.
+ */
+export interface PageModels {
+  readonly home: {
+    readonly portals: readonly { readonly name: string; readonly description: string; readonly url: string }[];
+    readonly demo?: {
+      readonly people: readonly { readonly idNumber: string; readonly name: string }[];
+      readonly password: string;
+    };
+    readonly signedIn?: { readonly maskedName: string };
+    readonly accountUrl: string;
+  };
+  /** Posts `identifier`, `password`. `identifier` is shown again after a refusal, a password never is. */
+  readonly 'sign-in': FormView & {
+    readonly portal?: PortalView;
+    readonly identifier: string;
+    readonly problem?: SignInProblem;
+    readonly registerUrl?: string;
+    /** Where giving up is posted, as `decision=cancel` with the form token. */
+    readonly cancelAction?: string;
+  };
+  /** Posts `decision` = `continue` or `switch`. */
+  readonly 'continue-as': FormView & {
+    readonly portal: PortalView;
+    readonly maskedName: string;
+    readonly maskedIdNumber: string;
+  };
+  /** Posts `decision` = `allow` or `deny`. Items marked sensitive stand apart (separate consent for sensitive data). */
+  readonly consent: FormView & {
+    readonly portal: PortalView;
+    readonly maskedName: string;
+    readonly items: readonly { readonly scope: string; readonly sensitive: boolean }[];
+    readonly claims: readonly string[];
+    readonly lifetimeDays?: number;
+  };
+  /** Posts `name`, `idNumber`, `password`, `passwordAgain`. */
+  readonly register: FormView & {
+    readonly values: { readonly name: string; readonly idNumber: string };
+    readonly problem?: { readonly field?: RegisterField; readonly code: string };
+    readonly passwordCharactersMin?: number;
+    readonly signInUrl?: string;
+  };
+  readonly 'register-done': { readonly maskedName: string; readonly continueUrl: string };
+  /** Posts the hidden fields, with `logout=yes` to leave everywhere and without it to leave the current portal alone. */
+  readonly logout: {
+    readonly action: string;
+    readonly hidden: readonly { readonly name: string; readonly value: string }[];
+    readonly portals: readonly { readonly name: string }[];
+    readonly current?: { readonly name: string };
+    readonly cancelUrl?: string;
+  };
+  readonly 'logout-done': {
+    readonly portals: readonly { readonly name: string; readonly state: 'told' | 'pending' | 'none' }[];
+    readonly homeUrl: string;
+  };
+  /** Two forms: /account/sessions/end posts `id`, /account/portals/withdraw posts `client_id`. */
+  readonly account: {
+    readonly maskedName: string;
+    readonly maskedIdNumber: string;
+    readonly ial: number;
+    readonly formToken: string;
+    readonly sessions: readonly {
+      readonly id: string;
+      readonly device: string;
+      readonly address: string;
+      readonly startedAt: number;
+      readonly seenAt: number;
+      readonly current: boolean;
+    }[];
+    readonly portals: readonly (PortalView & {
+      readonly clientId: string;
+      readonly scopes: readonly string[];
+      readonly grantedAt: number;
+    })[];
+    readonly events: readonly {
+      readonly at: number;
+      readonly type: EventType;
+      readonly outcome: 'success' | 'failure';
+    }[];
+    readonly signOutUrl?: string;
+  };
+  readonly fault: {
+    readonly number: number;
+    readonly requestId: string;
+    readonly title: string;
+    readonly text: string;
+    readonly retry: boolean;
+    readonly homeUrl: string;
+    readonly hotline: string;
+  };
+}
+
+export type PageName = keyof PageModels;
+
+export const PAGE_NAMES = [
+  'home',
+  'sign-in',
+  'continue-as',
+  'consent',
+  'register',
+  'register-done',
+  'logout',
+  'logout-done',
+  'account',
+  'fault',
+] as const satisfies readonly PageName[];

@@ -1,0 +1,115 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Eta } from 'eta';
+import type { Assets } from './assets.ts';
+import { LANGUAGES, type Language, machineTime, showTime } from './language.ts';
+import { en } from './messages/en.ts';
+import { type Messages, zhCN } from './messages/zh-CN.ts';
+import { PAGE_NAMES, type PageModels, type PageName } from './pages.ts';
+import { addressWith, type Preferences, type PreferencesContext, preferencesOf } from './preferences.ts';
+import { htmlText } from './visible-text.ts';
+
+export const CATALOGUES: Readonly<Record<Language, Messages>> = { 'zh-CN': zhCN, en };
+
+/** The service and the province it serves, as every page names them. */
+export interface Branding {
+  readonly nameZh: string;
+  readonly nameEn: string;
+  readonly provinceZh: string;
+  readonly provinceEn: string;
+}
+
+/** What answering with a page needs of a request: satisfied by a koa context. */
+export interface PageContext extends PreferencesContext {
+  set(field: string, value: string): void;
+  status: number;
+  body: unknown;
+}
+
+export interface PageOptions {
+  /** 200 when left out. */
+  readonly status?: number;
+  /** What the portal asked for, when it is not in this request's own query. */
+  readonly uiLocales?: string;
+}
+
+/** How one page is shown; `links` are the addresses of this page with one choice changed. */
+export interface View extends Preferences {
+  readonly links?: { readonly language: string; readonly text: string };
+}
+
+export interface Renderer {
+  /** Answers with a page in the person's language, never stored by any cache. */
+  page<Name extends PageName>(ctx: PageContext, name: Name, model: PageModels[Name], options?: PageOptions): void;
+  /** The page as text, independent of any request. */
+  html<Name extends PageName>(name: Name, model: PageModels[Name], view: View): string;
+  /** Language and type size of this request, for callers that choose texts themselves. */
+  preferences(ctx: PreferencesContext, uiLocales?: string): Preferences;
+}
+
+export interface RendererOptions {
+  readonly viewsDir: string;
+  readonly assets: Assets;
+  readonly branding: Branding;
+  readonly hotline: string;
+  readonly secure: boolean;
+}
+
+/**
+ * Compiles every template once, so a broken one stops the start and no request waits for a file. Templates see `t` (the catalogue),
+ * `model`, `view`, `shell` and `show` (dates); whatever they print passes `htmlText`.
+ */
+export function createRenderer(options: RendererOptions): Renderer {
+  const eta = new Eta({ autoEscape: true, escapeFunction: htmlText, cache: true, rmWhitespace: true });
+  for (const folder of ['layout', 'parts', 'pages']) {
+    for (const file of readdirSync(join(options.viewsDir, folder)).filter((name) => name.endsWith('.eta'))) {
+      eta.loadTemplate(`@${folder}/${file.slice(0, -4)}`, readFileSync(join(options.viewsDir, folder, file), 'utf8'));
+    }
+  }
+  const pages = new Map(PAGE_NAMES.map((name) => [name, compiled(eta, name)]));
+  const shells = Object.fromEntries(LANGUAGES.map((language) => [language, shellOf(options, language)]));
+
+  const html: Renderer['html'] = (name, model, view) => {
+    const { shell, show } = shells[view.language]!;
+    return eta.render(pages.get(name)!, { t: CATALOGUES[view.language], model, view, shell, show });
+  };
+  const preferences: Renderer['preferences'] = (ctx, uiLocales) => preferencesOf(ctx, options.secure, uiLocales);
+
+  return {
+    html,
+    preferences,
+    page(ctx, name, model, { status = 200, uiLocales } = {}) {
+      const chosen = preferences(ctx, uiLocales);
+      const links = {
+        language: addressWith(ctx, 'lang', chosen.language === 'en' ? 'zh-CN' : 'en'),
+        text: addressWith(ctx, 'text', chosen.largeText ? 'normal' : 'large'),
+      };
+      const body = html(name, model, { ...chosen, links });
+      ctx.status = status;
+      ctx.set('Content-Type', 'text/html; charset=utf-8');
+      ctx.set('Cache-Control', 'no-store');
+      ctx.set('Content-Language', chosen.language);
+      ctx.body = body;
+    },
+  };
+}
+
+function compiled(eta: Eta, name: PageName) {
+  const template = eta.templatesSync.get(`@pages/${name}`);
+  if (template === undefined) throw new RangeError(`no template for the page ${name}`);
+  return template;
+}
+
+/** What is the same on every page of one language. */
+const shellOf = ({ assets, branding, hotline }: RendererOptions, language: Language) => ({
+  shell: {
+    stylesheet: assets.url('tongban.css'),
+    script: assets.url('tongban.js'),
+    icon: assets.url('mark.svg'),
+    mark: assets.url('mark.svg'),
+    name: language === 'en' ? branding.nameEn : branding.nameZh,
+    province: language === 'en' ? branding.provinceEn : branding.provinceZh,
+    hotline,
+  },
+  show: { time: (at: number) => showTime(at, language), machineTime },
+});

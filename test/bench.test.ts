@@ -1,0 +1,92 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { formsOf } from '../bench/browser.ts';
+import { write } from '../bench/fuzz-draft.ts';
+import { mutate } from '../bench/fuzz-mutations.ts';
+import { Choices } from '../bench/fuzz-random.ts';
+import { median, quantile } from '../bench/measure.ts';
+
+const ROOT = new URL('..', import.meta.url).pathname;
+
+function runScript(...args: readonly string[]): { readonly code: number | null; readonly output: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+    cwd: ROOT,
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  return { code: status, output: stdout + stderr };
+}
+
+test('the load client finds a form by its fields and sends its hidden ones along, decoded', (t) => {
+  const [cancel, signIn] = formsOf(
+    `<form action="/x/cancel" method=post><button name="decision" value="cancel"></form>
+     <FORM method="post" action='/x?a=1&amp;b=2'><input type="hidden" name="form_token" value="a&quot;b&#x26;">
+     <input name="identifier"><input type="password" name=password></FORM>`,
+  );
+  t.deepEqual([...cancel!.fields], ['decision']);
+  t.is(signIn!.action, '/x?a=1&b=2');
+  t.deepEqual(signIn!.hidden, { form_token: 'a"b&' });
+  t.true(signIn!.fields.has('identifier') && signIn!.fields.has('password'));
+});
+
+test('the quantile of a round is the nearest rank', (t) => {
+  t.is(median([5, 1, 3]), 3);
+  const hundred = Array.from({ length: 100 }, (_, n) => n + 1);
+  t.is(quantile(hundred, 0.99), 99);
+  t.is(quantile([7], 0.99), 7);
+});
+
+test('P5 the same seed and case number give the same bytes', (t) => {
+  const draft = {
+    ...{
+      route: 'POST /token',
+      method: 'POST',
+      path: '/token',
+      query: [],
+      form: [['code', 'x']] as const,
+      body: undefined,
+    },
+    ...{ contentType: 'application/x-www-form-urlencoded', headers: [], cookies: [], malformed: false },
+  };
+  const bytes = (seed: number, number: number): string =>
+    write(number, mutate(draft, new Choices(seed, number)), 'localhost').bytes.toString('latin1');
+  const first = Array.from({ length: 200 }, (_, number) => bytes(1, number));
+  t.deepEqual(
+    Array.from({ length: 200 }, (_, number) => bytes(1, number)),
+    first,
+  );
+  t.true(new Set(first).size > 100, 'the cases differ from one another');
+  t.notDeepEqual(
+    Array.from({ length: 200 }, (_, number) => bytes(2, number)),
+    first,
+  );
+});
+
+test('P5 R14 the fuzzer finds the unguarded 500 of the bare library', (t) => {
+  const { code, output } = runScript('bench/fuzz.ts', '--peer', 'bare', '--n', '2500', '--seed', '1');
+  t.is(code, 1, output);
+  t.regex(output, /FAILED GET \/auth\/:id: status 500/);
+  t.regex(output, /--seed 1 --case \d+/);
+});
+
+test('P5 the fuzzer speaks to loopback only', (t) => {
+  const { code, output } = runScript('bench/fuzz.ts', '--url', 'http://192.0.2.1:3000');
+  t.not(code, 0);
+  t.regex(output, /loopback/);
+});
+
+test('the benchmark measures the bare library and writes its figures down', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'tongban-bench-test-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'figures.json');
+  const { code, output } = runScript('bench/main.ts', '--quick', '--peer', 'bare', '--only', 'sso', '--json', file);
+  t.is(code, 0, output);
+  const { rows } = JSON.parse(readFileSync(file, 'utf8'));
+  t.is(rows.length, 1);
+  t.is(rows[0].name, 'SSO');
+  t.is(rows[0].peers.bare.requestsPerOperation, 2);
+  t.true(rows[0].peers.bare.cpuMicroseconds > 0);
+});

@@ -1,0 +1,151 @@
+import test from 'ava';
+import { type ApplicationType, redirectUriFault } from '../src/relying-parties/addresses.ts';
+import { parseRelyingParty } from '../src/relying-parties/record.ts';
+
+const ACCEPTED: readonly (readonly [ApplicationType, string])[] = [
+  ['web', 'https://foo.bar.cn/callback'],
+  ['web', 'https://foo.bar.cn'],
+  ['web', 'https://foo.bar.cn/'],
+  ['web', 'https://foo.bar.cn:8443/callback'],
+  ['web', 'https://foo.bar.cn/callback?from=tongban'],
+  ['web', 'https://foo.bar.cn/a/b;c=d/e'],
+  ['web', 'https://foo.bar.cn/@team/callback'],
+  ['web', 'https://portal/callback'],
+  ['web', 'https://10.20.30.40/callback'],
+  ['web', 'https://[2400:da00::66]/callback'],
+  ['web', 'https://xn--fiqs8s.cn/callback'],
+  ['web', 'https://foo.bar.cn/%E5%8A%9E'],
+  ['web', 'http://localhost:9001/callback'],
+  ['web', 'http://127.0.0.1/callback'],
+  ['web', 'http://[::1]:9001/callback'],
+  ['native', 'http://127.0.0.1/callback'],
+  ['native', 'cn.gov.example.app:/callback'],
+  ['native', 'cn.gov.example.app://callback/done'],
+  ['native', 'https://app.example.cn/callback'],
+];
+
+const REFUSED: readonly (readonly [ApplicationType, string])[] = [
+  ['web', ''],
+  ['web', '/callback'],
+  ['web', '//foo.bar.cn/callback'],
+  ['web', 'foo.bar.cn/callback'],
+  ['web', 'https:foo.bar.cn/callback'],
+  ['web', 'https:/foo.bar.cn/callback'],
+  ['web', 'https:///foo.bar.cn/callback'],
+  ['web', 'https:\\\\foo.bar.cn\\callback'],
+  ['web', 'https://foo.bar.cn\\@evil.cn/callback'],
+  ['web', 'https://'],
+  ['web', 'HTTPS://foo.bar.cn/callback'],
+  ['web', 'https://FOO.bar.cn/callback'],
+  ['web', 'https://foo.bar.cn:443/callback'],
+  ['web', 'https://foo.bar.cn:/callback'],
+  ['web', 'https://foo.bar.cn:99999/callback'],
+  ['web', 'https://foo.bar.cn./callback'],
+  ['web', 'https://.bar.cn/callback'],
+  ['web', 'https://foo..cn/callback'],
+  ['web', 'https://-foo.cn/callback'],
+  ['web', 'https://foo!bar.cn/callback'],
+  ['web', 'https://foo$bar.cn/callback'],
+  ['web', 'https://*.bar.cn/callback'],
+  ['web', 'https://foo.bar.cn/*'],
+  ['web', '*'],
+  ['web', 'https://*'],
+  ['web', 'https://foo.bar.cn/callback?next=*'],
+  ['web', 'https://user@foo.bar.cn/callback'],
+  ['web', 'https://user:word@foo.bar.cn/callback'],
+  ['web', 'https://foo.bar.cn@evil.cn/callback'],
+  ['web', 'https://foo.bar.cn@@evil.cn/callback'],
+  ['web', 'https://foo.bar.cn%40evil.cn/callback'],
+  ['web', 'https://@foo.bar.cn/callback'],
+  ['web', 'https://:@foo.bar.cn/callback'],
+  ['web', 'https://foo.bar.cn/callback#'],
+  ['web', 'https://foo.bar.cn/callback#token'],
+  ['web', 'https://foo.bar.cn/../callback'],
+  ['web', 'https://foo.bar.cn/a/./callback'],
+  ['web', 'https://foo.bar.cn/a/..;/callback'],
+  ['web', 'https://foo.bar.cn/.;/callback'],
+  ['web', 'https://foo.bar.cn/%2e%2e/callback'],
+  ['web', 'https://foo.bar.cn/%2E%2E%2Fcallback'],
+  ['web', 'https://foo.bar.cn/a%2fb'],
+  ['web', 'https://foo.bar.cn/a%5cb'],
+  ['web', 'https://foo.bar.cn/%252e%252e/callback'],
+  ['web', 'https://foo.bar.cn/%0d%0aset-cookie:a'],
+  ['web', 'https://foo.bar.cn/%00'],
+  ['web', 'https://foo.bar.cn/call back'],
+  ['web', ' https://foo.bar.cn/callback'],
+  ['web', 'https://foo.bar.cn/callback\n'],
+  ['web', 'https://foo.bar.cn/call\tback'],
+  ['web', 'https://foo.bar.cn/\u202ecallback'],
+  ['web', 'https://fоo.bar.cn/callback'],
+  ['web', 'https://foo。bar.cn/callback'],
+  ['web', 'https://中国.cn/callback'],
+  ['web', 'https://foo.bar.cn/callback?code=1'],
+  ['web', 'https://foo.bar.cn/callback?a=b&state=1'],
+  ['web', 'https://foo.bar.cn/callback?iss=https://evil.cn'],
+  ['web', 'https://0x7f.1/callback'],
+  ['web', 'https://2130706433/callback'],
+  ['web', 'http://foo.bar.cn/callback'],
+  ['web', 'http://localhost.evil.cn/callback'],
+  ['web', 'http://localhostevil.cn/callback'],
+  ['web', 'http://127.0.0.1.evil.cn/callback'],
+  ['web', 'http://localhost@evil.cn/callback'],
+  ['web', 'http://127.1/callback'],
+  ['web', 'http://127.0.0.2/callback'],
+  ['web', 'http://0.0.0.0/callback'],
+  ['web', 'http://[::]/callback'],
+  ['web', 'http://[::ffff:127.0.0.1]/callback'],
+  ['web', 'http://[::ffff:7f00:1]/callback'],
+  ['web', 'http://10.0.0.1/callback'],
+  ['web', 'javascript:alert(1)'],
+  ['web', 'JavaScript:alert(1)'],
+  ['web', 'java\nscript:alert(1)'],
+  ['web', 'javascript://foo.bar.cn/%0aalert(1)'],
+  ['native', 'javascript:alert(1)'],
+  ['web', 'data:text/html,<script>alert(1)</script>'],
+  ['native', 'data:text/html;base64,AA=='],
+  ['native', 'vbscript:msgbox(1)'],
+  ['native', 'blob:https://foo.bar.cn/1'],
+  ['native', 'file:///etc/passwd'],
+  ['native', 'about:blank'],
+  ['native', 'view-source:https://foo.bar.cn/'],
+  ['native', 'intent://foo.bar.cn/#Intent;end'],
+  ['web', 'ftp://foo.bar.cn/callback'],
+  ['web', 'wss://foo.bar.cn/callback'],
+  ['web', 'cn.gov.example.app:/callback'],
+  ['native', 'myapp:/callback'],
+  ['native', 'myapp://callback'],
+  ['native', 'cn.gov.example.app:callback'],
+  ['native', 'cn..app:/callback'],
+  ['native', 'cn.gov.example.app://user@callback/'],
+  ['native', 'cn.gov.example.app:/callback#x'],
+  ['native', 'urn:ietf:wg:oauth:2.0:oob'],
+  ['native', 'https://localhost/callback'],
+  ['native', 'http://192.168.1.10/callback'],
+];
+
+test('A1 V17 V20 V45 ordinary redirect addresses are registered', (t) => {
+  for (const [type, uri] of ACCEPTED) t.is(redirectUriFault(uri, type), undefined, uri);
+});
+
+test('A1 V17 V35 V45 V47 a corpus of hostile redirect addresses is refused, each with a reason', (t) => {
+  t.true(REFUSED.length >= 60);
+  for (const [type, uri] of REFUSED) t.regex(redirectUriFault(uri, type) ?? '', /^must /, JSON.stringify(uri));
+});
+
+test('V35 the same corpus is refused as post-logout address, by field and index', (t) => {
+  for (const [application_type, uri] of REFUSED) {
+    const outcome = parseRelyingParty({
+      client_name: 'portal',
+      application_type,
+      redirect_uris: ['https://foo.bar.cn/callback'],
+      post_logout_redirect_uris: ['https://foo.bar.cn/', uri],
+    });
+    t.false(outcome.ok, uri);
+    if (!outcome.ok)
+      t.deepEqual(
+        outcome.faults.map(({ field }) => field),
+        ['post_logout_redirect_uris[1]'],
+        uri,
+      );
+  }
+});

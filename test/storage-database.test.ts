@@ -1,0 +1,218 @@
+import type { ExecutionContext } from 'ava';
+import { Fault } from '../src/shared/fault.ts';
+import type { Database, Transaction } from '../src/storage/database.ts';
+import { isUniqueViolation } from '../src/storage/storage-errors.ts';
+import { type EngineTest, embeddedTest, postgresDatabase, postgresTest, sqliteDatabase } from './support/databases.ts';
+
+const INSERT = 'INSERT INTO settings (name, value) VALUES ($1, $2)';
+const put =
+  (name: string, value = 'v') =>
+  (tx: Transaction) =>
+    tx.run(INSERT, [name, value]);
+
+const names = async (database: Database): Promise<string[]> => {
+  const rows = await database.all<{ name: string }>('SELECT name FROM settings ORDER BY name', []);
+  return rows.map((row) => row.name);
+};
+
+/** What every `Database` owes, whatever the engine. */
+function databaseSuite(test: EngineTest, engine: string, open: (t: ExecutionContext) => Promise<Database>): void {
+  test(`L8 a failing write does not undo its neighbours (${engine})`, async (t) => {
+    const database = await open(t);
+    const outcomes = await Promise.allSettled([
+      database.write(put('a')),
+      database.write(async (tx) => {
+        await put('lost')(tx);
+        throw new Error('changed my mind');
+      }),
+      database.write(put('b')),
+      database.write(async (tx) => {
+        await put('lost-too')(tx);
+        await put('lost-too')(tx);
+      }),
+      database.write(() => {
+        throw new Error('thrown before the first promise');
+      }),
+      database.write(put('c')),
+    ]);
+    t.deepEqual(
+      outcomes.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled', 'rejected', 'rejected', 'fulfilled'],
+    );
+    t.true(outcomes[3]!.status === 'rejected' && isUniqueViolation(outcomes[3]!.reason));
+    t.deepEqual(await names(database), ['a', 'b', 'c']);
+  });
+
+  test(`a lone write that throws leaves nothing and the next one works (${engine})`, async (t) => {
+    const database = await open(t);
+    await t.throwsAsync(
+      database.write(async (tx) => {
+        await put('lost')(tx);
+        throw new Error('no');
+      }),
+      { message: 'no' },
+    );
+    t.is(await database.write(put('kept')), 1);
+    t.deepEqual(await names(database), ['kept']);
+  });
+
+  test(`a reader never sees what is not committed, the writer sees its own (${engine})`, async (t) => {
+    const database = await open(t);
+    const [within, outside] = await database.write(async (tx) => {
+      await put('new')(tx);
+      const own = await tx.all('SELECT name FROM settings', []);
+      return [own.length, (await names(database)).length];
+    });
+    t.is(within, 1);
+    t.is(outside, 0);
+    t.deepEqual(await names(database), ['new']);
+  });
+
+  test(`the typed query reads and writes, inside a transaction and outside (${engine})`, async (t) => {
+    const database = await open(t);
+    await database.query.insertInto('settings').values({ name: 'outside', value: '1' }).execute();
+    const updated = await database.write(async (tx) => {
+      await tx.query.insertInto('settings').values({ name: 'inside', value: '2' }).execute();
+      return tx.query.updateTable('settings').set({ value: '3' }).where('name', '=', 'outside').executeTakeFirst();
+    });
+    t.is(updated.numUpdatedRows, 1n);
+    const rows = await database.query.selectFrom('settings').select(['name', 'value']).orderBy('name').execute();
+    t.deepEqual(
+      rows.map(({ name, value }) => [name, value]),
+      [
+        ['inside', '2'],
+        ['outside', '3'],
+      ],
+    );
+  });
+
+  test(`numbers, bytes and nulls come back as they went in (${engine})`, async (t) => {
+    const database = await open(t);
+    const bytes = new Uint8Array([0, 1, 254, 255]);
+    await database.write((tx) =>
+      tx.run(
+        `INSERT INTO persons (id, status, ial, name_sealed, phone_sealed, created_at, updated_at)
+         VALUES ($1, 'active', $2, $3, $4, $5, $5)`,
+        ['p', 2, bytes, null, 1_800_000_000_123],
+      ),
+    );
+    const row = await database.get<Record<string, unknown>>('SELECT * FROM persons WHERE id = $1', ['p']);
+    t.is(row!.created_at, 1_800_000_000_123);
+    t.is(row!.ial, 2);
+    t.is(row!.phone_sealed, null);
+    t.deepEqual([...(row!.name_sealed as Uint8Array)], [...bytes]);
+    t.is(await database.get('SELECT * FROM persons WHERE id = $1', ['nobody']), undefined);
+  });
+
+  test(`a transaction used after its end is refused (${engine})`, async (t) => {
+    const database = await open(t);
+    let leaked: Transaction | undefined;
+    await database.write(async (tx) => {
+      leaked = tx;
+    });
+    const error = await t.throwsAsync(put('late')(leaked!), { instanceOf: Fault });
+    t.is((error as Fault).code, 'internal');
+    await t.throwsAsync(leaked!.query.selectFrom('settings').selectAll().execute(), { instanceOf: Fault });
+    t.deepEqual(await names(database), []);
+  });
+
+  test(`the change stamp moves with cached tables and rests otherwise (${engine})`, async (t) => {
+    const database = await open(t);
+    const before = await database.changeStamp();
+    await database.run(`INSERT INTO counters (name, value, expires_at) VALUES ($1, 1, 1)`, ['x']);
+    t.is(await database.changeStamp(), before);
+    await database.run(
+      `INSERT INTO relying_parties (client_id, record, status, created_at, updated_at) VALUES ($1, '{}', 'active', 1, 1)`,
+      ['portal'],
+    );
+    const after = await database.changeStamp();
+    t.not(after, before);
+    await database.run(`UPDATE relying_parties SET status = 'disabled' WHERE client_id = $1`, ['portal']);
+    t.not(await database.changeStamp(), after);
+  });
+
+  test(`closing commits what is queued and refuses what follows (${engine})`, async (t) => {
+    const database = await open(t);
+    const queued = database.write(put('queued'));
+    const closing = database.close();
+    const [outcome] = await Promise.allSettled([queued]);
+    await closing;
+    t.is(outcome!.status, 'fulfilled');
+    const error = await t.throwsAsync(database.write(put('late')), { instanceOf: Fault });
+    t.is((error as Fault).code, 'storage_unavailable');
+  });
+
+  test(`R1 of forty writes that race for one row exactly one wins (${engine})`, async (t) => {
+    const database = await open(t);
+    await database.write(put('spent', 'no'));
+    const changed = await Promise.all(
+      Array.from({ length: 40 }, () =>
+        database.write((tx) => tx.run(`UPDATE settings SET value = 'yes' WHERE name = $1 AND value = 'no'`, ['spent'])),
+      ),
+    );
+    t.is(changed.filter((count) => count === 1).length, 1);
+  });
+}
+
+databaseSuite(embeddedTest, 'sqlite', sqliteDatabase);
+databaseSuite(postgresTest, 'postgres', postgresDatabase);
+
+postgresTest('X2 a write that loses a deadlock is run again', async (t) => {
+  const database = await postgresDatabase(t);
+  await database.write(async (tx) => {
+    await put('a', '0')(tx);
+    await put('b', '0')(tx);
+  });
+  let attempts = 0;
+  let arrived = 0;
+  let bothHere: () => void = () => {};
+  const meeting = new Promise<void>((resolve) => {
+    bothHere = resolve;
+  });
+  const cross = (first: string, second: string) =>
+    database.write(async (tx) => {
+      attempts += 1;
+      const raise = (name: string) =>
+        tx.run('UPDATE settings SET value = (value::int + 1)::text WHERE name = $1', [name]);
+      await raise(first);
+      arrived += 1;
+      if (arrived === 2) bothHere();
+      await meeting;
+      await raise(second);
+    });
+  await Promise.all([cross('a', 'b'), cross('b', 'a')]);
+  t.is(attempts, 3);
+  const rows = await database.all<{ value: string }>('SELECT value FROM settings', []);
+  t.deepEqual(
+    rows.map((row) => row.value),
+    ['2', '2'],
+  );
+});
+
+postgresTest('X2 connections cut by the server give a fault once, and the next write works', async (t) => {
+  const database = await postgresDatabase(t);
+  const cut = await t.throwsAsync(
+    database.write(async (tx) => {
+      await put('half')(tx);
+      await tx.run('SELECT pg_terminate_backend(pg_backend_pid())', []);
+    }),
+    { instanceOf: Fault },
+  );
+  t.is((cut as Fault).code, 'storage_unavailable');
+  t.is(await database.write(put('whole')), 1);
+  t.deepEqual(await names(database), ['whole']);
+});
+
+postgresTest('a write that hides a failed statement is not taken for committed', async (t) => {
+  const database = await postgresDatabase(t);
+  await database.write(put('a'));
+  const error = await t.throwsAsync(
+    database.write(async (tx) => {
+      await put('b')(tx);
+      await put('a')(tx).catch(() => {});
+    }),
+    { instanceOf: Fault },
+  );
+  t.is((error as Fault).code, 'internal');
+  t.deepEqual(await names(database), ['a']);
+});

@@ -1,0 +1,92 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import pg from 'pg';
+import { randomToken } from '../../src/shared/random.ts';
+import type { Database } from '../../src/storage/database.ts';
+import { openDatabase } from '../../src/storage/open.ts';
+import { connectRedis, type RedisConnection } from '../../src/storage/redis-client.ts';
+
+const HOST = '127.0.0.1';
+const POSTGRES_PORT = 5432;
+const POSTGRES_URL = `postgres://postgres@${HOST}:${POSTGRES_PORT}/test`;
+const REDIS_PORT = 6379;
+const REDIS_URL = `redis://${HOST}:${REDIS_PORT}`;
+const PROBE_MS = 3_000;
+
+/** A test that runs where its server listens; elsewhere it is counted as skipped, with the reason in its title. */
+export interface EngineTest {
+  (title: string, body: (t: ExecutionContext) => Promise<void>): void;
+  serial(title: string, body: (t: ExecutionContext) => Promise<void>): void;
+}
+
+/** Tests that need no server. */
+export const embeddedTest: EngineTest = Object.assign(
+  (title: string, body: (t: ExecutionContext) => Promise<void>) => test(title, body),
+  { serial: (title: string, body: (t: ExecutionContext) => Promise<void>) => test.serial(title, body) },
+);
+export const postgresTest: EngineTest = testWhere('PostgreSQL', POSTGRES_PORT);
+export const redisTest: EngineTest = testWhere('Redis', REDIS_PORT);
+
+function testWhere(server: string, port: number): EngineTest {
+  if (listens(port)) return embeddedTest;
+  const skip = (title: string, body: (t: ExecutionContext) => Promise<void>): void =>
+    test.skip(`${title} (skipped: no ${server} at ${HOST}:${port})`, body);
+  return Object.assign(skip, { serial: skip });
+}
+
+/** Tests must be declared before the first turn of the event loop, so the probe is a process of its own that is waited for. */
+function listens(port: number): boolean {
+  const probe = `require('node:net').connect({ host: '${HOST}', port: ${port} })
+    .once('connect', () => process.exit(0)).once('error', () => process.exit(1))`;
+  return spawnSync(process.execPath, ['-e', probe], { timeout: PROBE_MS }).status === 0;
+}
+
+/** A private folder that goes with the test. */
+export function temporaryFolder(t: ExecutionContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'tongban-test-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** A migrated SQLite database in a file of its own. */
+export async function sqliteDatabase(t: ExecutionContext): Promise<Database> {
+  const database = await openDatabase({ file: join(temporaryFolder(t), 'tongban.sqlite') });
+  t.teardown(() => database.close());
+  return database;
+}
+
+/** The address of an empty PostgreSQL schema of its own, dropped with the test. */
+export async function postgresSchema(t: ExecutionContext): Promise<string> {
+  const schema = `tongban_${randomToken(12).toLowerCase().replaceAll('-', '_')}`;
+  const administer = async (statement: string): Promise<void> => {
+    const client = new pg.Client({ connectionString: POSTGRES_URL });
+    await client.connect();
+    await client.query(statement);
+    await client.end();
+  };
+  await administer(`CREATE SCHEMA ${schema}`);
+  t.teardown(() => administer(`DROP SCHEMA ${schema} CASCADE`));
+  return `${POSTGRES_URL}?options=${encodeURIComponent(`-c search_path=${schema}`)}`;
+}
+
+/** A migrated PostgreSQL database in a schema of its own. */
+export async function postgresDatabase(t: ExecutionContext): Promise<Database> {
+  const database = await openDatabase({ url: await postgresSchema(t), poolMax: 5 });
+  t.teardown(() => database.close());
+  return database;
+}
+
+/** A Redis connection and a prefix of its own, whose keys go with the test. */
+export async function redisPrefix(t: ExecutionContext): Promise<{ client: RedisConnection; prefix: string }> {
+  const client = await connectRedis({ url: REDIS_URL });
+  const prefix = `tongban-test-${randomToken(12)}`;
+  t.teardown(async () => {
+    const keys = (await client.sendCommand(['KEYS', `*${prefix}*`])) as string[];
+    if (keys.length > 0) await client.sendCommand(['DEL', ...keys]);
+    await client.close();
+  });
+  return { client, prefix };
+}

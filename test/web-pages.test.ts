@@ -1,0 +1,235 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import { loadAssets } from '../src/web/assets.ts';
+import { LANGUAGES } from '../src/web/language.ts';
+import { PAGE_NAMES, type PageModels } from '../src/web/pages.ts';
+import { createRenderer, type PageContext } from '../src/web/render.ts';
+
+const viewsDir = join(import.meta.dirname, '../views');
+const assets = loadAssets(join(viewsDir, 'assets'));
+const renderer = createRenderer({
+  viewsDir,
+  assets,
+  branding: { nameZh: '通办', nameEn: 'Tongban ID', provinceZh: '云山省', provinceEn: 'Yunshan Province' },
+  hotline: '12345',
+  secure: true,
+});
+
+const hostile = '"><script>alert(1)</script>\u202egnp.exe\u200b`\'&';
+const portal = { name: hostile, host: 'zwfw.example.cn' };
+const form = { action: '/interaction/abc', formToken: 'token.mac' };
+
+const models: PageModels = {
+  home: {
+    portals: [{ name: hostile, description: hostile, url: 'https://zwfw.example.cn/' }],
+    demo: { people: [{ idNumber: '110101199003070978', name: hostile }], password: hostile },
+    signedIn: { maskedName: hostile },
+    accountUrl: '/account',
+  },
+  'sign-in': {
+    ...form,
+    portal,
+    identifier: hostile,
+    problem: 'refused',
+    registerUrl: '/register',
+    cancelAction: '/interaction/abc/cancel',
+  },
+  'continue-as': { ...form, portal, maskedName: hostile, maskedIdNumber: '3****************X' },
+  consent: {
+    ...form,
+    portal,
+    maskedName: hostile,
+    items: [
+      { scope: 'openid', sensitive: false },
+      { scope: 'id_number', sensitive: true },
+      { scope: '__proto__', sensitive: false },
+      { scope: hostile, sensitive: false },
+    ],
+    claims: ['constructor', hostile],
+    lifetimeDays: 90,
+  },
+  register: { ...form, values: { name: hostile, idNumber: hostile }, problem: { field: 'password', code: 'toString' } },
+  'register-done': { maskedName: hostile, continueUrl: '/' },
+  logout: {
+    action: '/session/end/confirm',
+    hidden: [{ name: 'xsrf', value: hostile }],
+    portals: [{ name: hostile }],
+    current: { name: hostile },
+  },
+  'logout-done': { portals: [{ name: hostile, state: 'pending' }], homeUrl: '/' },
+  account: {
+    maskedName: hostile,
+    maskedIdNumber: hostile,
+    ial: 2,
+    formToken: 'token.mac',
+    sessions: [
+      {
+        id: hostile,
+        device: hostile,
+        address: hostile,
+        startedAt: 1_790_000_000,
+        seenAt: 1_790_000_060,
+        current: true,
+      },
+    ],
+    portals: [{ ...portal, clientId: hostile, scopes: ['openid', hostile], grantedAt: 1_790_000_000 }],
+    events: [{ at: 1_790_000_000, type: 'sign-in.succeeded', outcome: 'success' }],
+  },
+  fault: {
+    number: 1901,
+    requestId: hostile,
+    title: hostile,
+    text: hostile,
+    retry: true,
+    homeUrl: '/',
+    hotline: '12345',
+  },
+};
+
+const render = (name: keyof PageModels, language: (typeof LANGUAGES)[number], largeText = false): string =>
+  renderer.html(name, models[name], { language, largeText, links: { language: '/?lang=en', text: '/?text=large' } });
+
+test('E7 E6 markup and unseen characters in any value are inert on every page, in both languages', (t) => {
+  for (const language of LANGUAGES) {
+    for (const name of PAGE_NAMES) {
+      const html = render(name, language);
+      t.notRegex(html, /<script>|alert\(1\)<\/script>|[\u202a-\u202e\u200b-\u200f]/, `${name} ${language}`);
+      if (name !== 'register') t.true(html.includes('&lt;script&gt;alert(1)'), `${name} shows the value as text`);
+      t.notRegex(html, /undefined|\[object|NaN|=>/, `${name} ${language} has every text it needs`);
+    }
+  }
+});
+
+test('E5 no page holds inline style or script, or anything from elsewhere', (t) => {
+  for (const language of LANGUAGES) {
+    for (const name of PAGE_NAMES) {
+      const html = render(name, language);
+      t.notRegex(html, /<style|\sstyle=|\son[a-z]+="|javascript:/i, name);
+      t.deepEqual(html.match(/<script[^>]*>/g), [`<script src="${assets.url('tongban.js')}" defer>`]);
+      const outside = html.match(/(?:src|href)="(?!\/|#|https:\/\/zwfw\.example\.cn\/|")[^"]*"/g);
+      t.is(outside, null, name);
+    }
+  }
+  const sheet = readFileSync(join(viewsDir, 'assets/tongban.css'), 'utf8');
+  t.notRegex(sheet, /@import|@font-face|https?:|data:/);
+});
+
+test('templates print raw text only for parts and the body of the layout', (t) => {
+  for (const folder of ['layout', 'parts', 'pages']) {
+    for (const file of readdirSync(join(viewsDir, folder))) {
+      for (const raw of readFileSync(join(viewsDir, folder, file), 'utf8').match(/<%~.*?[)}] ?%>|<%~.*?%>/g) ?? []) {
+        t.regex(raw, /^<%~ (include\('@parts\/[a-z-]+'|it\.body %>$)/, `${folder}/${file}`);
+      }
+    }
+  }
+});
+
+test('A22 consent names the portal, sets the identity number apart and names what it does not know', (t) => {
+  const html = render('consent', 'zh-CN');
+  const apart = html.slice(html.indexOf('class="sensitive"'));
+  t.true(apart.includes('公民身份号码'));
+  t.true(apart.indexOf('公民身份号码') < apart.indexOf('</section>'));
+  t.true(html.includes('zwfw.example.cn'));
+  t.true(
+    html.includes('__proto__') && html.includes('constructor'),
+    'G5 names of Object.prototype are names like others',
+  );
+});
+
+test('the fields of every form keep their names', (t) => {
+  const names = (name: keyof PageModels) =>
+    [...render(name, 'zh-CN').matchAll(/<(?:input|button)[^>]*? name="([^"]+)"(?:[^>]*? value="([a-z]+)")?/g)].map(
+      ([, field, value]) => (value && field !== 'form_token' ? `${field}=${value}` : field),
+    );
+  t.deepEqual(names('sign-in'), ['form_token', 'identifier', 'password', 'form_token', 'decision=cancel']);
+  t.deepEqual(names('continue-as'), ['form_token', 'decision=continue', 'decision=switch']);
+  t.deepEqual(names('consent'), ['form_token', 'decision=allow', 'decision=deny']);
+  t.deepEqual(names('register'), ['form_token', 'name', 'idNumber', 'password', 'passwordAgain']);
+  t.deepEqual(names('logout'), ['xsrf', 'logout=yes']);
+  t.deepEqual(names('account'), ['form_token', 'id', 'form_token', 'client_id']);
+});
+
+/** A koa context as far as pages need one, recording what the answer gets. */
+function request(path: string, headers: Record<string, string> = {}) {
+  const [pathname = '', querystring = ''] = path.split('?');
+  const sent: Record<string, string> = {};
+  const ctx: PageContext = {
+    method: 'GET',
+    path: pathname,
+    querystring,
+    status: 404,
+    body: undefined,
+    get: (field) => headers[field.toLowerCase()] ?? '',
+    set: (field, value) => {
+      sent[field.toLowerCase()] = value;
+    },
+    append: (field, value) => {
+      sent[field.toLowerCase()] = value;
+    },
+  };
+  return { ctx, sent };
+}
+
+test('a page is never stored and says its language', (t) => {
+  const { ctx, sent } = request('/sign-in', { 'accept-language': 'en-GB,zh;q=0.3' });
+  renderer.page(ctx, 'sign-in', models['sign-in'], { status: 401 });
+  t.is(ctx.status, 401);
+  t.is(sent['cache-control'], 'no-store');
+  t.is(sent['content-language'], 'en');
+  t.is(sent['content-type'], 'text/html; charset=utf-8');
+  t.true(String(ctx.body).includes('<html lang="en" data-text="normal">'));
+  t.is(sent['set-cookie'], undefined);
+});
+
+test('elder mode and language are chosen by a link and remembered by a cookie', (t) => {
+  const first = request('/sign-in?text=large');
+  renderer.page(first.ctx, 'sign-in', models['sign-in']);
+  const cookie = first.sent['set-cookie'] ?? '';
+  t.regex(cookie, /^__Host-display=auto~large; Path=\/; Max-Age=31536000; HttpOnly; SameSite=Lax; Secure$/);
+  t.true(String(first.ctx.body).includes('data-text="large"'));
+  t.true(String(first.ctx.body).includes('href="/sign-in?text=normal"'));
+
+  const second = request('/account?lang=en', { cookie: cookie.split(';')[0]! });
+  renderer.page(second.ctx, 'account', models.account);
+  t.true(second.sent['set-cookie']?.startsWith('__Host-display=en~large;'));
+  t.true(String(second.ctx.body).includes('<html lang="en" data-text="large">'));
+
+  const third = request('//evil.example/a', { cookie: '__Host-display=en~large; __Host-display=en~normal' });
+  renderer.page(third.ctx, 'fault', models.fault);
+  t.true(
+    String(third.ctx.body).includes('<html lang="zh-CN" data-text="normal">'),
+    'a cookie sent twice does not count',
+  );
+  t.true(String(third.ctx.body).includes('href="/evil.example/a?text=large"'), 'no link leaves the site');
+});
+
+test('an asset is served under the hash of its content and kept for a year', (t) => {
+  const url = assets.url('tongban.css');
+  t.regex(url, /^\/assets\/tongban\.[\w-]{16}\.css$/);
+  const { ctx, sent } = request(url, { 'accept-encoding': 'gzip, br' });
+  t.true(assets.serve(ctx));
+  t.is(ctx.status, 200);
+  t.is(sent['content-encoding'], 'br');
+  t.is(sent['cache-control'], 'public, max-age=31536000, immutable');
+  const again = request(url, { 'if-none-match': sent.etag! });
+  t.true(assets.serve(again.ctx));
+  t.is(again.ctx.status, 304);
+  t.false(assets.serve(request('/assets/tongban.css').ctx));
+  t.false(assets.serve(request('/assets/../package.json').ctx));
+  const plain = request(url);
+  assets.serve(plain.ctx);
+  t.notRegex(String(plain.ctx.body), /url\("[^/]/, 'pictures in the stylesheet have hashed addresses');
+});
+
+test('rendering a page takes less than 100 microseconds', (t) => {
+  const best = Math.min(
+    ...Array.from({ length: 10 }, () => {
+      const started = performance.now();
+      for (let count = 0; count < 200; count += 1) render('sign-in', 'zh-CN');
+      return (performance.now() - started) / 200;
+    }),
+  );
+  t.log(`${(best * 1000).toFixed(1)} µs`);
+  t.true(best < 0.1);
+});
