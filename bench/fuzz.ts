@@ -21,7 +21,7 @@ import { table } from './report.ts';
 
 const LANES = 8;
 const ANSWER_DEADLINE_MS = 10_000;
-const TEMPLATES_LIVE_FOR = 1500;
+const TEMPLATES_LIVE_FOR = 500;
 /** Most requests are changed copies of good ones: a stranger's seldom get past the door. */
 const LIVE_SHARE = 0.75;
 const PROGRESS_EVERY = 5000;

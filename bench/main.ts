@@ -43,8 +43,8 @@ const THOROUGH: Pace = {
 const QUICK: Pace = {
   rounds: 3,
   roundMs: 300,
-  warmUpMs: 200,
-  peopleCount: 4,
+  warmUpMs: 400,
+  peopleCount: 3,
   stormRounds: 1,
   stormRoundMs: 2500,
   coldStarts: 3,

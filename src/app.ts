@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Config } from './config/schema.ts';
-import { createBlindIndex, type BlindIndex } from './crypto/blind-index.ts';
+import { type BlindIndex, createBlindIndex } from './crypto/blind-index.ts';
 import { createKeyring, type Keyring } from './crypto/keyring.ts';
 import { createSealer } from './crypto/sealing.ts';
 import { selfTest } from './crypto/self-test.ts';
@@ -11,11 +11,11 @@ import { LOGOUT_TOPIC } from './oidc/engine.ts';
 import { createSessionEnds, type SessionEnds } from './oidc/session-ends.ts';
 import { createPersons, type Persons } from './people/persons.ts';
 import { createRelyingParties, type RelyingParties } from './relying-parties/relying-parties.ts';
-import { DOCUMENT_AGE_SECONDS } from './web/front.ts';
 import type { ArtifactStore } from './storage/artifact-store.ts';
 import type { Database } from './storage/database.ts';
 import { openDatabase } from './storage/open.ts';
 import { createSqlArtifacts } from './storage/sql-artifacts.ts';
+import { DOCUMENT_AGE_SECONDS } from './web/front.ts';
 
 /** Everything the house is made of, without the doors: what the commands work on, and what the server opens to the world. */
 export interface House {

@@ -1,10 +1,10 @@
+import { once } from 'node:events';
 import type { RequestListener, Server } from 'node:http';
 import { join } from 'node:path';
-import { once } from 'node:events';
-import type { Context, Middleware } from 'koa';
 import type Router from '@koa/router';
+import type { Context, Middleware } from 'koa';
 import type { Logger } from 'pino';
-import { accountRoutes, type AccountDoors, type AccountEvent } from './account-centre/pages.ts';
+import { type AccountDoors, type AccountEvent, accountRoutes } from './account-centre/pages.ts';
 import { registrationRoutes } from './account-centre/registration.ts';
 import type { House } from './app.ts';
 import { createCookieKeys } from './crypto/cookie-keys.ts';
@@ -14,11 +14,11 @@ import { startOutbox } from './delivery/outbox.ts';
 import { createAttempts } from './factors/attempts.ts';
 import { createEngine, type Engine, type EngineSources, LOGOUT_TOPIC } from './oidc/engine.ts';
 import { forgetConsent, listConsents } from './oidc/grants.ts';
-import { createPairwiseSub } from './oidc/pairwise.ts';
 import { createProtocolPages } from './oidc/pages.ts';
+import { createPairwiseSub } from './oidc/pairwise.ts';
 import { ACR_ONE_FACTOR } from './oidc/policy.ts';
 import type { LogoutNotice } from './oidc/session-ends.ts';
-import { claimsFor, CLAIMS_BY_SCOPE } from './people/claims.ts';
+import { CLAIMS_BY_SCOPE, claimsFor } from './people/claims.ts';
 import { createKnownDevices } from './people/known-devices.ts';
 import { createSamplePopulationRegister, SAMPLE_PEOPLE } from './proofing/sample-population-register.ts';
 import { randomToken } from './shared/random.ts';
@@ -30,7 +30,7 @@ import { startSweeper } from './storage/sweeper.ts';
 import { loadAssets } from './web/assets.ts';
 import { createFormTokens } from './web/form-tokens.ts';
 import { createDocuments, createFront, createHttpServer } from './web/front.ts';
-import { homeRoute, type HomeDemo } from './web/home.ts';
+import { type HomeDemo, homeRoute } from './web/home.ts';
 import { createRenderer } from './web/render.ts';
 import { createShell, createShowFault } from './web/shell.ts';
 
@@ -195,7 +195,13 @@ function engineSources(
   const routes = (interactions: Interactions): Middleware => {
     const registered = config.registration.enabled && config.registers.population === 'sample';
     const routers = [
-      homeRoute({ renderer, relyingParties, persons, currentPerson: interactions.currentPerson, ...(demo ? { demo } : {}) }),
+      homeRoute({
+        renderer,
+        relyingParties,
+        persons,
+        currentPerson: interactions.currentPerson,
+        ...(demo ? { demo } : {}),
+      }),
       signInRoutes({
         interactions,
         identify,
@@ -207,7 +213,15 @@ function engineSources(
         origin,
         registerUrl: registered ? '/register' : undefined,
       }),
-      accountRoutes({ doors: accountDoors(house, interactions, wakeOutbox), persons, relyingParties, renderer, formTokens, ledger, origin }),
+      accountRoutes({
+        doors: accountDoors(house, interactions, wakeOutbox),
+        persons,
+        relyingParties,
+        renderer,
+        formTokens,
+        ledger,
+        origin,
+      }),
       ...(registered
         ? [
             registrationRoutes({
@@ -249,7 +263,10 @@ function engineSources(
     cookieKeys: createCookieKeys(secrets.cookieKeys) as unknown as EngineSources['cookieKeys'],
     dPoPNonceSecret: derived('dpop-nonces'),
     pairwiseSub: createPairwiseSub(Buffer.from(secrets.pairwiseSalt)),
-    outboundFetch: createOutbound({ ...config.outbound, allowedOrigins: callableOrigins(config) }) as EngineSources['outboundFetch'],
+    outboundFetch: createOutbound({
+      ...config.outbound,
+      allowedOrigins: callableOrigins(config),
+    }) as EngineSources['outboundFetch'],
   };
 }
 

@@ -125,7 +125,7 @@ test('X5 a full store refuses with the storage fault and works again once there 
 });
 
 test('a folder that cannot be written is the storage fault', async (t) => {
-  const error = await t.throwsAsync(openSqlite({ file: '/proc/nowhere/tongban.sqlite' }), { instanceOf: Fault });
+  const error = await t.throwsAsync(openSqlite({ file: '/dev/null/var/tongban.sqlite' }), { instanceOf: Fault });
   t.is((error as Fault).code, 'storage_unavailable');
 });
 

@@ -46,7 +46,7 @@ const models: PageModels = {
       { scope: '__proto__', sensitive: false },
       { scope: hostile, sensitive: false },
     ],
-    claims: ['constructor', hostile],
+    claims: ['constructor', 'id_number', hostile],
     lifetimeDays: 90,
   },
   register: { ...form, values: { name: hostile, idNumber: hostile }, problem: { field: 'password', code: 'toString' } },

@@ -1,6 +1,7 @@
 import Router from '@koa/router';
 import type { Context } from 'koa';
 import { z } from 'zod';
+import { addressGroup } from '../factors/attempts.ts';
 import type { PasswordFactor } from '../factors/password.ts';
 import { judgePassword, type PasswordLengths } from '../factors/password-policy.ts';
 import { parseIdNumber } from '../people/id-number.ts';
@@ -10,7 +11,6 @@ import type { Persons } from '../people/persons.ts';
 import type { IdentitySource } from '../proofing/identity-source.ts';
 import { Fault } from '../shared/fault.ts';
 import type { Counters } from '../storage/counters.ts';
-import { addressGroup } from '../factors/attempts.ts';
 import { type FormTokens, isForeignPost } from '../web/form-tokens.ts';
 import { readForm } from '../web/forms.ts';
 import type { RegisterField } from '../web/pages.ts';
@@ -77,7 +77,8 @@ async function post(ctx: Context, sources: RegistrationSources): Promise<void> {
   if (form.state === 'too_large') throw new Fault('body_too_large');
   if (form.state !== 'read') throw new Fault('malformed_request');
   const { values } = form;
-  if (!formTokens.accepts(values.form_token, formTokens.knownBrowserOf(ctx), PURPOSE)) throw new Fault('form_token_refused');
+  if (!formTokens.accepts(values.form_token, formTokens.knownBrowserOf(ctx), PURPOSE))
+    throw new Fault('form_token_refused');
   const taken = await counters.take(`register:address:${addressGroup(ctx.ip)}`, limits.addressWindowSeconds);
   if (taken > limits.registrationsPerAddress) throw new Fault('too_many_requests');
 
@@ -109,7 +110,10 @@ function checkForm(values: z.infer<typeof FORM>, { passwordPolicy }: Registratio
   const number = parseIdNumber(values.idNumber);
   if (!number.ok) return { field: 'idNumber', code: `id_number_${number.reason}` };
   if (values.password !== values.passwordAgain) return { field: 'passwordAgain', code: 'passwords_differ' };
-  const verdict = judgePassword(values.password, passwordPolicy, { idNumber: number.number, name: details.details.name });
+  const verdict = judgePassword(values.password, passwordPolicy, {
+    idNumber: number.number,
+    name: details.details.name,
+  });
   if (!verdict.ok) return { field: 'password', code: `password_${verdict.reason}` };
   return { idNumber: number.number, name: details.details.name };
 }

@@ -64,7 +64,10 @@ export async function startDemoPortals({ config, relyingParties }: House): Promi
   };
 }
 
-async function register(relyingParties: House['relyingParties'], record: { readonly client_id: string; readonly client_uri: string }): Promise<string> {
+async function register(
+  relyingParties: House['relyingParties'],
+  record: { readonly client_id: string; readonly client_uri: string },
+): Promise<string> {
   const known = await relyingParties.inspect(record.client_id);
   const outcome = known
     ? await relyingParties.update(record.client_id, record, 'demo')
@@ -101,4 +104,7 @@ export function welcome(config: Config, portals: Demonstration['urls']): string 
 
 /** Columns of a terminal: Chinese characters take two. */
 const columns = (text: string): number =>
-  Array.from(text).reduce((sum, character) => sum + (/[\u2e80-\u9fff\uf900-\ufaff\uff00-\uff60]/u.test(character) ? 2 : 1), 0);
+  Array.from(text).reduce(
+    (sum, character) => sum + (/[\u2e80-\u9fff\uf900-\ufaff\uff00-\uff60]/u.test(character) ? 2 : 1),
+    0,
+  );

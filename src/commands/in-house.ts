@@ -14,7 +14,12 @@ export async function runInHouse(name: 'client' | 'person' | 'keys', args: reado
   try {
     switch (name) {
       case 'client':
-        return await (await import('./client.ts')).run(args, { relyingParties: house.relyingParties, stdin, stdout, stderr });
+        return await (await import('./client.ts')).run(args, {
+          relyingParties: house.relyingParties,
+          stdin,
+          stdout,
+          stderr,
+        });
       case 'person':
         return await (await import('./person.ts')).run(args, {
           persons: house.persons,

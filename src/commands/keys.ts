@@ -12,7 +12,8 @@ export const USAGE = `Usage:
   tongban keys rotate [ALG]   let the next key sign; running servers follow within seconds
 `;
 
-const isAlgorithm = (text: string): text is SigningAlgorithm => (SIGNING_ALGORITHMS as readonly string[]).includes(text);
+const isAlgorithm = (text: string): text is SigningAlgorithm =>
+  (SIGNING_ALGORITHMS as readonly string[]).includes(text);
 
 /** `tongban keys ...`. Never prints a private key. */
 export async function run(args: readonly string[], { keyring, stdout, stderr }: KeysCommandContext): Promise<number> {

@@ -3,14 +3,16 @@ import { pino } from 'pino';
 import { openHouse } from '../app.ts';
 import { prepareConfig } from '../config/prepare.ts';
 import type { Config } from '../config/schema.ts';
-import { Fault } from '../shared/fault.ts';
 import { type Serving, serve } from '../serve.ts';
+import { Fault } from '../shared/fault.ts';
 import { type Demonstration, demoView, prepareDemo, startDemoPortals, welcome } from './demo.ts';
 
 /** `tongban serve`: runs until SIGTERM or SIGINT. Exit code 2 for a configuration that cannot be, 1 for a machine that will not. */
 export async function run(args: readonly string[]): Promise<number> {
   if (args.length > 0) {
-    process.stderr.write('tongban serve takes no arguments; settings come from the configuration and the environment.\n');
+    process.stderr.write(
+      'tongban serve takes no arguments; settings come from the configuration and the environment.\n',
+    );
     return 2;
   }
   const prepared = prepareConfig();

@@ -53,7 +53,9 @@ export class ArtifactAdapter implements Adapter {
   constructor(model: string, sources: AdapterSources) {
     this.#model = model;
     this.#sources = sources;
-    this.#prefix = Object.hasOwn(TOKEN_PREFIXES, model) ? TOKEN_PREFIXES[model as keyof typeof TOKEN_PREFIXES] : undefined;
+    this.#prefix = Object.hasOwn(TOKEN_PREFIXES, model)
+      ? TOKEN_PREFIXES[model as keyof typeof TOKEN_PREFIXES]
+      : undefined;
     this.#secret = SECRET_IDS.has(model);
   }
 
@@ -94,7 +96,14 @@ export class ArtifactAdapter implements Adapter {
     if (this.#secret) delete stored.jti;
     // The interaction remembers the session's cookie, which opens it; the library never reads it back.
     if (this.#model === 'Interaction' && stored.session) stored.session = { ...stored.session, cookie: undefined };
-    await this.#change({ kind: 'put', model: this.#model, id: key, payload: stored, keys: keysOf(this.#model, payload), expiresAt });
+    await this.#change({
+      kind: 'put',
+      model: this.#model,
+      id: key,
+      payload: stored,
+      keys: keysOf(this.#model, payload),
+      expiresAt,
+    });
   }
 
   async findByUid(uid: string): Promise<AdapterPayload | undefined> {

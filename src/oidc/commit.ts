@@ -56,8 +56,10 @@ function tellLedger(ctx: KoaContextWithOIDC, unit: UnitOfWork, { ledger, retries
       }
     } else if (ctx.status === 400) {
       for (const model of unit.replayed.keys()) {
-        if (model === 'AuthorizationCode') tell({ type: 'code.replayed', outcome: 'failure', clientId: oidc.client?.clientId });
-        if (model === 'RefreshToken') tell({ type: 'refresh.reused', outcome: 'failure', clientId: oidc.client?.clientId });
+        if (model === 'AuthorizationCode')
+          tell({ type: 'code.replayed', outcome: 'failure', clientId: oidc.client?.clientId });
+        if (model === 'RefreshToken')
+          tell({ type: 'refresh.reused', outcome: 'failure', clientId: oidc.client?.clientId });
       }
     }
   } else if (oidc.route === 'revocation' && ctx.status === 200 && !unit.isEmpty) {

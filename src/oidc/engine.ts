@@ -1,9 +1,9 @@
-import type { Middleware } from 'koa';
 import type { RequestListener } from 'node:http';
+import type { Middleware } from 'koa';
 import { errors, type JWK, type KoaContextWithOIDC } from 'oidc-provider';
 import type { Config } from '../config/schema.ts';
-import { enqueue } from '../delivery/outbox.ts';
 import { DeliveryFailure } from '../delivery/delivery-failure.ts';
+import { enqueue } from '../delivery/outbox.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { RelyingParties } from '../relying-parties/relying-parties.ts';
 import { toProtocolMetadata } from '../relying-parties/relying-party.ts';
@@ -110,7 +110,9 @@ export function createEngine(sources: EngineSources, signingKeys: readonly JWK[]
         await sendLogout(client, accountId, sid);
       } catch (error) {
         if (error instanceof errors.OIDCProviderError) throw error;
-        throw error instanceof DeliveryFailure ? error : new DeliveryFailure('the portal did not accept the logout token', { cause: error });
+        throw error instanceof DeliveryFailure
+          ? error
+          : new DeliveryFailure('the portal did not accept the logout token', { cause: error });
       }
     },
   };

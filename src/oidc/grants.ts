@@ -30,7 +30,11 @@ const toConsent = (row: ConsentRow): Consent => ({
   grantedAt: row.granted_at,
 });
 
-export async function findConsent(database: Database, personId: string, clientId: string): Promise<Consent | undefined> {
+export async function findConsent(
+  database: Database,
+  personId: string,
+  clientId: string,
+): Promise<Consent | undefined> {
   const row = await database.get<ConsentRow>(FIND, [personId, clientId]);
   return row && toConsent(row);
 }

@@ -1,8 +1,8 @@
 import type { Context } from 'koa';
 import { errors, type Interaction, type Provider } from 'oidc-provider';
+import type { Ledger } from '../ledger/ledger.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import type { CeremonyRequest, Interactions, Login, SignedInPerson } from '../sign-in/interactions.ts';
-import type { Ledger } from '../ledger/ledger.ts';
 import type { Transaction } from '../storage/database.ts';
 import { saveConsent } from './grants.ts';
 import { currentUnit } from './unit-of-work.ts';

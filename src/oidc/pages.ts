@@ -9,7 +9,10 @@ import type { ShowFault } from '../web/shell.ts';
 export interface ProtocolPages {
   logoutPage(ctx: KoaContextWithOIDC, form: string): Promise<void>;
   loggedOutPage(ctx: KoaContextWithOIDC): Promise<void>;
-  renderError(ctx: KoaContextWithOIDC, out: { readonly error: string; readonly error_description?: string }): Promise<void>;
+  renderError(
+    ctx: KoaContextWithOIDC,
+    out: { readonly error: string; readonly error_description?: string },
+  ): Promise<void>;
 }
 
 interface LogoutState {

@@ -5,7 +5,7 @@ import { EXTRA_METADATA, sectorIsFetched } from '../relying-parties/relying-part
 import { nowSeconds } from '../shared/clock.ts';
 import type { Account } from './accounts.ts';
 import { type AdapterSources, ArtifactAdapter, CLOCK_TOLERANCE_SECONDS, SessionAdapter } from './adapter.ts';
-import { features, type FeatureHooks } from './features.ts';
+import { type FeatureHooks, features } from './features.ts';
 import { ACR_VALUES, promptPolicy } from './policy.ts';
 
 /** Signing algorithms of the tokens we issue, and those accepted from relying parties. */
@@ -82,7 +82,10 @@ export function buildProvider(sources: ProviderSources): BuiltProvider {
     extraTokenClaims: async () => undefined,
     features: features(config, sources),
     fetch: sources.outboundFetch,
-    fetchResponseBodyLimits: { jwks_uri: config.outbound.bodyBytesMax, sector_identifier_uri: config.outbound.bodyBytesMax },
+    fetchResponseBodyLimits: {
+      jwks_uri: config.outbound.bodyBytesMax,
+      sector_identifier_uri: config.outbound.bodyBytesMax,
+    },
     findAccount: async (_ctx, sub) => sources.findAccount(sub),
     formats: { bitsOfOpaqueRandomness: 256 },
     interactions: { policy: promptPolicy(), url: async (_ctx, interaction) => `/interaction/${interaction.uid}` },
@@ -90,7 +93,8 @@ export function buildProvider(sources: ProviderSources): BuiltProvider {
       client.grantTypeAllowed('refresh_token') && code.scopes.has('offline_access'),
     jwks: { keys: [...sources.signingKeys] },
     loadExistingGrant: sources.loadExistingGrant,
-    pairwiseIdentifier: async (_ctx, accountId, client) => sources.pairwiseSub(accountId, String(client.sector ?? client.clientId)),
+    pairwiseIdentifier: async (_ctx, accountId, client) =>
+      sources.pairwiseSub(accountId, String(client.sector ?? client.clientId)),
     pkce: { required: () => true },
     renderError: sources.renderError,
     responseTypes: ['code'],
@@ -134,7 +138,8 @@ function lifetimes({ ttl, session: limits }: Config): NonNullable<Configuration[
 /** RFC 7523bis: the audience of an assertion is the issuer alone, and it lives five minutes at most (A14, V19, V55). */
 function assertClientAssertion(issuer: string): NonNullable<Configuration['assertJwtClientAuthClaimsAndHeader']> {
   return async (_ctx, claims) => {
-    if (claims.aud !== issuer) throw new Error('the audience of a client assertion must be the issuer, as a single string');
+    if (claims.aud !== issuer)
+      throw new Error('the audience of a client assertion must be the issuer, as a single string');
     if (typeof claims.exp !== 'number' || claims.exp > nowSeconds() + ASSERTION_LIFETIME_SECONDS_MAX) {
       throw new Error('a client assertion expires within five minutes');
     }

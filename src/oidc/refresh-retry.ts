@@ -18,7 +18,8 @@ export interface RefreshRetries {
 
 const INSERT = `INSERT INTO refresh_retries (token_digest, client_id, answer_sealed, expires_at) VALUES ($1, $2, $3, $4)
   ON CONFLICT (token_digest) DO NOTHING`;
-const FIND = 'SELECT answer_sealed FROM refresh_retries WHERE token_digest = $1 AND client_id = $2 AND expires_at >= $3';
+const FIND =
+  'SELECT answer_sealed FROM refresh_retries WHERE token_digest = $1 AND client_id = $2 AND expires_at >= $3';
 
 const sealerFor = (token: string) => createSealer(Buffer.from(hkdfSync('sha256', token, '', 'refresh-retry', 32)));
 

@@ -70,7 +70,11 @@ export async function findSessionByUid(database: Database, uid: string): Promise
  * Three-way merge of the relying parties of one session: what this request changed since it read them is applied to what
  * is stored now, so that three tabs at once lose nobody (oidc-provider.md rule 5). Pure.
  */
-export function mergeAuthorizations(read: Authorizations, written: Authorizations, stored: Authorizations): Authorizations {
+export function mergeAuthorizations(
+  read: Authorizations,
+  written: Authorizations,
+  stored: Authorizations,
+): Authorizations {
   const merged: Authorizations = { ...stored };
   for (const [clientId, authorization] of Object.entries(written)) {
     if (JSON.stringify(read[clientId]) !== JSON.stringify(authorization)) merged[clientId] = authorization;
@@ -128,7 +132,9 @@ export async function writeSession(tx: Transaction, write: SessionWrite): Promis
 
 /** Puts the mark of an ended session on its row, where it stays until the row would have expired. False when it had ended before. */
 export async function endSessionRow(tx: Transaction, uid: string): Promise<boolean> {
-  return (await tx.run('UPDATE sessions SET ended_at = $2 WHERE uid = $1 AND ended_at IS NULL', [uid, nowSeconds()])) === 1;
+  return (
+    (await tx.run('UPDATE sessions SET ended_at = $2 WHERE uid = $1 AND ended_at IS NULL', [uid, nowSeconds()])) === 1
+  );
 }
 
 /**

@@ -11,7 +11,14 @@ export interface FaultEntry {
   readonly operator: string;
 }
 
-const entry = (number: number, status: number, oauth: string, zh: string, en: string, operator: string): FaultEntry => ({
+const entry = (
+  number: number,
+  status: number,
+  oauth: string,
+  zh: string,
+  en: string,
+  operator: string,
+): FaultEntry => ({
   number,
   status,
   oauth,

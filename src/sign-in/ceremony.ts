@@ -32,10 +32,12 @@ export function nextStep(ceremony: Ceremony): Step {
   if (wantsSwitch || signedIn === undefined) return 'identify';
   if (prompt === 'select_account') return 'continue_as';
   if (prompt !== 'login') return { refuse: 'unknown_prompt' };
-  const needsFreshProof = ceremony.requestedPrompts.includes('login') || intersects(ceremony.reasons, FRESH_PROOF_REASONS);
+  const needsFreshProof =
+    ceremony.requestedPrompts.includes('login') || intersects(ceremony.reasons, FRESH_PROOF_REASONS);
   if (needsFreshProof || intersects(ceremony.reasons, OTHER_PERSON_REASONS)) return 'identify';
   // A session began in another window after this request had arrived: ask before using it.
   return 'continue_as';
 }
 
-const intersects = (left: readonly string[], right: readonly string[]): boolean => left.some((entry) => right.includes(entry));
+const intersects = (left: readonly string[], right: readonly string[]): boolean =>
+  left.some((entry) => right.includes(entry));

@@ -58,7 +58,12 @@ export function createIdentify(sources: IdentifySources): Identify {
       };
       const event = { personId: person?.id, clientId, address: ctx.ip, correlation: String(ctx.state.requestId) };
       const refuse = async (reason: string, state: 'refused' | 'too_many' | 'busy'): Promise<IdentifyOutcome> => {
-        const refusal: LedgerEvent = { ...event, type: 'sign-in.refused', outcome: 'failure', details: { reason, factor: 'password' } };
+        const refusal: LedgerEvent = {
+          ...event,
+          type: 'sign-in.refused',
+          outcome: 'failure',
+          details: { reason, factor: 'password' },
+        };
         await ledger.record(refusal);
         return { state };
       };
@@ -67,7 +72,9 @@ export function createIdentify(sources: IdentifySources): Identify {
       if (allowance === 'address_exhausted') return { state: 'too_many' };
       if (allowance === 'account_exhausted') {
         // The hash is spent all the same, so that a locked account takes as long as a wrong password (D9).
-        return (await passwords.verify(undefined, password)) === 'busy' ? { state: 'busy' } : refuse('locked', 'refused');
+        return (await passwords.verify(undefined, password)) === 'busy'
+          ? { state: 'busy' }
+          : refuse('locked', 'refused');
       }
       const verdict = await passwords.verify(person?.id, password);
       if (verdict === 'busy') return { state: 'busy' };

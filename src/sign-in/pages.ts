@@ -2,8 +2,8 @@ import Router from '@koa/router';
 import type { Context } from 'koa';
 import { z } from 'zod';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { PersonProfile, Persons } from '../people/persons.ts';
 import { maskIdNumber, maskName } from '../people/masking.ts';
+import type { PersonProfile, Persons } from '../people/persons.ts';
 import type { RelyingParties } from '../relying-parties/relying-parties.ts';
 import { Fault } from '../shared/fault.ts';
 import type { FormTokens } from '../web/form-tokens.ts';
@@ -28,7 +28,10 @@ export interface SignInSources {
   readonly registerUrl: string | undefined;
 }
 
-const DECISION = z.strictObject({ form_token: z.string().max(128), decision: z.enum(['allow', 'deny', 'continue', 'switch', 'cancel']) });
+const DECISION = z.strictObject({
+  form_token: z.string().max(128),
+  decision: z.enum(['allow', 'deny', 'continue', 'switch', 'cancel']),
+});
 const CREDENTIALS = z.strictObject({
   form_token: z.string().max(128),
   identifier: z.string().max(256),
@@ -177,7 +180,10 @@ async function formOf<Values extends { form_token: string }>(
   const form: FormOutcome<Values> = await readForm(ctx.req, schema);
   if (form.state === 'too_large') throw new Fault('body_too_large');
   if (form.state !== 'read') {
-    throw new Fault('malformed_request', form.state === 'malformed' ? `form fields: ${form.fields.join(', ')}` : form.state);
+    throw new Fault(
+      'malformed_request',
+      form.state === 'malformed' ? `form fields: ${form.fields.join(', ')}` : form.state,
+    );
   }
   if (!formTokens.accepts(form.values.form_token, formTokens.knownBrowserOf(ctx), uidOf(ctx))) {
     throw new Fault('form_token_refused');
@@ -224,9 +230,17 @@ async function postConsent(ctx: Context, sources: SignInSources): Promise<void> 
   const event = { personId, clientId: request.clientId, address: ctx.ip, correlation: String(ctx.state.requestId) };
   if (decision === 'allow') {
     const details = { scopes: [...request.missingScopes], claims: [...request.missingClaims] };
-    return goOn(ctx, await sources.interactions.consented(request, personId, { ...event, type: 'consent.given', details }));
+    return goOn(
+      ctx,
+      await sources.interactions.consented(request, personId, { ...event, type: 'consent.given', details }),
+    );
   }
-  await sources.ledger.record({ ...event, type: 'consent.denied', outcome: 'failure', details: { scopes: [...request.missingScopes] } });
+  await sources.ledger.record({
+    ...event,
+    type: 'consent.denied',
+    outcome: 'failure',
+    details: { scopes: [...request.missingScopes] },
+  });
   goOn(ctx, await sources.interactions.refused(request, 'access_denied', 'the citizen did not allow the request'));
 }
 

@@ -62,6 +62,7 @@ class PostgresDatabase implements Database {
   readonly query: Kysely<Tables>;
   readonly #pool: pg.Pool;
   readonly #anyClient: PostgresClient;
+  readonly #writes = new Set<Promise<unknown>>();
   #closed: Promise<void> | undefined;
 
   constructor(pool: pg.Pool) {
@@ -83,7 +84,28 @@ class PostgresDatabase implements Database {
   }
 
   /** A race that PostgreSQL resolves by undoing this write runs `work` again, up to three times in all. */
-  async write<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+  write<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    if (this.#closed !== undefined) return Promise.reject(unavailable('The database is closed'));
+    const running = this.#persist(work);
+    this.#writes.add(running);
+    const forget = (): void => {
+      this.#writes.delete(running);
+    };
+    running.then(forget, forget);
+    return running;
+  }
+
+  async changeStamp(): Promise<number> {
+    const row = await this.get<{ value: number }>('SELECT value FROM change_stamp WHERE id = $1', [1]);
+    return row?.value ?? 0;
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= Promise.allSettled(this.#writes).then(() => this.#pool.end());
+    return this.#closed;
+  }
+
+  async #persist<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await this.#attempt(work);
@@ -93,16 +115,6 @@ class PostgresDatabase implements Database {
       }
       await new Promise((resolve) => setTimeout(resolve, RETRY_WAIT_MS * attempt));
     }
-  }
-
-  async changeStamp(): Promise<number> {
-    const row = await this.get<{ value: number }>('SELECT value FROM change_stamp WHERE id = $1', [1]);
-    return row?.value ?? 0;
-  }
-
-  close(): Promise<void> {
-    this.#closed ??= this.#pool.end();
-    return this.#closed;
   }
 
   async #attempt<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {

@@ -16,7 +16,8 @@ export function createSqlCounters(database: Database): Counters {
   return {
     take: async (name, windowSeconds) => {
       const now = nowSeconds();
-      const params = [name, now + windowSeconds, now];
+      // The present second has begun already: without one more the window would end up to a second early.
+      const params = [name, now + windowSeconds + 1, now];
       // One statement is a transaction of its own on PostgreSQL: no BEGIN and COMMIT to wait for.
       const row =
         database.engine === 'postgres'

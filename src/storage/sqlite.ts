@@ -6,7 +6,7 @@ import type { Database, SqlValue, Transaction } from './database.ts';
 import { GroupCommit } from './group-commit.ts';
 import { createQueryBuilder, isReading } from './query-dialect.ts';
 import { SqliteStatements } from './sqlite-statements.ts';
-import { translateSqliteError } from './storage-errors.ts';
+import { translateSqliteError, unavailable } from './storage-errors.ts';
 import type { Tables } from './tables.ts';
 
 /** Pages of 4 KiB kept by each connection: 32 MiB. */
@@ -38,8 +38,8 @@ const READER_PRAGMAS = `
  * Throws `Fault('storage_unavailable')` when the file cannot be opened.
  */
 export async function openSqlite(options: { readonly file: string }): Promise<Database> {
-  createPrivateFile(options.file);
   try {
+    createPrivateFile(options.file);
     const writer = new DatabaseSync(options.file, { timeout: READER_BUSY_MS });
     writer.exec(WRITER_PRAGMAS);
     // From here on the committer waits for the lock itself, without blocking the event loop.
@@ -48,7 +48,9 @@ export async function openSqlite(options: { readonly file: string }): Promise<Da
     reader.exec(READER_PRAGMAS);
     return new SqliteDatabase(writer, reader);
   } catch (error) {
-    throw translateSqliteError(error);
+    throw error instanceof Error && 'syscall' in error
+      ? unavailable('The SQLite file cannot be created', error)
+      : translateSqliteError(error);
   }
 }
 

@@ -44,6 +44,6 @@ export const accountZh = {
     'refresh.reused': '已拦截失效的访问凭据',
     'logout.delivered': '网站已确认退出',
     'logout.undelivered': '未能通知网站退出',
-  } as Readonly<Partial<Record<EventType, string>>>,
+  } satisfies Readonly<Partial<Record<EventType, string>>>,
   eventOther: '其他动态',
 };

@@ -1,0 +1,143 @@
+import test from 'ava';
+import {
+  authorizationPath,
+  CHALLENGE,
+  REDIRECT_URI,
+  redemption,
+  startServer,
+  VERIFIER,
+  WANG,
+} from './support/server.ts';
+
+const times = <T>(count: number, work: () => Promise<T>): Promise<T[]> =>
+  Promise.all(Array.from({ length: count }, work));
+
+test('A2 R1 R2 a code redeemed twenty times at once buys tokens once, and the replay kills them', async (t) => {
+  const server = await startServer(t);
+  await server.addPerson(WANG);
+  const portal = await server.addPortal();
+  for (let round = 0; round < 3; round += 1) {
+    const callback = await server.signIn(server.browser(), portal);
+    const answers = await times(20, () => server.token(portal, redemption(callback)));
+    const winners = answers.filter(({ status }) => status === 200);
+    t.is(winners.length, 1);
+    t.true(answers.every(({ status, body }) => status === 200 || (status === 400 && body.error === 'invalid_grant')));
+    const userinfo = await fetch(`${server.issuer}/me`, {
+      headers: { authorization: `Bearer ${String(winners[0]?.body.access_token)}` },
+    });
+    t.is(userinfo.status, 401, 'the tokens of the winner died with the replay');
+  }
+  t.true((await server.events('code.replayed')).length >= 3);
+});
+
+test('A2 a code presented again later ends the tokens of the first redemption', async (t) => {
+  const server = await startServer(t);
+  await server.addPerson(WANG);
+  const portal = await server.addPortal();
+  const callback = await server.signIn(server.browser(), portal);
+  const first = await server.token(portal, redemption(callback));
+  t.is(first.status, 200);
+  t.is((await server.token(portal, redemption(callback))).status, 400);
+  const introspection = await fetch(`${server.issuer}/token/introspection`, {
+    method: 'POST',
+    headers: { authorization: `Basic ${btoa(`${portal.id}:${portal.secret}`)}` },
+    body: new URLSearchParams({ token: String(first.body.access_token) }),
+  });
+  t.deepEqual(await introspection.json(), { active: false });
+});
+
+test('A8 a refresh repeated at once or within ten seconds gives the same successor; later reuse ends the family', async (t) => {
+  const server = await startServer(t, { ttl: { refreshRetrySeconds: 2 } });
+  await server.addPerson(WANG);
+  const portal = await server.addPortal();
+  const callback = await server.signIn(server.browser(), portal, {
+    query: { scope: 'openid offline_access', prompt: 'consent' },
+  });
+  const { body } = await server.token(portal, redemption(callback));
+  const refresh = (token: unknown) =>
+    server.token(portal, { grant_type: 'refresh_token', refresh_token: String(token) });
+  const answers = await times(10, () => refresh(body.refresh_token));
+  t.true(answers.every(({ status }) => status === 200));
+  t.is(new Set(answers.map((answer) => answer.body.refresh_token)).size, 1, 'one successor for all');
+  t.deepEqual((await refresh(body.refresh_token)).body, answers[0]?.body, 'and for the late one');
+
+  const successor = answers[0]?.body.refresh_token;
+  await new Promise((resolve) => setTimeout(resolve, 3200));
+  t.is((await refresh(body.refresh_token)).status, 400, 'the spent token is spent for good');
+  t.is((await refresh(successor)).status, 400, 'and its family has ended');
+  t.is((await server.events('refresh.reused')).length, 1);
+});
+
+test('A8 another portal gets nothing for a spent refresh token', async (t) => {
+  const server = await startServer(t);
+  await server.addPerson(WANG);
+  const [portal, thief] = [await server.addPortal(), await server.addPortal()];
+  const callback = await server.signIn(server.browser(), portal, {
+    query: { scope: 'openid offline_access', prompt: 'consent' },
+  });
+  const { body } = await server.token(portal, redemption(callback));
+  const fields = { grant_type: 'refresh_token', refresh_token: String(body.refresh_token) };
+  t.is((await server.token(portal, fields)).status, 200);
+  t.is((await server.token(thief, fields)).status, 400);
+});
+
+test('A15 a pushed request authorizes once, also ten times at once', async (t) => {
+  const server = await startServer(t);
+  await server.addPerson(WANG);
+  const portal = await server.addPortal();
+  const browser = server.browser();
+  await server.signIn(browser, portal);
+  const pushed = await fetch(`${server.issuer}/request`, {
+    method: 'POST',
+    headers: { authorization: `Basic ${btoa(`${portal.id}:${portal.secret}`)}` },
+    body: new URLSearchParams({
+      client_id: portal.id,
+      redirect_uri: REDIRECT_URI,
+      response_type: 'code',
+      scope: 'openid profile',
+      code_challenge: CHALLENGE,
+      code_challenge_method: 'S256',
+    }),
+  });
+  t.is(pushed.status, 201, await pushed.clone().text());
+  const { request_uri: requestUri } = (await pushed.json()) as { request_uri: string };
+  const cookie = browser
+    .cookies()
+    .map(({ name, value }) => `${name}=${value}`)
+    .join('; ');
+  const path = `/auth?${new URLSearchParams({ client_id: portal.id, request_uri: requestUri })}`;
+  const answers = await times(10, () =>
+    fetch(server.issuer + path, { redirect: 'manual', headers: { cookie, accept: 'application/json' } }),
+  );
+  const codes = answers.filter((answer) => answer.headers.get('location')?.includes('code='));
+  t.is(codes.length, 1);
+  t.true(answers.every(({ status }) => status === 303 || status === 400));
+});
+
+test('V1 a code of one portal is worth nothing to another', async (t) => {
+  const server = await startServer(t);
+  await server.addPerson(WANG);
+  const [portal, other] = [await server.addPortal(), await server.addPortal()];
+  const callback = await server.signIn(server.browser(), portal);
+  t.is((await server.token(other, redemption(callback))).status, 400);
+});
+
+test('A4 A5 a code is bound to its redirect URI and its verifier', async (t) => {
+  const server = await startServer(t);
+  await server.addPerson(WANG);
+  const portal = await server.addPortal();
+  const changes: Record<string, string>[] = [
+    { redirect_uri: `${REDIRECT_URI}/` },
+    { code_verifier: 'w'.repeat(43) },
+    { code_verifier: '' },
+  ];
+  for (const change of changes) {
+    const callback = await server.signIn(server.browser(), portal);
+    const answer = await server.token(portal, { ...redemption(callback), ...change });
+    t.is(answer.status, 400, JSON.stringify(change));
+  }
+  const plain = await server
+    .browser()
+    .get(authorizationPath(portal, { code_challenge: VERIFIER, code_challenge_method: 'plain' }));
+  t.regex(plain.location ?? '', /error=invalid_request/);
+});

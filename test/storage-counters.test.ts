@@ -1,0 +1,80 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ExecutionContext } from 'ava';
+import { turnClock } from '../src/shared/clock.ts';
+import type { Counters } from '../src/storage/counters.ts';
+import { createMemoryCounters } from '../src/storage/memory-counters.ts';
+import { createRedisCounters } from '../src/storage/redis-counters.ts';
+import { createSqlCounters } from '../src/storage/sql-counters.ts';
+import {
+  type EngineTest,
+  embeddedTest,
+  postgresDatabase,
+  postgresTest,
+  redisPrefix,
+  redisTest,
+  sqliteDatabase,
+} from './support/databases.ts';
+
+let turnedMs = 0;
+const turn = async (ms: number): Promise<void> => {
+  turnedMs += ms;
+  turnClock(turnedMs);
+};
+
+/** What all `Counters` owe. `pass` lets time go by for this implementation. */
+function counterSuite(
+  test: EngineTest,
+  name: string,
+  open: (t: ExecutionContext) => Promise<Counters>,
+  pass: (ms: number) => Promise<unknown>,
+): void {
+  test.serial(`D7 a hundred takes at once see a hundred different numbers (${name})`, async (t) => {
+    const counters = await open(t);
+    const seen = await Promise.all(Array.from({ length: 100 }, () => counters.take('one', 60)));
+    t.deepEqual(
+      seen.sort((a, b) => a - b),
+      Array.from({ length: 100 }, (_, index) => index + 1),
+    );
+    t.is(await counters.read('one'), 100);
+    t.is(await counters.read('another'), 0);
+  });
+
+  test.serial(`a window ends when the first take said, however many follow (${name})`, async (t) => {
+    const counters = await open(t);
+    t.is(await counters.take('w', 2), 1);
+    await pass(1100);
+    t.is(await counters.take('w', 2), 2);
+    await pass(2000);
+    t.is(await counters.read('w'), 0);
+    t.is(await counters.take('w', 2), 1);
+  });
+
+  test.serial(`a cleared counter starts again (${name})`, async (t) => {
+    const counters = await open(t);
+    await counters.take('c', 60);
+    await counters.take('c', 60);
+    await counters.clear('c');
+    t.is(await counters.read('c'), 0);
+    t.is(await counters.take('c', 60), 1);
+  });
+}
+
+counterSuite(embeddedTest, 'memory', async () => createMemoryCounters(), turn);
+counterSuite(embeddedTest, 'sqlite', async (t) => createSqlCounters(await sqliteDatabase(t)), turn);
+counterSuite(postgresTest, 'postgres', async (t) => createSqlCounters(await postgresDatabase(t)), turn);
+counterSuite(redisTest, 'redis', async (t) => createRedisCounters(await redisPrefix(t)), sleep);
+
+redisTest('a counter works after Redis forgot its scripts', async (t) => {
+  const redis = await redisPrefix(t);
+  const counters = createRedisCounters(redis);
+  t.is(await counters.take('x', 60), 1);
+  await redis.client.sendCommand(['SCRIPT', 'FLUSH']);
+  t.is(await counters.take('x', 60), 2);
+});
+
+embeddedTest('memory counters stay bounded under a flood of names', async (t) => {
+  const counters = createMemoryCounters(100);
+  for (let index = 0; index < 1_000; index += 1) await counters.take(`n${index}`, 60);
+  t.is(await counters.read('n0'), 0);
+  t.is(await counters.read('n999'), 1);
+});
