@@ -9,6 +9,7 @@ import { faultOfAnswer, faultOfSilence, UNHANDLED } from './fuzz-verdict.ts';
 import { type Memory, WEIGHABLE, weigh } from './inspector.ts';
 import { LEAST_HASH, type PeerName, peerAt, type Running, startPeer } from './peers.ts';
 import { table } from './report.ts';
+import { endServersOnSignal } from './server-process.ts';
 
 /*
  * Structured fuzzing of every route: requests the server would accept, changed a little, a lot, or beyond HTTP. Starts a
@@ -159,6 +160,7 @@ async function aftermath(server: Running, warm: Memory | undefined): Promise<rea
   return complaints;
 }
 
+endServersOnSignal();
 const server =
   options.url === undefined
     ? await startPeer(options.peer as PeerName, {

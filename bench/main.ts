@@ -6,6 +6,7 @@ import { closedLoop, type Measured, median, medianOf } from './measure.ts';
 import { FULL_HASH, type HashCost, LEAST_HASH, type PeerName, type Started, startPeer } from './peers.ts';
 import { type Extra, missedBars, printExtras, printRows, type Row, rowOf } from './report.ts';
 import { SCENARIOS, type Scenario } from './scenarios.ts';
+import { endServersOnSignal } from './server-process.ts';
 import { lanes, measureStorm } from './storm.ts';
 
 /*
@@ -19,7 +20,7 @@ import { lanes, measureStorm } from './storm.ts';
 const CONNECTIONS = 16;
 const STORM = 'storm';
 const COLD_START = 'cold start';
-const HASHES_TIMED = 60;
+const HASHES_TIMED = 15;
 
 interface Pace {
   readonly rounds: number;
@@ -79,22 +80,26 @@ async function hashMicroseconds(cost: HashCost): Promise<number> {
   return (user + system) / HASHES_TIMED;
 }
 
-async function measureScenario(scenario: Scenario, servers: readonly Started[], hashCost: number): Promise<Row> {
+async function measureScenario(scenario: Scenario, servers: readonly Started[], cost: HashCost): Promise<Row> {
   const prepared = [];
   for (const server of servers) {
     const operations = await lanes(CONNECTIONS, (lane) => scenario.prepare(server, lane));
     await closedLoop(server.process.pid, operations, pace.warmUpMs);
     prepared.push({ server, operations, rounds: [] as Measured[] });
   }
+  const hashes: number[] = [];
   for (let round = 0; round < pace.rounds; round += 1) {
+    // Timed between the rounds, so that it is as slow or as fast as the machine is at the moment.
+    if (scenario.hashTakenOff) hashes.push(await hashMicroseconds(cost));
     for (const { server, operations, rounds } of prepared) {
       rounds.push(await closedLoop(server.process.pid, operations, pace.roundMs));
     }
   }
+  const hashCost = median(hashes);
   const measured: Row['peers'] = Object.fromEntries(
     prepared.map(({ server, rounds }) => {
       const middle = medianOf(rounds);
-      const cpuMicroseconds = middle.cpuMicroseconds - (scenario.hashTakenOff ? hashCost : 0);
+      const cpuMicroseconds = middle.cpuMicroseconds - hashCost;
       return [server.name, { ...middle, cpuMicroseconds }];
     }),
   );
@@ -118,10 +123,9 @@ async function measurePair(hash: Scenario['hash'], rows: Row[], extras: Extra[])
   const servers: Started[] = [];
   try {
     for (const peer of peers) servers.push(await startPeer(peer, { hash: cost, peopleCount: pace.peopleCount }));
-    const hashCost = scenarios.some(({ hashTakenOff }) => hashTakenOff) ? await hashMicroseconds(cost) : 0;
     for (const scenario of scenarios) {
       process.stderr.write(`${scenario.name} ...\n`);
-      rows.push(await measureScenario(scenario, servers, hashCost));
+      rows.push(await measureScenario(scenario, servers, cost));
     }
     for (const server of servers) {
       // The bare library is here to compare, and nobody waits for it in a hurry.
@@ -136,6 +140,7 @@ async function measurePair(hash: Scenario['hash'], rows: Row[], extras: Extra[])
   }
 }
 
+endServersOnSignal();
 const rows: Row[] = [];
 const extras: Extra[] = [];
 try {

@@ -138,17 +138,35 @@ async function startProduct(options: PeerOptions): Promise<Started> {
     // Written to disk as in production; the limits a single address would run into stay out of the way.
     TONGBAN_LOG_DESTINATION: 'file',
     TONGBAN_HTTP_CONNECTIONS_PER_ADDRESS_MAX: '2000',
+    TONGBAN_LIMITS_FAILURES_PER_ACCOUNT: '100',
     TONGBAN_LIMITS_FAILURES_PER_ADDRESS: '1000000',
     TONGBAN_LIMITS_REGISTRATIONS_PER_ADDRESS: '1000000',
   };
+  const cleanUp = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  const launch = (): ServerProcess =>
+    new ServerProcess([...(options.nodeArguments ?? []), 'src/main.ts', 'serve'], env);
+  const people = Array.from({ length: options.peopleCount }, (_, n) => personOf(n));
+  try {
+    const client = await register(folder, people, env);
+    return await run('ours', origin, launch, client, people, cleanUp);
+  } catch (error) {
+    await cleanUp();
+    throw error;
+  }
+}
+
+/** Makes the people and the portal known through the product's own commands. */
+async function register(
+  folder: string,
+  people: readonly Person[],
+  env: Readonly<Record<string, string>>,
+): Promise<Client> {
   const file = join(folder, 'client.json');
   await writeFile(file, JSON.stringify(CLIENT_METADATA));
   const added = JSON.parse(await runCommand(['src/main.ts', 'client', 'add', file, '--json'], env)) as Record<
     string,
     unknown
   >;
-  const client = { id: String(added.client_id), secret: String(added.client_secret), redirectUri: REDIRECT_URI };
-  const people = Array.from({ length: options.peopleCount }, (_, n) => personOf(n));
   const waiting = [...people.entries()];
   const addPeople = async (): Promise<void> => {
     for (let next = waiting.pop(); next; next = waiting.pop()) {
@@ -158,8 +176,7 @@ async function startProduct(options: PeerOptions): Promise<Started> {
     }
   };
   await Promise.all(Array.from({ length: COMMANDS_AT_ONCE }, addPeople));
-  const launch = () => new ServerProcess([...(options.nodeArguments ?? []), 'src/main.ts', 'serve'], env);
-  return run('ours', origin, launch, client, people, () => rm(folder, { recursive: true, force: true }));
+  return { id: String(added.client_id), secret: String(added.client_secret), redirectUri: REDIRECT_URI };
 }
 
 async function run(

@@ -26,7 +26,14 @@ export class ServerProcess {
     this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => {
       this.stderr = (this.stderr + text).slice(-OUTPUT_CHARACTERS_MAX);
     });
-    this.#ended = new Promise((resolve) => this.#child.once('exit', () => resolve()));
+    const abandon = (): void => void this.#child.kill('SIGKILL');
+    process.once('exit', abandon);
+    this.#ended = new Promise((resolve) =>
+      this.#child.once('exit', () => {
+        process.off('exit', abandon);
+        resolve();
+      }),
+    );
   }
 
   get pid(): number {
@@ -64,6 +71,11 @@ export class ServerProcess {
     }
     throw new Error(`the server was not ready in time:\n${this.stdout.slice(-2000)}\n${this.stderr.slice(-4000)}`);
   }
+}
+
+/** Lets an interrupted run end its servers with it: a signal alone would leave them behind. */
+export function endServersOnSignal(): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 }
 
 /** Runs one command of the project to its end and gives what it printed; throws with its complaints if it fails. */

@@ -160,8 +160,9 @@ databaseSuite(postgresTest, 'postgres', postgresDatabase);
 postgresTest('X2 a write that loses a deadlock is run again', async (t) => {
   const database = await postgresDatabase(t);
   await database.write(async (tx) => {
-    await put('a', '0')(tx);
-    await put('b', '0')(tx);
+    for (const name of ['a', 'b']) {
+      await tx.run('INSERT INTO counters (name, value, expires_at) VALUES ($1, 0, 0)', [name]);
+    }
   });
   let attempts = 0;
   let arrived = 0;
@@ -172,8 +173,7 @@ postgresTest('X2 a write that loses a deadlock is run again', async (t) => {
   const cross = (first: string, second: string) =>
     database.write(async (tx) => {
       attempts += 1;
-      const raise = (name: string) =>
-        tx.run('UPDATE settings SET value = (value::int + 1)::text WHERE name = $1', [name]);
+      const raise = (name: string) => tx.run('UPDATE counters SET value = value + 1 WHERE name = $1', [name]);
       await raise(first);
       arrived += 1;
       if (arrived === 2) bothHere();
@@ -182,10 +182,10 @@ postgresTest('X2 a write that loses a deadlock is run again', async (t) => {
     });
   await Promise.all([cross('a', 'b'), cross('b', 'a')]);
   t.is(attempts, 3);
-  const rows = await database.all<{ value: string }>('SELECT value FROM settings', []);
+  const rows = await database.all<{ value: number }>('SELECT value FROM counters', []);
   t.deepEqual(
     rows.map((row) => row.value),
-    ['2', '2'],
+    [2, 2],
   );
 });
 

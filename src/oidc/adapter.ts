@@ -13,6 +13,7 @@ import {
   type SessionWrite,
   writeSession,
 } from './session-rows.ts';
+import { issueTimeOf, prefixOf } from './token-ids.ts';
 import { currentUnit, type UnitOfWork } from './unit-of-work.ts';
 
 /** The library tolerates clocks this far apart; rows are kept as much longer so that it can judge them itself. */
@@ -27,9 +28,6 @@ const SECRET_IDS = new Set([
   'PushedAuthorizationRequest',
   'RefreshToken',
 ]);
-
-/** What the first characters of a token say about it, so that introspection looks in one place instead of three. */
-export const TOKEN_PREFIXES = { AccessToken: 'at_', ClientCredentials: 'ct_', RefreshToken: 'rt_' } as const;
 
 /** Thrown when a replay mark exists already; `ReplayDetection.unique` (shadows.ts) turns it into `false`. */
 export class AlreadyMarked extends Error {}
@@ -53,9 +51,7 @@ export class ArtifactAdapter implements Adapter {
   constructor(model: string, sources: AdapterSources) {
     this.#model = model;
     this.#sources = sources;
-    this.#prefix = Object.hasOwn(TOKEN_PREFIXES, model)
-      ? TOKEN_PREFIXES[model as keyof typeof TOKEN_PREFIXES]
-      : undefined;
+    this.#prefix = prefixOf(model);
     this.#secret = SECRET_IDS.has(model);
   }
 
@@ -133,8 +129,10 @@ export class ArtifactAdapter implements Adapter {
     await this.#change({ kind: 'revokeGrant', grantId, models: [this.#model] });
   }
 
+  /** A typed token's time of issue leads its key, so that rows made together lie together in the b-tree (token-ids.ts). */
   #key(id: string): string {
-    return this.#secret ? tokenDigest(id) : id;
+    if (!this.#secret) return id;
+    return this.#prefix === undefined ? tokenDigest(id) : issueTimeOf(id, this.#prefix) + tokenDigest(id);
   }
 
   async #change(change: ArtifactChange): Promise<void> {

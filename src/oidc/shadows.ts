@@ -1,7 +1,8 @@
 import type { Client, Provider } from 'oidc-provider';
 import type { RelyingParty } from '../relying-parties/relying-party.ts';
 import { secretMatches } from '../relying-parties/secret.ts';
-import { AlreadyMarked, type SessionAdapter, TOKEN_PREFIXES } from './adapter.ts';
+import { TYPED_MODELS, typedId } from './token-ids.ts';
+import { AlreadyMarked, type SessionAdapter } from './adapter.ts';
 
 /** Delivers one logout token to one relying party; rejects unless it answers 200 or 204. */
 export type SendLogout = (client: Client, accountId: string, sid: string) => Promise<void>;
@@ -62,14 +63,13 @@ function shadowSingleUse(provider: Provider, sessions: SessionAdapter): void {
   Object.defineProperty(provider, 'Session', { value: Session });
 }
 
-/** A typed prefix makes introspection and revocation one look-up, and a leaked token recognisable to secret scanners. */
 function shadowTokenIds(provider: Provider): void {
-  for (const [model, prefix] of Object.entries(TOKEN_PREFIXES)) {
-    const prototype: { generateTokenId(): string } = provider[model as keyof typeof TOKEN_PREFIXES].prototype;
+  for (const model of TYPED_MODELS) {
+    const prototype: { generateTokenId(): string } = provider[model].prototype;
     const generate = prototype.generateTokenId;
     Object.defineProperty(prototype, 'generateTokenId', {
       value(this: typeof prototype): string {
-        return prefix + generate.call(this);
+        return typedId(model, generate.call(this));
       },
     });
   }

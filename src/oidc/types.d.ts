@@ -5,7 +5,16 @@ declare module 'oidc-provider' {
   interface AccessToken {
     generateTokenId(): string;
   }
+  interface AuthorizationCode {
+    generateTokenId(): string;
+  }
   interface ClientCredentials {
+    generateTokenId(): string;
+  }
+  interface Grant {
+    generateTokenId(): string;
+  }
+  interface PushedAuthorizationRequest {
     generateTokenId(): string;
   }
   interface RefreshToken {

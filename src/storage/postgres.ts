@@ -95,6 +95,10 @@ class PostgresDatabase implements Database {
     return running;
   }
 
+  /**
+   * Moves with committed changes of `relying_parties`, `keys` and `settings`; triggers raise it in the same transaction, so the
+   * writers of these tables wait for one another. A sequence would not make them wait, but it moves before the COMMIT.
+   */
   async changeStamp(): Promise<number> {
     const row = await this.get<{ value: number }>('SELECT value FROM change_stamp WHERE id = $1', [1]);
     return row?.value ?? 0;

@@ -1,0 +1,192 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize, relative } from 'node:path';
+import test from 'ava';
+
+const ROOT = join(import.meta.dirname, '..');
+const LINES_MAX = 300;
+
+/**
+ * Who may import whom, from the ground up. A room that is not named here may not exist. `storage`, `crypto` and the domain
+ * stand in one line; `web` is the low shell of all pages.
+ */
+const GROUND = ['shared', 'config'];
+const FLOORS: Readonly<Record<string, readonly string[]>> = {
+  shared: [],
+  config: ['shared'],
+  storage: GROUND,
+  crypto: [...GROUND, 'storage', 'ledger'],
+  ledger: [...GROUND, 'storage'],
+  proofing: ['shared'],
+  delivery: [...GROUND, 'storage', 'crypto', 'ledger'],
+  people: [...GROUND, 'storage', 'crypto', 'ledger', 'delivery'],
+  factors: [...GROUND, 'storage', 'crypto', 'ledger'],
+  'relying-parties': [...GROUND, 'storage', 'crypto', 'ledger'],
+  web: [...GROUND, 'storage', 'crypto', 'ledger', 'people', 'relying-parties'],
+  'sign-in': [
+    ...GROUND,
+    'storage',
+    'crypto',
+    'ledger',
+    'delivery',
+    'people',
+    'factors',
+    'proofing',
+    'relying-parties',
+    'web',
+  ],
+  'account-centre': [
+    ...GROUND,
+    'storage',
+    'crypto',
+    'ledger',
+    'delivery',
+    'people',
+    'factors',
+    'proofing',
+    'relying-parties',
+    'web',
+  ],
+  oidc: [...GROUND, 'storage', 'crypto', 'ledger', 'delivery', 'people', 'relying-parties', 'web', 'sign-in'],
+};
+
+/** The composition root and the doors to it may import everything. */
+const isComposition = (file: string): boolean =>
+  /^src\/(app|serve|main)\.ts$/.test(file) || file.startsWith('src/commands/') || file.startsWith('src/serve/');
+
+interface Source {
+  readonly file: string;
+  readonly text: string;
+  /** Import specifiers as written, and those of our own files as paths from the root. */
+  readonly packages: readonly string[];
+  readonly ours: readonly string[];
+  /** Our own files needed at run time: what a circle would be made of. */
+  readonly needed: readonly string[];
+}
+
+const IMPORT = /^(?:import|export)\s(?:[^'"]*?\sfrom\s)?'([^']+)'|\bimport\('([^']+)'\)/gm;
+
+/** The imports of one file: a pattern over lines is enough because the formatter keeps every import in one shape. */
+function read(file: string): Source {
+  const text = readFileSync(join(ROOT, file), 'utf8');
+  const all = [...text.matchAll(IMPORT)].map(([line, fixed, late]) => ({
+    to: fixed ?? late ?? '',
+    atLoad: fixed !== undefined && !/^(import|export) type\s/.test(line),
+  }));
+  const resolved = (to: string): string => normalize(join(dirname(file), to));
+  return {
+    file,
+    text,
+    packages: all.filter(({ to }) => !to.startsWith('.')).map(({ to }) => to),
+    ours: all.filter(({ to }) => to.startsWith('.')).map(({ to }) => resolved(to)),
+    needed: all.filter(({ to, atLoad }) => to.startsWith('.') && atLoad).map(({ to }) => resolved(to)),
+  };
+}
+
+const SOURCES: readonly Source[] = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => read(relative(ROOT, join(ROOT, 'src', name))))
+  .sort((left, right) => left.file.localeCompare(right.file));
+
+const roomOf = (file: string): string => file.split('/')[1] ?? '';
+
+/** Comments may speak of what code may not do. */
+const codeOf = ({ text }: Source): string => text.replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/\/\/.*$/gm, '');
+
+const filesWith = (pattern: RegExp): readonly string[] =>
+  SOURCES.filter((source) => pattern.test(codeOf(source))).map(({ file }) => file);
+
+test('every room imports only rooms below it', (t) => {
+  const breaches = SOURCES.filter(({ file }) => !isComposition(file)).flatMap(({ file, ours }) => {
+    const allowed = FLOORS[roomOf(file)];
+    if (allowed === undefined) return [`${file} stands in a room without a floor`];
+    return ours
+      .filter((to) => roomOf(to) !== roomOf(file) && !(to.startsWith('src/') && allowed.includes(roomOf(to))))
+      .map((to) => `${file} imports ${to}`);
+  });
+  t.deepEqual(breaches, []);
+});
+
+test('the test sees the imports: files are found, and all that is imported exists', (t) => {
+  t.true(SOURCES.length > 80);
+  const links = SOURCES.flatMap(({ file, ours }) => ours.map((to) => ({ file, to })));
+  t.true(links.length > 250, `${links.length} imports read`);
+  t.deepEqual(
+    links.filter(({ to }) => !existsSync(join(ROOT, to))),
+    [],
+  );
+  const statements = SOURCES.flatMap(({ text }) => text.match(/^import\b|^export\b[^\n]*\bfrom '|\bimport\('/gm) ?? []);
+  const read = SOURCES.flatMap(({ ours, packages }) => [...ours, ...packages]);
+  t.is(read.length, statements.length, 'no import escapes the pattern');
+});
+
+test('oidc-provider is imported in src/oidc alone, and its inside nowhere', (t) => {
+  const importers = SOURCES.filter(({ packages }) => packages.some((name) => /^oidc-provider(\/|$)/.test(name)));
+  t.deepEqual(
+    importers.map(({ file }) => file).filter((file) => roomOf(file) !== 'oidc'),
+    [],
+  );
+  t.deepEqual(
+    SOURCES.filter(({ packages }) => packages.some((name) => name.startsWith('oidc-provider/'))).map(
+      ({ file }) => file,
+    ),
+    [],
+  );
+  t.true(importers.length > 0);
+});
+
+test('the domain knows no web framework', (t) => {
+  const domain = ['storage', 'crypto', 'ledger', 'people', 'factors', 'relying-parties', 'proofing', 'delivery'];
+  const breaches = SOURCES.filter(
+    ({ file, packages }) => domain.includes(roomOf(file)) && packages.some((name) => /^(koa|@koa\/.*)$/.test(name)),
+  );
+  t.deepEqual(
+    breaches.map(({ file }) => file),
+    [],
+  );
+});
+
+test('oidc takes only the door of the sign-in, as types', (t) => {
+  const links = SOURCES.filter(({ file }) => roomOf(file) === 'oidc').flatMap(({ ours, needed }) =>
+    ours.filter((to) => roomOf(to) === 'sign-in').map((to) => ({ to, needed: needed.includes(to) })),
+  );
+  t.true(links.every(({ to, needed }) => to === 'src/sign-in/interactions.ts' && !needed));
+});
+
+test('the environment is read in one file, the clock and the random source in one room', (t) => {
+  t.deepEqual(filesWith(/\bprocess\.env\b/), ['src/config/load.ts']);
+  t.deepEqual(
+    filesWith(/\bDate\.now\b|\bnew Date\(\s*\)|\bMath\.random\b|\bperformance\.now\b/).filter(
+      (file) => roomOf(file) !== 'shared',
+    ),
+    [],
+  );
+});
+
+test('no imports go in a circle', (t) => {
+  const graph = new Map(SOURCES.map(({ file, needed }) => [file, needed]));
+  const done = new Set<string>();
+  const circles: string[] = [];
+  const visit = (file: string, path: readonly string[]): void => {
+    if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file].join(' -> '));
+    if (done.has(file) || path.includes(file)) return;
+    for (const to of graph.get(file) ?? []) visit(to, [...path, file]);
+    done.add(file);
+  };
+  for (const file of graph.keys()) visit(file, []);
+  t.deepEqual(circles, []);
+});
+
+test('files stay small, and none only passes on what others export', (t) => {
+  const long = SOURCES.filter(({ text }) => text.split('\n').length - 1 > LINES_MAX).map(({ file }) => file);
+  t.deepEqual(long, []);
+  t.deepEqual(
+    SOURCES.filter(({ file, text }) => /\/index\.ts$/.test(file) || /^export \* from/m.test(text)).map(
+      ({ file }) => file,
+    ),
+    [],
+  );
+  t.deepEqual(
+    SOURCES.filter(({ file }) => /\/(utils?|helpers?)(\/|\.ts$)/.test(file)).map(({ file }) => file),
+    [],
+  );
+});
