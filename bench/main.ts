@@ -43,11 +43,11 @@ const THOROUGH: Pace = {
 };
 const QUICK: Pace = {
   rounds: 3,
-  roundMs: 300,
-  warmUpMs: 400,
+  roundMs: 250,
+  warmUpMs: 300,
   peopleCount: 3,
   stormRounds: 1,
-  stormRoundMs: 2500,
+  stormRoundMs: 2000,
   coldStarts: 3,
 };
 

@@ -18,7 +18,6 @@ import { createProtocolPages } from './oidc/pages.ts';
 import { createPairwiseSub } from './oidc/pairwise.ts';
 import { ACR_ONE_FACTOR } from './oidc/policy.ts';
 import type { LogoutNotice } from './oidc/session-ends.ts';
-import { CLAIMS_BY_SCOPE, claimsFor } from './people/claims.ts';
 import { createKnownDevices } from './people/known-devices.ts';
 import { createSamplePopulationRegister, SAMPLE_PEOPLE } from './proofing/sample-population-register.ts';
 import { randomToken } from './shared/random.ts';
@@ -52,7 +51,7 @@ export async function serve(house: House, log: Logger, options: { readonly demo?
   const { config, database, store, ledger, keyring } = house;
   await keyring.ensure();
   await ensureAccountCentre(house);
-  const documents = createDocuments();
+  const documents = createDocuments(config);
   let engine: Engine;
   let keysVersion = await keyring.version();
 
@@ -250,13 +249,7 @@ function engineSources(
     documents,
     wakeOutbox,
     routes,
-    accounts: {
-      isActive: async (personId) => (await persons.find(personId))?.status === 'active',
-      async claims(personId) {
-        const profile = await persons.profile(personId);
-        return profile ? claimsFor(Object.keys(CLAIMS_BY_SCOPE), profile) : {};
-      },
-    },
+    persons,
     pages: createProtocolPages({ renderer, relyingParties, showFault }),
     shell: createShell(log, showFault),
     reportError: (id, error) => log.error({ id, err: error }, 'unexpected error in the protocol library'),

@@ -1,9 +1,10 @@
 import test from 'ava';
-import { answerOf } from './support/portal-calls.ts';
+import { answerOf, payloadOf } from './support/portal-calls.ts';
 import {
   authorizationPath,
   CHALLENGE,
   REDIRECT_URI,
+  redemption,
   startServer,
   type TestPortal,
   type TestServer,
@@ -21,6 +22,13 @@ test.before(async () => {
 test.after.always(() => server.stop());
 
 const ask = (query: Record<string, string>) => server.browser().get(authorizationPath(portal, query));
+
+/** Addresses on a page that lead away from the server. */
+const foreignLinks = (html: string): string[] =>
+  [...html.matchAll(/(?:href|action|src|content)="([^"]*)"/g)]
+    .map(([, address = '']) => URL.parse(address.replaceAll('&amp;', '&'), server.issuer))
+    .filter((url) => url !== null && url.origin !== server.issuer)
+    .map((url) => String(url));
 
 const STRANGE_REDIRECTS = [
   'https://portal.example/callback/',
@@ -60,8 +68,8 @@ for (const redirectUri of STRANGE_REDIRECTS) {
     const page = await ask({ redirect_uri: redirectUri });
     t.is(page.status, 400);
     t.is(page.location, undefined);
-    t.regex(page.text, /<h1>/);
-    t.notRegex(page.text, /evil\.cn|javascript:/);
+    t.true(page.text.includes('<h1>'));
+    t.deepEqual(foreignLinks(page.text), []);
   });
 }
 
@@ -135,8 +143,6 @@ test('A9 iss comes with every answer to a portal: the code, an error at once, an
 
 test('A10 state and nonce come back byte for byte, and neither needs to be there', async (t) => {
   const browser = server.browser();
-  const { payloadOf } = await import('./support/portal-calls.ts');
-  const { redemption } = await import('./support/server.ts');
   for (const text of ['a b+c%20d&e=f#g', '汉字🀄', `"'><script>`, '%00%0d%0a', 'n'.repeat(384), ' ']) {
     const callback = await server.signIn(browser, portal, { query: { state: text, nonce: text } });
     t.is(callback.searchParams.get('state'), text);
@@ -208,6 +214,6 @@ test('A26 no address of the server leads away to where a stranger says', async (
   ]) {
     const page = await browser.get(server.issuer + path);
     t.true(page.location === undefined || page.location.startsWith(`${server.issuer}/`), `${path} ${page.location}`);
-    t.notRegex(page.text, /(href|action|src)="[^"]*\/\/evil\.cn/);
+    t.deepEqual(foreignLinks(page.text), [], path);
   }
 });

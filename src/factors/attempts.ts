@@ -29,7 +29,7 @@ export type AttemptOutcome = 'allowed' | 'account_exhausted' | 'address_exhauste
  */
 export interface Attempts {
   take(attempt: Attempt): Promise<AttemptOutcome>;
-  /** The secret was right: what this attempt was counted under starts anew. The address keeps its count. */
+  /** The secret was right: what this attempt was counted under starts anew. The address gets this one back: a service hall signs in hundreds of people behind one. */
   succeeded(attempt: Attempt): Promise<void>;
 }
 
@@ -73,6 +73,8 @@ export function createAttempts({
       ? allowancesOf(`attempts:account:${account}`, limits.failuresPerAccount)
       : allowancesOf(`attempts:device:${account}:${knownDeviceDigest}`, limits.knownDeviceFailures);
 
+  const addressName = ({ address }: Attempt): string => `attempts:address:${addressGroup(address)}`;
+
   /** Stops at the first window that is full: refused attempts must not fill the longer ones. */
   const draw = async (allowances: readonly Allowance[]): Promise<boolean> => {
     for (const { name, max, windowSeconds } of allowances) {
@@ -84,7 +86,7 @@ export function createAttempts({
   return {
     async take(attempt) {
       const address: Allowance = {
-        name: `attempts:address:${addressGroup(attempt.address)}`,
+        name: addressName(attempt),
         max: limits.failuresPerAddress,
         windowSeconds: limits.addressWindowSeconds,
       };
@@ -95,6 +97,7 @@ export function createAttempts({
 
     async succeeded(attempt) {
       for (const { name } of accountAllowances(attempt)) await counters.clear(name);
+      await counters.giveBack(addressName(attempt));
     },
   };
 }

@@ -1,31 +1,35 @@
 import type { Account as LibraryAccount } from 'oidc-provider';
+import { CLAIMS_BY_SCOPE, claimsFor } from '../people/claims.ts';
+import type { PersonProfile } from '../people/persons.ts';
 
 /** A person as the protocol library wants one. */
 export type Account = LibraryAccount;
 
-/** What the protocol room needs to know of a person; `claims` opens sealed columns, so it is called only when claims go out. */
-export interface AccountSource {
-  isActive(personId: string): Promise<boolean>;
-  claims(personId: string): Promise<Readonly<Record<string, unknown>>>;
-}
-
-/** Scopes that open no personal column. */
-const BARE_SCOPES = new Set(['openid', 'offline_access']);
-
 /**
  * `findAccount`: undefined for a person who may not act now, so that refresh and userinfo end with a disabled account (F2).
- * The ID token carries no personal claims of its own unless they are asked for; the library filters by scope and consent.
+ * Sealed columns are opened only for claims that go out: those of the granted scopes, and those asked for one by one. The ID
+ * token carries no scope's claims (OpenID Connect Core 5.4: they are at userinfo).
  */
-export function createFindAccount(source: AccountSource): (personId: string) => Promise<Account | undefined> {
+export function createFindAccount(
+  profileOf: (personId: string) => Promise<PersonProfile | undefined>,
+): (personId: string) => Promise<Account | undefined> {
   return async (personId) => {
-    if (!(await source.isActive(personId))) return undefined;
+    const person = await profileOf(personId);
+    if (person?.status !== 'active') return undefined;
     return {
       accountId: personId,
       async claims(use, scope, claims) {
-        const byScope = use === 'userinfo' && scope.split(' ').some((name) => !BARE_SCOPES.has(name));
-        if (!byScope && Object.keys(claims).length === 0) return { sub: personId };
-        return { ...(await source.claims(personId)), sub: personId };
+        const scopes = new Set(use === 'userinfo' ? scope.split(' ') : []);
+        for (const claim of Object.keys(claims)) {
+          const scopeOfClaim = SCOPE_OF_CLAIM.get(claim);
+          if (scopeOfClaim !== undefined) scopes.add(scopeOfClaim);
+        }
+        return { ...claimsFor(scopes, person), sub: personId };
       },
     };
   };
 }
+
+const SCOPE_OF_CLAIM: ReadonlyMap<string, string> = new Map(
+  Object.entries(CLAIMS_BY_SCOPE).flatMap(([scope, claims]) => claims.map((claim) => [claim, scope] as const)),
+);

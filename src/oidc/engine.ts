@@ -5,14 +5,17 @@ import type { Config } from '../config/schema.ts';
 import { DeliveryFailure } from '../delivery/delivery-failure.ts';
 import { enqueue } from '../delivery/outbox.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import type { Persons } from '../people/persons.ts';
 import type { RelyingParties } from '../relying-parties/relying-parties.ts';
 import { toProtocolMetadata } from '../relying-parties/relying-party.ts';
+import { Fault } from '../shared/fault.ts';
 import type { Interactions } from '../sign-in/interactions.ts';
 import type { ArtifactStore } from '../storage/artifact-store.ts';
 import type { Database } from '../storage/database.ts';
+import { readBody } from '../web/forms.ts';
 import type { Documents } from '../web/front.ts';
 import { contentPolicy, formTarget } from '../web/security-headers.ts';
-import { type AccountSource, createFindAccount } from './accounts.ts';
+import { createFindAccount } from './accounts.ts';
 import { commitBeforeAnswer } from './commit.ts';
 import { grantLoader } from './grants.ts';
 import { createInteractions } from './interactions.ts';
@@ -31,7 +34,7 @@ export interface EngineSources {
   readonly store: ArtifactStore;
   readonly ledger: Ledger;
   readonly relyingParties: RelyingParties;
-  readonly accounts: AccountSource;
+  readonly persons: Persons;
   readonly pages: ProtocolPages;
   readonly documents: Documents;
   readonly cookieKeys: ProviderSources['cookieKeys'];
@@ -62,9 +65,11 @@ export function createEngine(sources: EngineSources, signingKeys: readonly JWK[]
     refreshRetrySeconds: config.ttl.refreshRetrySeconds,
     async findClient(clientId) {
       const party = await relyingParties.find(clientId);
-      return party && { ...toProtocolMetadata(party) };
+      if (!party) return undefined;
+      // The library refuses an empty scope and takes an absent one for every scope: a service without any gets the barest.
+      return { ...toProtocolMetadata(party), scope: party.record.scope || 'openid' };
     },
-    findAccount: createFindAccount(sources.accounts),
+    findAccount: createFindAccount((personId) => sources.persons.profile(personId)),
     loadExistingGrant: grantLoader(database),
     renderError: pages.renderError,
     logoutPage: pages.logoutPage,
@@ -84,7 +89,7 @@ export function createEngine(sources: EngineSources, signingKeys: readonly JWK[]
   const retries = createRefreshRetries(database, config.ttl.refreshRetrySeconds);
 
   provider.use(sources.shell);
-  provider.use(postAuthorization(config.http.bodyBytesMax));
+  provider.use(postAuthorization);
   provider.use(commitBeforeAnswer({ store, ledger, retries, refuse, wake: sources.wakeOutbox }));
   provider.use(keepDocuments(sources.documents));
   provider.use(formPostTarget);
@@ -122,24 +127,18 @@ export function createEngine(sources: EngineSources, signingKeys: readonly JWK[]
  * OpenID Connect Core 3.1.2.1 wants POST at the authorization endpoint. The library's own support needs SameSite=None cookies,
  * which would send the session with every foreign form; a 303 to the same request as GET needs nothing.
  */
-function postAuthorization(bodyBytesMax: number): Middleware {
-  return async (ctx, next) => {
-    if (ctx.method !== 'POST' || ctx.path !== '/auth') return next();
-    if (!ctx.is('application/x-www-form-urlencoded')) return ctx.throw(400);
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    for await (const chunk of ctx.req as AsyncIterable<Buffer>) {
-      bytes += chunk.length;
-      if (bytes > bodyBytesMax) return ctx.throw(400);
-      chunks.push(chunk);
-    }
-    const query = new URLSearchParams(Buffer.concat(chunks).toString('utf8')).toString();
-    if (query.length > QUERY_LENGTH_MAX) return ctx.throw(400);
-    ctx.status = 303;
-    ctx.set('location', `/auth?${query}`);
-    ctx.body = '';
-  };
-}
+const postAuthorization: Middleware = async (ctx, next) => {
+  if (ctx.method !== 'POST' || ctx.path !== '/auth') return next();
+  if (!ctx.is('application/x-www-form-urlencoded')) throw new Fault('malformed_request');
+  const body = await readBody(ctx.req);
+  if (body === 'interrupted') throw new Fault('malformed_request');
+  if (body === 'too_large') throw new Fault('body_too_large');
+  const query = new URLSearchParams(body.toString('utf8')).toString();
+  if (query.length > QUERY_LENGTH_MAX) throw new Fault('body_too_large');
+  ctx.status = 303;
+  ctx.set('location', `/auth?${query}`);
+  ctx.body = '';
+};
 
 const QUERY_LENGTH_MAX = 8000;
 
@@ -151,6 +150,7 @@ function keepDocuments(documents: Documents): Middleware {
     if (route !== 'discovery' && route !== 'jwks') return;
     if (ctx.status === 200 && ctx.body) {
       documents.keep(ctx.path, String(ctx.response.get('content-type')), JSON.stringify(ctx.body));
+      ctx.set('access-control-allow-origin', '*');
     }
   };
 }

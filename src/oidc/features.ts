@@ -1,4 +1,4 @@
-import type { Configuration } from 'oidc-provider';
+import { type Configuration, errors } from 'oidc-provider';
 import type { Config } from '../config/schema.ts';
 
 type Features = NonNullable<Configuration['features']>;
@@ -29,7 +29,14 @@ export function features(_config: Config, hooks: FeatureHooks): Features {
     jwtUserinfo: { enabled: true },
     pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: false },
     resourceIndicators: { enabled: false },
-    revocation: { enabled: true },
+    revocation: {
+      enabled: true,
+      allowedPolicy: async (_ctx, client, token) => {
+        // RFC 7009 2.1: whoever presents another's token is told so.
+        if (token.clientId !== client.clientId) throw new errors.InvalidRequest('the token belongs to another client');
+        return true;
+      },
+    },
     rpInitiatedLogout: {
       enabled: true,
       logoutSource: hooks.logoutPage,

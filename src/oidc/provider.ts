@@ -1,4 +1,4 @@
-import { type Configuration, type JWK, Provider } from 'oidc-provider';
+import { type Configuration, errors, type JWK, Provider } from 'oidc-provider';
 import type { Config } from '../config/schema.ts';
 import { CLAIMS_BY_SCOPE } from '../people/claims.ts';
 import { EXTRA_METADATA, sectorIsFetched } from '../relying-parties/relying-party.ts';
@@ -50,6 +50,7 @@ export function buildProvider(sources: ProviderSources): BuiltProvider {
     clientDefaults: {
       grant_types: ['authorization_code'],
       response_types: ['code'],
+      response_modes: ['query', 'form_post'],
       subject_type: 'pairwise',
       id_token_signed_response_alg: 'ES256',
       introspection_signed_response_alg: 'ES256',
@@ -138,10 +139,11 @@ function lifetimes({ ttl, session: limits }: Config): NonNullable<Configuration[
 /** RFC 7523bis: the audience of an assertion is the issuer alone, and it lives five minutes at most (A14, V19, V55). */
 function assertClientAssertion(issuer: string): NonNullable<Configuration['assertJwtClientAuthClaimsAndHeader']> {
   return async (_ctx, claims) => {
-    if (claims.aud !== issuer)
-      throw new Error('the audience of a client assertion must be the issuer, as a single string');
+    if (claims.aud !== issuer) {
+      throw new errors.InvalidClientAuth('the audience of a client assertion must be the issuer, as a single string');
+    }
     if (typeof claims.exp !== 'number' || claims.exp > nowSeconds() + ASSERTION_LIFETIME_SECONDS_MAX) {
-      throw new Error('a client assertion expires within five minutes');
+      throw new errors.InvalidClientAuth('a client assertion expires within five minutes');
     }
   };
 }

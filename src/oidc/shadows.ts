@@ -1,8 +1,8 @@
-import type { Client, Provider } from 'oidc-provider';
+import { type Client, Provider } from 'oidc-provider';
 import type { RelyingParty } from '../relying-parties/relying-party.ts';
 import { secretMatches } from '../relying-parties/secret.ts';
-import { TYPED_MODELS, typedId } from './token-ids.ts';
 import { AlreadyMarked, type SessionAdapter } from './adapter.ts';
+import { TYPED_MODELS, typedId } from './token-ids.ts';
 
 /** Delivers one logout token to one relying party; rejects unless it answers 200 or 204. */
 export type SendLogout = (client: Client, accountId: string, sid: string) => Promise<void>;
@@ -95,6 +95,9 @@ function shadowClients(provider: Provider, findParty: ShadowOptions['findParty']
   });
   Object.defineProperty(provider.Client.prototype, 'compareClientSecret', {
     async value(this: Client, presented: string): Promise<boolean> {
+      // The library takes header and body for one method; a portal uses the one it is registered for (A13).
+      const usedHeader = Provider.ctx?.headers.authorization !== undefined;
+      if (usedHeader !== (this.clientAuthMethod === 'client_secret_basic')) return false;
       return this.clientSecret !== undefined && secretMatches(this.clientSecret, presented);
     },
   });

@@ -26,4 +26,5 @@ export const typedId = (model: keyof typeof PREFIXES, random: string): string =>
   `${PREFIXES[model]}${nowSeconds().toString(36).padStart(TIME_CHARACTERS, '0')}${random}`;
 
 /** The time part of an id that begins with `prefix`. Foreign text at worst: it only leads a look-up astray. */
-export const issueTimeOf = (id: string, prefix: string): string => id.slice(prefix.length, prefix.length + TIME_CHARACTERS);
+export const issueTimeOf = (id: string, prefix: string): string =>
+  id.slice(prefix.length, prefix.length + TIME_CHARACTERS);

@@ -2,7 +2,6 @@ import type { BlindIndex } from '../crypto/blind-index.ts';
 import type { Sealer } from '../crypto/sealing.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { nowSeconds } from '../shared/clock.ts';
-import { Fault } from '../shared/fault.ts';
 import { newId } from '../shared/ids.ts';
 import type { Connection, Database, Transaction } from '../storage/database.ts';
 import { factsOf, type IdNumber, type Sex } from './id-number.ts';
@@ -21,7 +20,7 @@ export interface Person {
   readonly updatedAt: number;
 }
 
-/** A natural person with everything we know, unsealed. Never logged, never kept. */
+/** A natural person with everything we know; each sealed column is opened when it is read. Never logged, never kept. */
 export interface PersonProfile extends Person {
   readonly idNumber: IdNumber;
   readonly name: string;
@@ -115,7 +114,7 @@ export function createPersons({ database, sealer, index, ledger }: PersonsOption
 
     async profile(id) {
       const row = await database.get<ProfileRow>(SELECT_PROFILE, [id, RESIDENT_ID_CARD.type, RESIDENT_ID_CARD.issuer]);
-      return row && profileOf(sealer, row);
+      return row && new OpenedProfile(sealer, row);
     },
 
     disable: (id, origin) => setStatus(id, 'disabled', origin),
@@ -207,23 +206,58 @@ const personOf = (row: PersonRow): Person => ({
   updatedAt: row.updated_at,
 });
 
-function profileOf(sealer: Sealer, row: ProfileRow): PersonProfile {
-  const opened = (column: PersonColumn): string | undefined => {
-    const sealed = row[column];
-    return sealed === null ? undefined : sealer.unseal(sealed, personContext(column, row.id));
-  };
-  const name = opened('name_sealed');
-  if (name === undefined) throw new Fault('internal', `Person ${row.id} has no name.`);
-  const idNumber = sealer.unseal(row.number_sealed, numberContext(row.document_id)) as IdNumber;
-  const { birthDate, sex } = factsOf(idNumber);
-  return {
-    ...personOf(row),
-    idNumber,
-    name,
-    phone: opened('phone_sealed'),
-    email: opened('email_sealed'),
-    address: opened('address_sealed'),
-    birthDate,
-    sex,
-  };
+/** Opens each sealed column when it is first asked for: most requests need none, and few need all. */
+class OpenedProfile implements PersonProfile {
+  readonly id: string;
+  readonly status: Person['status'];
+  readonly ial: AssuranceLevel;
+  readonly updatedAt: number;
+  readonly #sealer: Sealer;
+  readonly #row: ProfileRow;
+  #idNumber: IdNumber | undefined;
+
+  constructor(sealer: Sealer, row: ProfileRow) {
+    const person = personOf(row);
+    this.id = person.id;
+    this.status = person.status;
+    this.ial = person.ial;
+    this.updatedAt = person.updatedAt;
+    this.#sealer = sealer;
+    this.#row = row;
+  }
+
+  get idNumber(): IdNumber {
+    const { number_sealed: sealed, document_id: documentId } = this.#row;
+    this.#idNumber ??= this.#sealer.unseal(sealed, numberContext(documentId)) as IdNumber;
+    return this.#idNumber;
+  }
+
+  get name(): string {
+    return this.#sealer.unseal(this.#row.name_sealed, personContext('name_sealed', this.id));
+  }
+
+  get phone(): string | undefined {
+    return this.#opened('phone_sealed');
+  }
+
+  get email(): string | undefined {
+    return this.#opened('email_sealed');
+  }
+
+  get address(): string | undefined {
+    return this.#opened('address_sealed');
+  }
+
+  get birthDate(): string {
+    return factsOf(this.idNumber).birthDate;
+  }
+
+  get sex(): Sex {
+    return factsOf(this.idNumber).sex;
+  }
+
+  #opened(column: PersonColumn): string | undefined {
+    const sealed = this.#row[column];
+    return sealed === null ? undefined : this.#sealer.unseal(sealed, personContext(column, this.id));
+  }
 }

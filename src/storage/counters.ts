@@ -8,4 +8,6 @@ export interface Counters {
   /** The present count, 0 when the window is over. */
   read(name: string): Promise<number>;
   clear(name: string): Promise<void>;
+  /** Takes one back that turned out not to count; never below 0, never in a window that is over. */
+  giveBack(name: string): Promise<void>;
 }

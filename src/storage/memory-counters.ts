@@ -50,5 +50,9 @@ export function createMemoryCounters(countersMax: number = COUNTERS_MAX): Counte
     clear: async (name) => {
       windows.delete(name);
     },
+    giveBack: async (name) => {
+      const window = live(name);
+      if (window !== undefined && window.value > 0) window.value -= 1;
+    },
   };
 }

@@ -8,6 +8,12 @@ redis.call('EXPIRE', KEYS[1], ARGV[1], 'NX')
 return value
 `);
 
+/** Keeps the end of the window, and makes no counter where the window is over. */
+const GIVE_BACK = new RedisScript(`
+if tonumber(redis.call('GET', KEYS[1]) or '0') > 0 then return redis.call('DECR', KEYS[1]) end
+return 0
+`);
+
 /** Counters in Redis (7.0 or newer), shared by all nodes and lost with it. Each name is a key of its own, so a cluster spreads them. */
 export function createRedisCounters({
   client,
@@ -22,6 +28,9 @@ export function createRedisCounters({
     read: async (name) => Number((await command(client, ['GET', keyOf(name)])) ?? 0),
     clear: async (name) => {
       await command(client, ['DEL', keyOf(name)]);
+    },
+    giveBack: async (name) => {
+      await GIVE_BACK.run(client, [keyOf(name)], []);
     },
   };
 }

@@ -9,6 +9,7 @@ const TAKE = `INSERT INTO counters (name, value, expires_at) VALUES ($1, 1, $2)
     expires_at = CASE WHEN counters.expires_at <= $3 THEN excluded.expires_at ELSE counters.expires_at END
   RETURNING value`;
 const READ = 'SELECT value FROM counters WHERE name = $1 AND expires_at > $2';
+const GIVE_BACK = 'UPDATE counters SET value = value - 1 WHERE name = $1 AND value > 0 AND expires_at > $2';
 const CLEAR = 'DELETE FROM counters WHERE name = $1';
 
 /** Counters that outlive a restart and are shared by all nodes: for limits that guard an account (security.md S5). */
@@ -28,6 +29,9 @@ export function createSqlCounters(database: Database): Counters {
     read: async (name) => (await database.get<{ value: number }>(READ, [name, nowSeconds()]))?.value ?? 0,
     clear: async (name) => {
       await database.run(CLEAR, [name]);
+    },
+    giveBack: async (name) => {
+      await database.run(GIVE_BACK, [name, nowSeconds()]);
     },
   };
 }

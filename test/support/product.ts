@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ExecutionContext } from 'ava';
 import { monotonicMs } from '../../src/shared/clock.ts';
 import { freePort } from './server.ts';
 
@@ -12,6 +11,11 @@ const READY_DEADLINE_MS = 30_000;
 const POLL_MS = 10;
 
 type Env = Readonly<Record<string, string>>;
+
+/** Where to leave what has to be cleaned up: a test, or a list of a file's own. The last left is cleaned up first. */
+export interface Cleanup {
+  teardown(clean: () => unknown): void;
+}
 
 /** What a command that ended has left behind. */
 export interface Ended {
@@ -30,7 +34,7 @@ export function cleanEnvironment(): Record<string, string> {
 }
 
 /** A folder that is removed after the test; the path in it does not exist yet. */
-export async function freshFolder(t: ExecutionContext): Promise<string> {
+export async function freshFolder(t: Cleanup): Promise<string> {
   const place = await mkdtemp(join(tmpdir(), 'tongban-product-'));
   t.teardown(() => rm(place, { recursive: true, force: true }));
   return join(place, 'data');
@@ -64,7 +68,7 @@ export interface Product {
   readonly issuer: string;
   readonly portals: readonly [string, string];
   readonly dataDir: string;
-  /** From the start of the process to the first good answer of /readyz. */
+  /** From the start of the process to the first good answer of /health/ready. */
   readonly readyAfterMs: number;
   readonly pid: number;
   said(): string;
@@ -78,12 +82,12 @@ export interface Place {
   readonly portalPorts: readonly [number, number];
 }
 
-export async function freshPlace(t: ExecutionContext): Promise<Place> {
+export async function freshPlace(t: Cleanup): Promise<Place> {
   return { dataDir: await freshFolder(t), port: await freePort(), portalPorts: [await freePort(), await freePort()] };
 }
 
 /** Starts `tongban serve` and resolves when it is ready; the process ends with the test at the latest. */
-export async function startProduct(t: ExecutionContext, place: Place, env: Env = {}): Promise<Product> {
+export async function startProduct(t: Cleanup, place: Place, env: Env = {}): Promise<Product> {
   const { dataDir, port, portalPorts } = place;
   const issuer = `http://localhost:${port}`;
   const startedMs = monotonicMs();
@@ -116,13 +120,19 @@ export async function startProduct(t: ExecutionContext, place: Place, env: Env =
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   const readyAfterMs = Math.round(monotonicMs() - startedMs);
+  // The line or box that tells where to click comes last, when the sample portals listen as well.
+  while (said.stdout === '') {
+    if (over) throw new Error(`the product ended: ${said.stderr}`);
+    if (monotonicMs() - startedMs > READY_DEADLINE_MS) throw new Error(`silent: ${said.stderr}`);
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
   const portals = portalPorts.map((portal) => `http://localhost:${portal}`) as unknown as readonly [string, string];
   return { issuer, portals, dataDir, readyAfterMs, pid: child.pid ?? 0, said: () => said.stdout + said.stderr, end };
 }
 
 async function isReady(issuer: string): Promise<boolean> {
   try {
-    return (await fetch(`${issuer}/readyz`, { signal: AbortSignal.timeout(2000) })).ok;
+    return (await fetch(`${issuer}/health/ready`, { signal: AbortSignal.timeout(2000) })).ok;
   } catch {
     return false;
   }

@@ -1,0 +1,87 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { EVENTS } from '../ledger/events.ts';
+import { FAULTS } from '../shared/faults.ts';
+
+const EXIT_USAGE = 2;
+
+export const BOOKS = ['faults', 'events'] as const;
+export type Book = (typeof BOOKS)[number];
+
+const USAGE = `Usage: tongban docs faults|events [--write]
+  prints the reference of all faults or ledger events, or writes it to docs/
+`;
+
+const documentOf = (book: Book): URL => new URL(`../../docs/${book}.md`, import.meta.url);
+
+/** How a book is made again after its catalogue changed. */
+export const regenerateCommand = (book: Book): string => `npm run -s tongban -- docs ${book} --write`;
+
+const row = (...cells: readonly (string | number)[]): string =>
+  `| ${cells.map((cell) => String(cell).replaceAll('|', '\\|')).join(' | ')} |`;
+
+const FAULT_GROUPS: readonly (readonly [from: number, title: string])[] = [
+  [1000, 'The request itself'],
+  [1100, 'The sign-in'],
+  [1200, 'What the server depends on'],
+  [1300, 'Portals'],
+  [1900, 'The server itself'],
+];
+
+function faults(): string {
+  const groups = FAULT_GROUPS.map(([from, title], at) => {
+    const until = FAULT_GROUPS[at + 1]?.[0] ?? Number.POSITIVE_INFINITY;
+    const members = Object.entries(FAULTS)
+      .filter(([, { number }]) => number >= from && number < until)
+      .sort(([, left], [, right]) => left.number - right.number);
+    const texts = members.map(
+      ([code, { number, status, oauth, zh, en, operator }]) =>
+        `### ${number} \`${code}\`\n\nHTTP ${status}, portals read \`${oauth}\`.\n\n- 用户看到：${zh}\n- The citizen reads: ${en}\n- For the operator: ${operator}\n`,
+    );
+    return `## ${title}\n\n${texts.join('\n')}`;
+  });
+  return `# Faults
+
+<!-- Rendered from src/shared/faults.ts; do not edit. Regenerate: ${regenerateCommand('faults')} -->
+
+A page that stops somebody shows a number and a request id. The number is an entry below; the log has the cause under the request
+id. No number is ever used twice. 页面上的“错误编号”对应下面的条目，“请求编号”可在日志中查到原因。
+
+${groups.join('\n')}`;
+}
+
+function events(): string {
+  const rows = Object.entries(EVENTS)
+    .sort(([left], [right]) => (left < right ? -1 : 1))
+    .map(([type, { means, details }]) =>
+      row(`\`${type}\``, means, details.map((name) => `\`${name}\``).join(', ') || 'none'),
+    );
+  return `# Ledger events
+
+<!-- Rendered from src/ledger/events.ts; do not edit. Regenerate: ${regenerateCommand('events')} -->
+
+Every change of state writes its event in the same database transaction as the change. Each event has a time, a type and an
+outcome, and, where they apply, the person, the portal, the session, the address of the caller and the request id. \`Details\` are
+the members it may carry beside these. Passwords, codes, tokens and identity numbers are never among them.
+
+${[row('Event', 'Meaning', 'Details'), row('-', '-', '-'), ...rows].join('\n')}
+`;
+}
+
+/** The text of docs/faults.md or docs/events.md, rendered from the catalogue. */
+export const renderBook = (book: Book): string => (book === 'faults' ? faults() : events());
+
+/** The book as it is written down. */
+export const readBook = (book: Book): string => readFileSync(documentOf(book), 'utf8');
+
+/** `tongban docs ...`. Resolves with the exit code: 0 done, 2 not understood. */
+export async function run([name, ...options]: readonly string[]): Promise<number> {
+  const book = BOOKS.find((known) => known === name);
+  const write = options.length === 1 && options[0] === '--write';
+  if (book === undefined || (options.length > 0 && !write)) {
+    process.stderr.write(USAGE);
+    return EXIT_USAGE;
+  }
+  if (write) writeFileSync(documentOf(book), renderBook(book));
+  else process.stdout.write(renderBook(book));
+  return 0;
+}
