@@ -3,9 +3,9 @@
 import { createServer } from 'node:http';
 import * as oidc from 'openid-client';
 
-const { ISSUER = 'http://127.0.0.1:3000', CLIENT_ID = 'my-portal', CLIENT_SECRET = '' } = process.env;
+const { ISSUER = 'http://localhost:3000', CLIENT_ID = 'my-portal', CLIENT_SECRET = '' } = process.env;
 const address = 'http://127.0.0.1:3003';
-const trial = ISSUER.startsWith('http://127.0.0.1:') ? [oidc.allowInsecureRequests] : [];
+const trial = new URL(ISSUER).hostname === 'localhost' ? [oidc.allowInsecureRequests] : [];
 const authentication = oidc.ClientSecretBasic(CLIENT_SECRET);
 const server = await oidc.discovery(new URL(ISSUER), CLIENT_ID, undefined, authentication, { execute: trial });
 const attempts = new Map<string, { expectedState: string; pkceCodeVerifier: string }>();

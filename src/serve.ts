@@ -2,25 +2,24 @@ import { once } from 'node:events';
 import type { RequestListener, Server } from 'node:http';
 import { join } from 'node:path';
 import type Router from '@koa/router';
-import type { Context, Middleware } from 'koa';
+import type { Middleware } from 'koa';
 import type { Logger } from 'pino';
-import { type AccountDoors, type AccountEvent, accountRoutes } from './account-centre/pages.ts';
+import { accountRoutes } from './account-centre/pages.ts';
 import { registrationRoutes } from './account-centre/registration.ts';
+import { accountDoors, ensureAccountCentre } from './account-doors.ts';
 import type { House } from './app.ts';
 import { createCookieKeys } from './crypto/cookie-keys.ts';
 import { deriveKeyBytes, hmacKey } from './crypto/digests.ts';
 import { createOutbound } from './delivery/outbound.ts';
-import { startOutbox } from './delivery/outbox.ts';
+import { startOutbox, sweepOutbox } from './delivery/outbox.ts';
 import { createAttempts } from './factors/attempts.ts';
 import { createEngine, type Engine, type EngineSources, LOGOUT_TOPIC } from './oidc/engine.ts';
-import { forgetConsent, listConsents } from './oidc/grants.ts';
 import { createProtocolPages } from './oidc/pages.ts';
 import { createPairwiseSub } from './oidc/pairwise.ts';
 import { ACR_ONE_FACTOR } from './oidc/policy.ts';
 import type { LogoutNotice } from './oidc/session-ends.ts';
 import { createKnownDevices } from './people/known-devices.ts';
 import { createSamplePopulationRegister, SAMPLE_PEOPLE } from './proofing/sample-population-register.ts';
-import { randomToken } from './shared/random.ts';
 import { createIdentify } from './sign-in/identify.ts';
 import type { Interactions } from './sign-in/interactions.ts';
 import { signInRoutes } from './sign-in/pages.ts';
@@ -35,8 +34,10 @@ import { createShell, createShowFault } from './web/shell.ts';
 
 const VIEWS = join(import.meta.dirname, '..', 'views');
 const KEY_POLL_MS = 5000;
+const KEY_UPKEEP_MS = 3_600_000;
 const DRAIN_MS = 10_000;
-export const ACCOUNT_CENTRE = 'account-centre';
+/** What became of a delivery can be looked up for a week; the ledger keeps it for good. */
+const DELIVERIES_KEPT_SECONDS = 7 * 86_400;
 
 /** A server that listens. */
 export interface Serving {
@@ -86,12 +87,17 @@ export async function serve(house: House, log: Logger, options: { readonly demo?
     followKeys().catch((error: unknown) => log.error({ err: error }, 'signing keys could not be reloaded'));
   }, KEY_POLL_MS);
   keyTimer.unref();
+  const upkeepTimer = setInterval(() => {
+    keepKeysYoung(house).catch((error: unknown) => log.error({ err: error }, 'signing keys could not be rotated'));
+  }, KEY_UPKEEP_MS);
+  upkeepTimer.unref();
 
   const sweeper = startSweeper({
     database,
     artifacts: store,
     intervalMs: config.sweep.intervalMs,
     batch: config.sweep.batchRowsMax,
+    others: [(limit) => sweepOutbox(database, { keepSeconds: DELIVERIES_KEPT_SECONDS, limit })],
     onError: (error) => log.error({ err: error }, 'expired rows could not be swept'),
   });
 
@@ -115,6 +121,7 @@ export async function serve(house: House, log: Logger, options: { readonly demo?
     async stop() {
       draining = true;
       clearInterval(keyTimer);
+      clearInterval(upkeepTimer);
       const closed = once(server, 'close');
       server.close();
       server.closeIdleConnections();
@@ -128,6 +135,11 @@ export async function serve(house: House, log: Logger, options: { readonly demo?
   };
 }
 
+async function keepKeysYoung({ config, keyring }: House): Promise<void> {
+  await keyring.rotateAged(config.keys.rotationDays * 86_400);
+  await keyring.prune();
+}
+
 async function isReady({ database }: House): Promise<boolean> {
   try {
     await database.get('SELECT 1 AS one', []);
@@ -135,26 +147,6 @@ async function isReady({ database }: House): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-/** The account centre is a portal of its own: it gets its session by the same ceremony as every other. */
-async function ensureAccountCentre({ config, relyingParties }: House): Promise<void> {
-  const redirectUri = `${config.issuer}/account/entered`;
-  const existing = await relyingParties.inspect(ACCOUNT_CENTRE);
-  if (existing?.record.redirect_uris.includes(redirectUri)) return;
-  const record = {
-    client_id: ACCOUNT_CENTRE,
-    client_name: '我的账户',
-    'client_name#en': 'My account',
-    redirect_uris: [redirectUri],
-    token_endpoint_auth_method: 'none',
-    scope: 'openid',
-    first_party: true,
-  };
-  const outcome = await (existing
-    ? relyingParties.update(ACCOUNT_CENTRE, record, 'server')
-    : relyingParties.add(record, 'server'));
-  if (!outcome.ok) throw new Error(outcome.faults.map(({ field, reason }) => `${field} ${reason}`).join('; '));
 }
 
 function engineSources(
@@ -281,49 +273,5 @@ function pages(assets: ReturnType<typeof loadAssets>, routers: readonly Router[]
       return middleware ? Promise.resolve(middleware(ctx, () => dispatch(at + 1))) : next();
     };
     return dispatch(0);
-  };
-}
-
-const RECENT_EVENTS = `SELECT at_ms, type, outcome FROM ledger_events WHERE person_id = $1
-  AND type IN ('sign-in.succeeded', 'sign-in.refused', 'session.ended', 'consent.given', 'consent.withdrawn', 'password.changed')
-  ORDER BY seq DESC LIMIT 10`;
-
-function accountDoors(house: House, interactions: Interactions, wakeOutbox: () => void): AccountDoors {
-  const { config, database, ledger, sessionEnds } = house;
-  return {
-    currentPerson: (ctx: Context) => interactions.currentPerson(ctx),
-    sessions: (personId) => sessionEnds.list(personId),
-    async endSession(personId, uid) {
-      const ended = await sessionEnds.end(personId, uid, 'ended_by_person');
-      wakeOutbox();
-      return ended;
-    },
-    consents: (personId) => listConsents(database, personId),
-    async withdraw(personId, clientId, correlation) {
-      await sessionEnds.endPortal(personId, clientId, async (tx) => {
-        if (!(await forgetConsent(tx, personId, clientId))) return;
-        await ledger.append(tx, { type: 'consent.withdrawn', personId, clientId, correlation });
-      });
-      wakeOutbox();
-    },
-    async recentEvents(personId) {
-      const rows = await database.all<{ at_ms: number; type: AccountEvent['type']; outcome: AccountEvent['outcome'] }>(
-        RECENT_EVENTS,
-        [personId],
-      );
-      return rows.map(({ at_ms, type, outcome }) => ({ at: Math.floor(at_ms / 1000), type, outcome }));
-    },
-    signInUrl() {
-      // The code is never redeemed, so nobody needs to know the verifier of this challenge.
-      const query = new URLSearchParams({
-        client_id: ACCOUNT_CENTRE,
-        redirect_uri: `${config.issuer}/account/entered`,
-        response_type: 'code',
-        scope: 'openid',
-        code_challenge: randomToken(43),
-        code_challenge_method: 'S256',
-      });
-      return `/auth?${query}`;
-    },
   };
 }

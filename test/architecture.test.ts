@@ -51,7 +51,7 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
 
 /** The composition root and the doors to it may import everything. */
 const isComposition = (file: string): boolean =>
-  /^src\/(app|serve|main)\.ts$/.test(file) || file.startsWith('src/commands/') || file.startsWith('src/serve/');
+  /^src\/(app|account-doors|serve|main)\.ts$/.test(file) || file.startsWith('src/commands/');
 
 interface Source {
   readonly file: string;

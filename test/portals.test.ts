@@ -210,9 +210,15 @@ test('signing out at one portal ends the session at the other (C8, C10)', async 
 
 test('a GET or a post from another site signs nobody out (C9)', async (t) => {
   const { browser } = await signedIn();
-  t.is((await browser.get('/logout')).status, 200);
-  t.is(formOf(browser.page.text).action, '/logout');
-  await browser.post('/logout', {}, { origin: 'https://elsewhere.example' });
+  const led = await browser.get('/logout');
+  t.true(
+    led.location?.startsWith(`${shared.issuer}/session/end?`),
+    'a link leads to the question of the identity server',
+  );
+  t.true((await sessionOf(browser, shared.citizen)).signedIn, 'and by itself ends nothing');
+  const asked = await browser.post('/logout', {}, { origin: 'https://elsewhere.example' });
+  t.is(asked.status, 200);
+  t.is(formOf(asked.text).action, '/logout');
   t.true((await sessionOf(browser, shared.citizen)).signedIn);
 });
 

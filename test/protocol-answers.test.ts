@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import test from 'ava';
-import { answerOf, basic, pause } from './support/portal-calls.ts';
+import { answerOf, basic, OFFLINE, pause, ROOMY, refresh, tokensOf, userinfo } from './support/portal-calls.ts';
 import {
   authorizationPath,
   CHALLENGE,
@@ -15,7 +15,7 @@ let server: TestServer;
 let portal: TestPortal;
 
 test.before(async () => {
-  server = await startServer(undefined);
+  server = await startServer(undefined, ROOMY);
   await server.addPerson(WANG);
   portal = await server.addPortal();
 });
@@ -61,7 +61,10 @@ test('A15 A16 V26 a pushed request names no other request, and no request is fet
   t.is((await push({ ...portal, secret: 'wrong' })).status, 401);
   for (const requestUri of [`${server.issuer}/health/live`, 'https://evil.cn/request', 'file:///etc/passwd']) {
     const page = await server.browser().get(authorizationPath(portal, { request_uri: requestUri }));
-    t.regex(answerOf(page).get('error') ?? String(page.status), /^(invalid_request_uri|request_uri_not_supported|invalid_request|400)$/);
+    t.regex(
+      answerOf(page).get('error') ?? String(page.status),
+      /^(invalid_request_uri|request_uri_not_supported|invalid_request|400)$/,
+    );
   }
 });
 
@@ -69,7 +72,12 @@ test('A16 what stands beside a pushed request is not merged into it', async (t) 
   const browser = server.browser();
   await server.signIn(browser, portal);
   const { request_uri: requestUri } = await pushed(portal);
-  const query = new URLSearchParams({ client_id: portal.id, request_uri: requestUri, state: 'smuggled', scope: 'openid' });
+  const query = new URLSearchParams({
+    client_id: portal.id,
+    request_uri: requestUri,
+    state: 'smuggled',
+    scope: 'openid',
+  });
   const answer = answerOf(await browser.get(`/auth?${query}`));
   t.truthy(answer.get('code'));
   t.is(answer.get('state'), null);
@@ -93,7 +101,9 @@ test('A21 V25 the form_post page escapes, runs one script by hash, and may post 
   const scripts = [...page.text.matchAll(/<script>([\s\S]*?)<\/script>/g)].map(([, text = '']) => text);
   t.is(scripts.length, 1);
   const policy = String(page.headers['content-security-policy']);
-  const hash = createHash('sha256').update(scripts[0] ?? '').digest('base64');
+  const hash = createHash('sha256')
+    .update(scripts[0] ?? '')
+    .digest('base64');
   t.true(policy.includes(`'sha256-${hash}'`), policy);
   t.regex(policy, /form-action 'self' https:\/\/portal\.example(;|$)/);
   t.false(policy.includes('unsafe-inline'));
@@ -167,4 +177,16 @@ test('A3 X8 an interaction left lying is over, and says so with a number', async
   const page = await browser.get(address);
   t.is(page.status, 400);
   t.regex(page.text, /class="number">\d{4}</);
+});
+
+test('F2 V42 a portal that is switched off is out at once: no request, no token, none of its old ones', async (t) => {
+  const closed = await server.addPortal();
+  const tokens = await tokensOf(server, closed, server.browser(), OFFLINE);
+  await server.house.relyingParties.disable(closed.id, 'test');
+  const page = await server.browser().get(authorizationPath(closed));
+  t.is(page.status, 400);
+  t.is(page.location, undefined);
+  t.is((await server.token(closed, { grant_type: 'client_credentials' })).status, 401);
+  t.is((await refresh(server, closed, tokens.refresh_token)).status, 401);
+  t.is((await userinfo(server, tokens.access_token)).status, 401);
 });

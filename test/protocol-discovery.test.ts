@@ -1,14 +1,14 @@
 import { request } from 'node:http';
 import test from 'ava';
-import { payloadOf, postAs, tokensOf, userinfo } from './support/portal-calls.ts';
-import { redemption, startServer, type TestPortal, type TestServer, WANG } from './support/server.ts';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
+import { payloadOf, postAs, ROOMY, refresh, tokensOf, userinfo } from './support/portal-calls.ts';
+import { redemption, startServer, type TestPortal, type TestServer, WANG } from './support/server.ts';
 
 let server: TestServer;
 let portal: TestPortal;
 
 test.before(async () => {
-  server = await startServer(undefined);
+  server = await startServer(undefined, ROOMY);
   await server.addPerson(WANG);
   portal = await server.addPortal();
 });
@@ -77,7 +77,10 @@ test('C1 A5 A6 A14 S4 discovery promises what the server does and nothing else',
   const metadata = (await (await fetch(server.issuer + DISCOVERY)).json()) as Record<string, unknown>;
   t.deepEqual(metadata.response_types_supported, ['code']);
   t.deepEqual(metadata.code_challenge_methods_supported, ['S256']);
-  t.deepEqual(new Set(metadata.grant_types_supported as string[]), new Set(['authorization_code', 'refresh_token', 'client_credentials']));
+  t.deepEqual(
+    new Set(metadata.grant_types_supported as string[]),
+    new Set(['authorization_code', 'refresh_token', 'client_credentials']),
+  );
   for (const mode of ['form_post', 'query']) t.true((metadata.response_modes_supported as string[]).includes(mode));
   t.is(metadata.authorization_response_iss_parameter_supported, true);
   t.is(metadata.claims_parameter_supported, true);
@@ -97,7 +100,10 @@ test('B5 the key set shows public members alone, each key with a kid of its own,
   t.is(new Set(keys.map(({ kid }) => kid)).size, keys.length);
   const allowed = new Set(['kty', 'kid', 'use', 'alg', 'crv', 'x', 'y', 'n', 'e']);
   for (const key of keys) {
-    t.deepEqual(Object.keys(key).filter((member) => !allowed.has(member)), []);
+    t.deepEqual(
+      Object.keys(key).filter((member) => !allowed.has(member)),
+      [],
+    );
     t.regex(String(key.kty), /^(EC|RSA)$/);
     t.is(key.use, 'sig');
     t.truthy(key.alg);
@@ -131,7 +137,10 @@ test('B8 C7 the ID token says how the citizen signed in and no more; its signatu
   });
   t.true(protectedHeader.typ === undefined || protectedHeader.typ === 'JWT');
   const allowed = new Set(['iss', 'sub', 'aud', 'exp', 'iat', 'nonce', 'auth_time', 'acr', 'amr', 'at_hash', 'sid']);
-  t.deepEqual(Object.keys(payload).filter((claim) => !allowed.has(claim)), []);
+  t.deepEqual(
+    Object.keys(payload).filter((claim) => !allowed.has(claim)),
+    [],
+  );
   t.deepEqual(payload.amr, ['pwd']);
   t.is(payload.acr, 'urn:tongban:acr:1');
   t.true(Math.abs((payload.auth_time as number) - Date.now() / 1000) < 30);
@@ -155,7 +164,10 @@ test('B8 C7 userinfo and introspection come signed to a portal that asked for it
     t.is(person.name, WANG.name);
     const answer = await fetch(`${server.issuer}/token/introspection`, {
       method: 'POST',
-      headers: { authorization: `Basic ${btoa(`${signing.id}:${signing.secret}`)}`, accept: 'application/token-introspection+jwt' },
+      headers: {
+        authorization: `Basic ${btoa(`${signing.id}:${signing.secret}`)}`,
+        accept: 'application/token-introspection+jwt',
+      },
       body: new URLSearchParams({ token: String(body.access_token) }),
     });
     const told = await jwtVerify(await answer.text(), keySet, { ...check, typ: 'token-introspection+jwt' });
@@ -186,4 +198,22 @@ test('C7 A12 userinfo answers GET and POST alike, and 401 with a challenge to wh
   const service = await server.token(portal, { grant_type: 'client_credentials' });
   t.is((await userinfo(server, service.body.access_token)).status, 401, 'a service is no person');
   t.is((await postAs(server, portal, '/me', {})).status, 400);
+});
+
+test('F6 C6 the ID number goes to a portal approved for it, and no longer once the approval is withdrawn', async (t) => {
+  const record = { scope: 'openid id_number offline_access', approved_scopes: ['id_number'] };
+  const approved = await server.addPortal(record);
+  const claims = JSON.stringify({ id_token: { id_number: null } });
+  const query = { scope: 'openid id_number offline_access', prompt: 'consent', claims };
+  const body = await tokensOf(server, approved, server.browser(), query);
+  t.is(payloadOf(body.id_token).id_number, WANG.idNumber);
+  t.true((await (await userinfo(server, body.access_token)).text()).includes(WANG.idNumber));
+
+  const party = await server.house.relyingParties.inspect(approved.id);
+  const changed = { ...party?.record, scope: 'openid offline_access', approved_scopes: [] };
+  t.true((await server.house.relyingParties.update(approved.id, changed, 'test')).ok);
+  t.false((await (await userinfo(server, body.access_token)).text()).includes(WANG.idNumber));
+  const renewed = await refresh(server, approved, body.refresh_token);
+  t.is(payloadOf(renewed.body.id_token).id_number, undefined);
+  t.false((await (await userinfo(server, renewed.body.access_token)).text()).includes(WANG.idNumber));
 });

@@ -1,7 +1,7 @@
 import { createHash, generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto';
 import test from 'ava';
 import { type JWK, SignJWT } from 'jose';
-import { basic, introspect } from './support/portal-calls.ts';
+import { basic, introspect, ROOMY } from './support/portal-calls.ts';
 import { redemption, startServer, type TestPortal, type TestServer, WANG } from './support/server.ts';
 
 const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -11,7 +11,7 @@ let server: TestServer;
 let portal: TestPortal;
 
 test.before(async () => {
-  server = await startServer(undefined);
+  server = await startServer(undefined, ROOMY);
   await server.addPerson(WANG);
   portal = await server.addPortal({ dpop_bound_access_tokens: true });
 });
@@ -117,8 +117,5 @@ test('A17 a proof is for one method, one address, one moment and one use', async
 test('A17 R1 one proof ten times at once is used once', async (t) => {
   const dpop = await proof({ address: '/token', nonce: await nonce() });
   const answers = await Promise.all(Array.from({ length: 10 }, () => service(dpop)));
-  t.deepEqual(
-    answers.map(({ status }) => status).sort(),
-    [200, ...Array.from({ length: 9 }, () => 400)],
-  );
+  t.deepEqual(answers.map(({ status }) => status).sort(), [200, ...Array.from({ length: 9 }, () => 400)]);
 });

@@ -80,7 +80,9 @@ async function post(ctx: Context, sources: RegistrationSources): Promise<void> {
   if (!formTokens.accepts(values.form_token, formTokens.knownBrowserOf(ctx), PURPOSE))
     throw new Fault('form_token_refused');
   const taken = await counters.take(`register:address:${addressGroup(ctx.ip)}`, limits.addressWindowSeconds);
-  if (taken > limits.registrationsPerAddress) throw new Fault('too_many_requests');
+  if (taken > limits.registrationsPerAddress) {
+    throw new Fault('too_many_requests', undefined, { retryAfterSeconds: limits.addressWindowSeconds });
+  }
 
   const checked = checkForm(values, sources);
   if ('code' in checked) return show(ctx, sources, values, checked);

@@ -17,6 +17,7 @@ interface KeyRow {
   readonly alg: SigningAlgorithm;
   readonly state: KeyState;
   readonly created_at: number;
+  readonly activated_at: number | null;
   readonly private_sealed: Uint8Array;
 }
 
@@ -54,6 +55,8 @@ export interface Keyring {
   /** Private JWKs with `kid`, `use` and `alg`, every `current` first, then `next`, then `previous`: the first that fits signs. */
   jwks(): Promise<{ readonly privateKeys: JWK[] }>;
   rotate(alg: SigningAlgorithm): Promise<RotationOutcome>;
+  /** Rotates each algorithm whose current key has signed for longer than this. Resolves with the kids that sign now. */
+  rotateAged(ageSecondsMax: number): Promise<readonly string[]>;
   /** Removes keys whose last token has expired. Resolves with their kids. */
   prune(): Promise<readonly string[]>;
   /** Rises with every change of the keys. */
@@ -95,6 +98,25 @@ export function createKeyring(options: KeyringOptions): Keyring {
     await tx.run("UPDATE keys SET state = 'previous', retires_at = $1 WHERE kid = $2", [retiresAt, kid]);
   };
 
+  const rotate = async (alg: SigningAlgorithm): Promise<RotationOutcome> => {
+    const successor = await freshSigningKey(alg);
+    return database.write(async (tx) => {
+      await lock(tx);
+      const rows = await rowsOf(tx, alg);
+      const current = rows.find(({ state }) => state === 'current');
+      const next = rows.find(({ state }) => state === 'next');
+      if (current === undefined || next === undefined) throw incomplete(alg);
+      const readyAt = next.created_at + options.publishedBeforeUseSeconds;
+      if (nowSeconds() < readyAt) return { ok: false, reason: 'too_soon', readyAt };
+      await retire(tx, current.kid);
+      await tx.run("UPDATE keys SET state = 'current', activated_at = $1 WHERE kid = $2", [nowSeconds(), next.kid]);
+      await insert(tx, successor, 'next');
+      await ledger.append(tx, { type: 'key.rotated', details: { kid: next.kid, alg } });
+      await raiseVersion(tx);
+      return { ok: true, kid: next.kid };
+    });
+  };
+
   return {
     async ensure() {
       for (const alg of SIGNING_ALGORITHMS) await ensureOne(alg);
@@ -108,23 +130,17 @@ export function createKeyring(options: KeyringOptions): Keyring {
       return { privateKeys };
     },
 
-    async rotate(alg) {
-      const successor = await freshSigningKey(alg);
-      return database.write(async (tx) => {
-        await lock(tx);
-        const rows = await rowsOf(tx, alg);
-        const current = rows.find(({ state }) => state === 'current');
-        const next = rows.find(({ state }) => state === 'next');
-        if (current === undefined || next === undefined) throw incomplete(alg);
-        const readyAt = next.created_at + options.publishedBeforeUseSeconds;
-        if (nowSeconds() < readyAt) return { ok: false, reason: 'too_soon', readyAt };
-        await retire(tx, current.kid);
-        await tx.run("UPDATE keys SET state = 'current', activated_at = $1 WHERE kid = $2", [nowSeconds(), next.kid]);
-        await insert(tx, successor, 'next');
-        await ledger.append(tx, { type: 'key.rotated', details: { kid: next.kid, alg } });
-        await raiseVersion(tx);
-        return { ok: true, kid: next.kid };
-      });
+    rotate,
+
+    async rotateAged(ageSecondsMax) {
+      const kids: string[] = [];
+      for (const alg of SIGNING_ALGORITHMS) {
+        const current = (await rowsOf(database, alg)).find(({ state }) => state === 'current');
+        if (current === undefined || (current.activated_at ?? 0) > nowSeconds() - ageSecondsMax) continue;
+        const outcome = await rotate(alg);
+        if (outcome.ok) kids.push(outcome.kid);
+      }
+      return kids;
     },
 
     prune: () =>
@@ -153,8 +169,8 @@ const STATE_ORDER: Readonly<Record<KeyState, number>> = { current: 0, next: 1, p
 const INSERT = `INSERT INTO keys (kid, purpose, alg, state, public_jwk, private_sealed, created_at, activated_at)
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`;
 const SELECT_ALL =
-  'SELECT kid, alg, state, created_at, private_sealed FROM keys WHERE purpose = $1 ORDER BY alg, created_at DESC, kid';
-const SELECT_OF_ALG = 'SELECT kid, alg, state, created_at FROM keys WHERE purpose = $1 AND alg = $2';
+  'SELECT kid, alg, state, created_at, activated_at, private_sealed FROM keys WHERE purpose = $1 ORDER BY alg, created_at DESC, kid';
+const SELECT_OF_ALG = 'SELECT kid, alg, state, created_at, activated_at FROM keys WHERE purpose = $1 AND alg = $2';
 const SELECT_RETIRED = `SELECT kid, alg FROM keys WHERE purpose = $1 AND state = 'previous' AND retires_at <= $2`;
 
 /** Holds the version row until the end of the transaction: on PostgreSQL this is the lock between nodes. */

@@ -8,12 +8,13 @@ export type Account = LibraryAccount;
 /**
  * `findAccount`: undefined for a person who may not act now, so that refresh and userinfo end with a disabled account (F2).
  * Sealed columns are opened only for claims that go out: those of the granted scopes, and those asked for one by one. The ID
- * token carries no scope's claims (OpenID Connect Core 5.4: they are at userinfo).
+ * token carries no scope's claims (OpenID Connect Core 5.4: they are at userinfo). What the client's registration no longer allows goes
+ * out no more, whatever was granted before (F6): `scopeAllowed` is its `scope` as it stands now.
  */
 export function createFindAccount(
   profileOf: (personId: string) => Promise<PersonProfile | undefined>,
-): (personId: string) => Promise<Account | undefined> {
-  return async (personId) => {
+): (personId: string, scopeAllowed: string | undefined) => Promise<Account | undefined> {
+  return async (personId, scopeAllowed) => {
     const person = await profileOf(personId);
     if (person?.status !== 'active') return undefined;
     return {
@@ -24,7 +25,7 @@ export function createFindAccount(
           const scopeOfClaim = SCOPE_OF_CLAIM.get(claim);
           if (scopeOfClaim !== undefined) scopes.add(scopeOfClaim);
         }
-        return { ...claimsFor(scopes, person), sub: personId };
+        return { ...claimsFor(scopes.intersection(new Set(scopeAllowed?.split(' '))), person), sub: personId };
       },
     };
   };

@@ -89,14 +89,19 @@ export function createEngine(sources: EngineSources, signingKeys: readonly JWK[]
   const retries = createRefreshRetries(database, config.ttl.refreshRetrySeconds);
 
   provider.use(sources.shell);
-  provider.use(postAuthorization);
+  provider.use(postAsGet);
   provider.use(commitBeforeAnswer({ store, ledger, retries, refuse, wake: sources.wakeOutbox }));
+  provider.use(rethrowFault);
   provider.use(keepDocuments(sources.documents));
   provider.use(formPostTarget);
+  provider.use(clearAtSignOut);
   provider.use(sources.routes(interactions));
 
   // The library answers these itself; without this line their cause would be lost.
-  provider.on('server_error', (ctx, error) => sources.reportError(String(ctx.state.requestId), error));
+  provider.on('server_error', (ctx, error) => {
+    if (error instanceof Fault) ctx.state.fault = error;
+    else sources.reportError(String(ctx.state.requestId), error);
+  });
 
   async function refuse(ctx: KoaContextWithOIDC, error: string, description: string): Promise<void> {
     ctx.status = 400;
@@ -123,12 +128,15 @@ export function createEngine(sources: EngineSources, signingKeys: readonly JWK[]
   };
 }
 
+/** Where a portal may send its request as a form: authorization and sign-out. */
+const POSTABLE_PATHS: ReadonlySet<string> = new Set(['/auth', '/session/end']);
+
 /**
- * OpenID Connect Core 3.1.2.1 wants POST at the authorization endpoint. The library's own support needs SameSite=None cookies,
- * which would send the session with every foreign form; a 303 to the same request as GET needs nothing.
+ * OpenID Connect Core 3.1.2.1 and RP-Initiated Logout 2 want POST as well as GET. The library's own support needs SameSite=None
+ * cookies, which would send the session with every foreign form; a 303 to the same request as GET needs nothing.
  */
-const postAuthorization: Middleware = async (ctx, next) => {
-  if (ctx.method !== 'POST' || ctx.path !== '/auth') return next();
+const postAsGet: Middleware = async (ctx, next) => {
+  if (ctx.method !== 'POST' || !POSTABLE_PATHS.has(ctx.path)) return next();
   if (!ctx.is('application/x-www-form-urlencoded')) throw new Fault('malformed_request');
   const body = await readBody(ctx.req);
   if (body === 'interrupted') throw new Fault('malformed_request');
@@ -136,7 +144,7 @@ const postAuthorization: Middleware = async (ctx, next) => {
   const query = new URLSearchParams(body.toString('utf8')).toString();
   if (query.length > QUERY_LENGTH_MAX) throw new Fault('body_too_large');
   ctx.status = 303;
-  ctx.set('location', `/auth?${query}`);
+  ctx.set('location', `${ctx.path}?${query}`);
   ctx.body = '';
 };
 
@@ -165,4 +173,17 @@ const formPostTarget: Middleware = async (ctx, next) => {
   const scripts = /script-src ([^;]+)/.exec(ctx.response.get('content-security-policy'))?.[1];
   const policy = contentPolicy([target]);
   ctx.set('content-security-policy', scripts ? policy.replace(/script-src [^;]+/, `script-src ${scripts}`) : policy);
+};
+
+/** Whoever uses this browser next finds nothing of ours in its cache (E8). Cookies stay: the display choice and the known device. */
+const clearAtSignOut: Middleware = async (ctx, next) => {
+  await next();
+  const oidc = ctx.oidc as KoaContextWithOIDC['oidc'] | undefined;
+  if (oidc?.route === 'end_session_confirm' && ctx.status === 303) ctx.set('clear-site-data', '"cache"');
+};
+
+/** A fault of ours that the library has answered as its own 500: it goes on to the shell, and what the request did is dropped. */
+const rethrowFault: Middleware = async (ctx, next) => {
+  await next();
+  if (ctx.state.fault instanceof Fault) throw ctx.state.fault;
 };

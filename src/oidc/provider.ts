@@ -21,7 +21,7 @@ export interface ProviderSources extends AdapterSources, FeatureHooks {
   readonly signingKeys: readonly JWK[];
   /** keygrip-compatible: sign, verify, index (crypto/cookie-keys.ts). */
   readonly cookieKeys: NonNullable<NonNullable<Configuration['cookies']>['keys']>;
-  readonly findAccount: (personId: string) => Promise<Account | undefined>;
+  readonly findAccount: (personId: string, scopeAllowed: string | undefined) => Promise<Account | undefined>;
   readonly pairwiseSub: (personId: string, sector: string) => string;
   readonly loadExistingGrant: NonNullable<Configuration['loadExistingGrant']>;
   readonly renderError: NonNullable<Configuration['renderError']>;
@@ -87,7 +87,7 @@ export function buildProvider(sources: ProviderSources): BuiltProvider {
       jwks_uri: config.outbound.bodyBytesMax,
       sector_identifier_uri: config.outbound.bodyBytesMax,
     },
-    findAccount: async (_ctx, sub) => sources.findAccount(sub),
+    findAccount: async (ctx, sub) => sources.findAccount(sub, ctx?.oidc?.client?.scope),
     formats: { bitsOfOpaqueRandomness: 256 },
     interactions: { policy: promptPolicy(), url: async (_ctx, interaction) => `/interaction/${interaction.uid}` },
     issueRefreshToken: async (_ctx, client, code) =>
@@ -108,10 +108,9 @@ export function buildProvider(sources: ProviderSources): BuiltProvider {
   };
   const provider = new Provider(config.issuer, configuration);
   provider.silent = true;
-  if (config.http.trustedProxies > 0) {
-    provider.proxy = true;
-    provider.maxIpsCount = config.http.trustedProxies;
-  }
+  // The front has settled what X-Forwarded-* say before any request gets here (web/front.ts).
+  provider.proxy = true;
+  provider.maxIpsCount = config.http.trustedProxies;
   return { provider, sessions };
 }
 
@@ -141,6 +140,10 @@ function assertClientAssertion(issuer: string): NonNullable<Configuration['asser
   return async (_ctx, claims) => {
     if (claims.aud !== issuer) {
       throw new errors.InvalidClientAuth('the audience of a client assertion must be the issuer, as a single string');
+    }
+    // The library looks at iat only where exp is missing.
+    if (typeof claims.iat === 'number' && claims.iat > nowSeconds() + CLOCK_TOLERANCE_SECONDS) {
+      throw new errors.InvalidClientAuth('a client assertion must not be issued in the future');
     }
     if (typeof claims.exp !== 'number' || claims.exp > nowSeconds() + ASSERTION_LIFETIME_SECONDS_MAX) {
       throw new errors.InvalidClientAuth('a client assertion expires within five minutes');

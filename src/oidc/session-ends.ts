@@ -25,7 +25,7 @@ export interface SessionEnds {
   list(personId: string): Promise<readonly SessionSummary[]>;
   /** Ends one session of this person: cookie, grants and tokens at once, portals by notice. False when it is not theirs or over. */
   end(personId: string, uid: string, cause: string): Promise<boolean>;
-  /** Ends all sessions of a person. Resolves with how many there were. */
+  /** Ends all sessions of a person, and what portals were granted beyond them. Resolves with how many sessions there were. */
   endAll(personId: string, cause: string): Promise<number>;
   /** Ends what one portal was granted, in every session of the person, and tells the portal. */
   endPortal(personId: string, clientId: string, alongside: (tx: Transaction) => Promise<void>): Promise<void>;
@@ -56,6 +56,7 @@ export function createSessionEnds({ database, store, ledger, enqueueLogout }: Se
   const live = (personId: string): Promise<Row[]> => database.all<Row>(LIVE, [personId, nowSeconds()]);
 
   const endRows = async (personId: string, rows: readonly Row[], cause: string): Promise<void> => {
+    if (rows.length === 0) return;
     const sessions = rows.map((row) => ({ row, authorizations: JSON.parse(row.authorizations) as Authorizations }));
     const changes = sessions.flatMap(({ authorizations }) =>
       Object.values(authorizations).flatMap(({ grantId }) => endGrantChanges(grantId)),
@@ -90,7 +91,10 @@ export function createSessionEnds({ database, store, ledger, enqueueLogout }: Se
     },
     async endAll(personId, cause) {
       const rows = await live(personId);
-      if (rows.length > 0) await endRows(personId, rows, cause);
+      await endRows(personId, rows, cause);
+      // Grants that outlived their session: offline access.
+      const held = await store.findByAccount('Grant', personId);
+      if (held.length > 0) await store.apply(held.flatMap(({ id }) => endGrantChanges(id)));
       return rows.length;
     },
     async endPortal(personId, clientId, alongside) {

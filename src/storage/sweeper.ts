@@ -23,6 +23,8 @@ export interface SweeperOptions {
   readonly intervalMs: number;
   /** Rows deleted in one transaction: small, for writers wait behind it. */
   readonly batch: number;
+  /** Further sweeps of the rooms above: each deletes up to `limit` rows and resolves with how many. */
+  readonly others?: readonly ((limit: number) => Promise<number>)[];
   /** Told when a round failed; the next one tries again. */
   readonly onError?: (error: unknown) => void;
 }
@@ -35,7 +37,14 @@ export interface Sweeper {
 }
 
 /** Deletes what has expired, every `intervalMs` after the end of the round before. It never keeps the process alive. */
-export function startSweeper({ database, artifacts, intervalMs, batch, onError }: SweeperOptions): Sweeper {
+export function startSweeper({
+  database,
+  artifacts,
+  intervalMs,
+  batch,
+  others = [],
+  onError,
+}: SweeperOptions): Sweeper {
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
   let round: Promise<void> = Promise.resolve();
@@ -56,6 +65,7 @@ export function startSweeper({ database, artifacts, intervalMs, batch, onError }
     for (const statement of SWEEPS) {
       deleted += await drain(() => database.run(statement, [nowSeconds(), batch]));
     }
+    for (const other of others) deleted += await drain(() => other(batch));
     return deleted;
   };
 

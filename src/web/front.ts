@@ -62,6 +62,7 @@ export interface FrontOptions {
  */
 export function createFront({ config, documents, ready, application }: FrontOptions): RequestListener {
   const host = new URL(config.issuer).host.toLowerCase();
+  const scheme = new URL(config.issuer).protocol.slice(0, -1);
   const headers = Object.entries(securityHeaders({ secure: config.issuer.startsWith('https:') }));
   return (request, response) => {
     const address = request.url ?? '/';
@@ -76,8 +77,19 @@ export function createFront({ config, documents, ready, application }: FrontOpti
     if (path === '/health/live') return answerHealth(response, true);
     if (path === '/health/ready') return void ready().then((isReady) => answerHealth(response, isReady));
     if (fault) return answerFault(request, response, fault);
+    settleForwarding(request.headers, scheme, config.http.trustedProxies > 0);
     application()(request, response);
   };
+}
+
+/**
+ * The library builds its addresses, and judges whether cookies are safe, from these headers. Scheme and host are those of the
+ * issuer, whatever a proxy or a stranger claims (C1, G3, R12); the address of the citizen is believed from configured proxies alone.
+ */
+function settleForwarding(headers: IncomingMessage['headers'], scheme: string, proxied: boolean): void {
+  headers['x-forwarded-proto'] = scheme;
+  delete headers['x-forwarded-host'];
+  if (!proxied) delete headers['x-forwarded-for'];
 }
 
 function judge(request: IncomingMessage, address: string, path: string, host: string): FaultCode | undefined {

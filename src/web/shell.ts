@@ -77,7 +77,7 @@ function answerError(ctx: Context, error: unknown, log: Logger, showFault: ShowF
   if (error instanceof Fault) {
     if (error.status >= 500) log.error({ id: ctx.state.requestId, fault: error.code, err: error }, error.message);
     else log.warn({ id: ctx.state.requestId, fault: error.code }, error.message);
-    if (error.status === 503) ctx.set('retry-after', String(error.retryAfterSeconds ?? 2));
+    if (error.status === 503 || error.status === 429) ctx.set('retry-after', String(error.retryAfterSeconds ?? 2));
     showFault(ctx, error.code);
     return;
   }

@@ -64,6 +64,7 @@ async function visitor(t: ExecutionContext, options: BrowserContextOptions = {})
   t.teardown(() => context.close());
   const page = await context.newPage();
   const look = async (name: string): Promise<void> => {
+    await page.waitForLoadState('load');
     t.deepEqual(options.javaScriptEnabled === false ? [] : await axeViolations(page), [], `axe on ${name}`);
     t.false(await overflowsSideways(page), `${name} scrolls sideways`);
     await screenshot(page, `e2e-${name}`);

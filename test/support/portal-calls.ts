@@ -1,4 +1,4 @@
-import { type HttpBrowser, type Page } from './http-client.ts';
+import type { HttpBrowser, Page } from './http-client.ts';
 import { callbackOf, redemption, type TestPortal, type TestServer, type TokenAnswer } from './server.ts';
 
 /** What a portal asks of the server behind the citizen's back, with the portal's own way of proving itself. */
@@ -54,6 +54,9 @@ export async function tokensOf(
   return answer.body;
 }
 
+/** For files whose tests sign in one person side by side: more attempts under way than one person ever has. */
+export const ROOMY = { limits: { failuresPerAccount: 100, failuresPerAddress: 10_000 } } as const;
+
 /** What a request without a session can ask for: tokens that outlive it. */
 export const OFFLINE = { scope: 'openid profile offline_access', prompt: 'consent' } as const;
 
@@ -64,5 +67,16 @@ export const payloadOf = (jwt: unknown): Record<string, unknown> =>
 /** What the answer to an authorization request says in its redirect; empty when it is a page. */
 export const answerOf = (page: Page): URLSearchParams =>
   page.location === undefined ? new URLSearchParams() : callbackOf(page).searchParams;
+
+/**
+ * Follows what a browser follows by itself, until a page asks the citizen something or the answer leads to a portal: redirects,
+ * and the page that signs one person out before another goes on.
+ */
+export async function arrive(server: TestServer, browser: HttpBrowser): Promise<Page> {
+  await browser.follow((url) => url.origin !== server.issuer);
+  if (!browser.page.text.includes('forms[0].submit()')) return browser.page;
+  await browser.submit({}, '/session/end/confirm');
+  return browser.follow((url) => url.origin !== server.issuer);
+}
 
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,0 +1,6 @@
+// Prints the record of a sample portal, for `tongban client add -`: PORTAL, PUBLIC_URL and CLIENT_SECRET or CLIENT_SECRET_FILE.
+import { clientSecret, required, wantedPortal } from './settings.ts';
+
+const url = required('PUBLIC_URL');
+const record = { ...wantedPortal().registration(url), client_uri: url, client_secret: clientSecret() };
+process.stdout.write(`${JSON.stringify(record)}\n`);

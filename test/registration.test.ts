@@ -1,0 +1,128 @@
+import test from 'ava';
+import { UNAVAILABLE_ID_NUMBER } from '../src/proofing/sample-population-register.ts';
+import type { HttpBrowser, Page } from './support/http-client.ts';
+import { LI, PASSWORD, startServer, type TestServer, WANG } from './support/server.ts';
+
+const CHEN = { idNumber: '449900200002290028', name: '陈雨桐' } as const;
+const ZHAO = { idNumber: '339900199203170021', name: '赵雅琴' } as const;
+
+let server: TestServer;
+
+test.before(async () => {
+  server = await startServer(undefined, { limits: { registrationsPerAddress: 10_000 } });
+  await server.addPerson(WANG);
+});
+test.after.always(() => server.stop());
+
+async function register(
+  fields: Record<string, string>,
+  browser: HttpBrowser = server.browser(),
+  headers?: Record<string, string>,
+): Promise<Page> {
+  await browser.get('/register');
+  const filled = { name: CHEN.name, idNumber: CHEN.idNumber, password: PASSWORD, passwordAgain: PASSWORD, ...fields };
+  if (headers === undefined) return browser.submit(filled, '/register');
+  const token = /name="form_token" value="([^"]+)"/.exec(browser.page.text)?.[1] ?? '';
+  return browser.post('/register', { ...filled, form_token: token }, headers);
+}
+
+/** A page without what differs from one showing to the next. */
+const bare = (page: Page): string =>
+  page.text.replace(/name="form_token" value="[^"]*"/, '').replace(/ value="[^"]*"/g, '');
+
+test('S4 who matches the register opens an account and signs in with it', async (t) => {
+  const browser = server.browser();
+  const page = await register({ idNumber: LI.idNumber, name: LI.name }, browser);
+  t.is(page.status, 201);
+  t.false(page.text.includes(LI.idNumber), 'F6');
+  const portal = await server.addPortal();
+  t.truthy((await server.signIn(server.browser(), portal, { identifier: LI.idNumber })).searchParams.get('code'));
+});
+
+test('D9 V13 V36 a number that has an account is answered like one that does not match', async (t) => {
+  const taken = await register({ idNumber: WANG.idNumber, name: WANG.name });
+  const wrongName = await register({ idNumber: ZHAO.idNumber, name: WANG.name });
+  t.is(taken.status, 400);
+  t.is(wrongName.status, 400);
+  t.is(bare(taken), bare(wrongName));
+  t.deepEqual(Object.keys(taken.headers).sort(), Object.keys(wrongName.headers).sort());
+  const portal = await server.addPortal();
+  const callback = await server.signIn(server.browser(), portal);
+  t.truthy(callback.searchParams.get('code'), 'the password of the person who was there first still holds');
+});
+
+test('X12 a register that does not answer is no mismatch', async (t) => {
+  const page = await register({ idNumber: UNAVAILABLE_ID_NUMBER, name: CHEN.name });
+  t.is(page.status, 503);
+  t.not(bare(page), bare(await register({ idNumber: ZHAO.idNumber, name: WANG.name })));
+});
+
+test('D3 S1 a weak password, two different ones, a wrong number or no name are told at their field', async (t) => {
+  for (const [fields, field] of [
+    [{ password: 'short', passwordAgain: 'short' }, 'password'],
+    [{ password: '12345678', passwordAgain: '12345678' }, 'password'],
+    [{ password: CHEN.idNumber, passwordAgain: CHEN.idNumber }, 'password'],
+    [{ password: 'a'.repeat(257), passwordAgain: 'a'.repeat(257) }, 'password'],
+    [{ passwordAgain: 'something else' }, 'passwordAgain'],
+    [{ idNumber: '449900200002290029' }, 'idNumber'],
+    [{ idNumber: '' }, 'idNumber'],
+    [{ name: ' ' }, 'name'],
+  ] as const) {
+    const page = await register(fields);
+    t.is(page.status, 400, JSON.stringify(fields));
+    t.true(page.text.includes(`id="${field}-problem"`), `${JSON.stringify(fields)} ${field}`);
+    t.false(page.text.includes('something else'), 'no password comes back');
+  }
+});
+
+test('E2 a form from another site, without a token or with somebody else’s opens nothing', async (t) => {
+  t.is((await register({}, server.browser(), { origin: 'https://evil.cn' })).status, 403);
+  t.is((await register({}, server.browser(), { 'sec-fetch-site': 'cross-site' })).status, 403);
+  t.is((await register({ form_token: '' })).status, 403);
+  const [mine, theirs] = [server.browser(), server.browser()];
+  await mine.get('/register');
+  const token = /name="form_token" value="([^"]+)"/.exec(mine.page.text)?.[1] ?? '';
+  t.is((await register({ form_token: token }, theirs)).status, 403);
+});
+
+test('F5 G5 fields nobody asked for, or sent twice, are refused', async (t) => {
+  for (const name of ['ial', 'status', 'constructor', 'toString', '']) {
+    t.is((await register({ [name]: '4' })).status, 400, name);
+  }
+});
+
+test('E7 what was typed comes back as text', async (t) => {
+  const page = await register({ name: '"><script>alert(1)</script>', idNumber: '"><b>' });
+  t.is(page.status, 400);
+  t.false(page.text.includes('<script>alert'));
+  t.false(page.text.includes('"><b>'));
+});
+
+test('X6 one address opens only so many accounts, whatever becomes of them', async (t) => {
+  const strict = await startServer(t, { limits: { registrationsPerAddress: 2 } });
+  const attempt = async () => {
+    const browser = strict.browser();
+    await browser.get('/register');
+    return browser.submit(
+      { name: CHEN.name, idNumber: ZHAO.idNumber, password: PASSWORD, passwordAgain: PASSWORD },
+      '/register',
+    );
+  };
+  t.deepEqual([(await attempt()).status, (await attempt()).status], [400, 400]);
+  const refused = await attempt();
+  t.is(refused.status, 429);
+  t.regex(String(refused.headers['retry-after']), /^\d+$/);
+});
+
+test('G1 one person opens one account, also twenty times at once', async (t) => {
+  const pages = await Promise.all(Array.from({ length: 20 }, () => register({})));
+  t.is(pages.filter(({ status }) => status === 201).length, 1);
+  t.true(pages.every(({ status }) => status === 201 || status === 400 || status === 503));
+});
+
+test('V36 where registration is off there is no page and no way around it', async (t) => {
+  const closed = await startServer(t, { registration: { enabled: false } });
+  t.is((await closed.browser().get('/register')).status, 404);
+  const page = await closed.browser().post('/register', { name: CHEN.name, idNumber: CHEN.idNumber });
+  t.true(page.status === 404 || page.status === 405);
+});

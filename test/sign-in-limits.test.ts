@@ -1,0 +1,122 @@
+import test from 'ava';
+import type { HttpBrowser, Page } from './support/http-client.ts';
+import { authorizationPath, LI, PASSWORD, startServer, type TestServer, WANG } from './support/server.ts';
+
+const UNKNOWN = '449900200002290028';
+
+async function open(server: TestServer, client: { id: string; secret: string }): Promise<HttpBrowser> {
+  const browser = server.browser();
+  await browser.get(authorizationPath(client));
+  await browser.follow();
+  return browser;
+}
+
+const attempt = (browser: HttpBrowser, identifier: string, password: string): Promise<Page> =>
+  browser.submit({ identifier, password }, '/identify');
+
+const REFUSED = 401;
+
+test('D7 V21 V41 a hundred wrong passwords at once get no more verdicts than the limit allows', async (t) => {
+  const server = await startServer(t, {
+    limits: { failuresPerAccount: 5, failuresPerAddress: 10_000 },
+    password: { queueMax: 1000, queueDeadlineMs: 20_000 },
+  });
+  await server.addPerson(WANG);
+  const portal = await server.addPortal();
+  const spellings = [WANG.idNumber, '３３９９００１９９００１０１１０１４', '339900900101101', ' 339900199001011014'];
+  const browsers = await Promise.all(Array.from({ length: 100 }, () => open(server, portal)));
+  const pages = await Promise.all(
+    browsers.map((browser, at) => attempt(browser, spellings[at % spellings.length]!, `wrong ${at}`)),
+  );
+  t.true(pages.every(({ status }) => status === REFUSED));
+  const events = await server.events('sign-in.refused');
+  const reasons = events.map(({ details }) => (JSON.parse(details) as { reason: string }).reason);
+  t.is(reasons.length, 100);
+  t.is(reasons.filter((reason) => reason === 'mismatch').length, 5, 'verdicts');
+  t.is(reasons.filter((reason) => reason === 'locked').length, 95);
+  const right = await attempt(await open(server, portal), WANG.idNumber, PASSWORD);
+  t.is(right.status, REFUSED, 'the right one is no exception while the account is closed');
+});
+
+test('D8 V23 strangers who close an account do not keep out the browser its owner has used before', async (t) => {
+  const server = await startServer(t, { limits: { failuresPerAccount: 2 } });
+  await server.addPerson(WANG);
+  const portal = await server.addPortal();
+  const known = server.browser();
+  await server.signIn(known, portal);
+  await known.get('/session/end');
+  await known.submit({ logout: 'yes' }, '/session/end/confirm');
+  for (let time = 0; time < 4; time += 1) await attempt(await open(server, portal), WANG.idNumber, 'wrong');
+  t.is((await attempt(await open(server, portal), WANG.idNumber, PASSWORD)).status, REFUSED, 'a strange browser');
+  t.truthy((await server.signIn(known, portal)).searchParams.get('code'));
+
+  const thief = server.browser();
+  thief.setCookie(server.issuer, `device=${'A'.repeat(43)}; Path=/`);
+  await thief.get(authorizationPath(portal));
+  await thief.follow();
+  t.is((await attempt(thief, WANG.idNumber, PASSWORD)).status, REFUSED, 'a made-up device');
+});
+
+test('D9 V6 unknown, wrong, closed and disabled are one answer, byte for byte', async (t) => {
+  const server = await startServer(t, { limits: { failuresPerAccount: 2 } });
+  await server.addPerson(WANG);
+  const disabled = await server.addPerson(LI);
+  await server.house.persons.disable(disabled, 'test');
+  const portal = await server.addPortal();
+
+  const answer = async (identifier: string, password: string) => {
+    const browser = await open(server, portal);
+    const uid = new URL(browser.page.url).pathname.split('/').at(-1) ?? '';
+    const page = await attempt(browser, identifier, password);
+    const text = page.text
+      .replaceAll(uid, 'UID')
+      .replaceAll(identifier, 'IDENTIFIER')
+      .replaceAll(/name="form_token" value="[^"]*"/g, 'TOKEN');
+    const cookies = page.setCookies.map((cookie) => cookie.replace(/=[^;]*/, ''));
+    return { status: page.status, text, headers: Object.keys(page.headers).sort(), cookies };
+  };
+
+  const wrong = await answer(WANG.idNumber, 'wrong');
+  t.is(wrong.status, REFUSED);
+  t.deepEqual(await answer(UNKNOWN, 'wrong'), wrong, 'unknown');
+  t.deepEqual(await answer(LI.idNumber, PASSWORD), wrong, 'disabled with the right password');
+  t.deepEqual(await answer(LI.idNumber, 'wrong'), wrong, 'disabled with a wrong one');
+  await answer(WANG.idNumber, 'wrong');
+  t.deepEqual(await answer(WANG.idNumber, PASSWORD), wrong, 'closed with the right password');
+  for (let time = 0; time < 3; time += 1) await answer(UNKNOWN, 'wrong');
+  t.deepEqual(await answer(UNKNOWN, 'wrong'), wrong, 'unknown and closed');
+});
+
+test('X6 an address that guesses at everybody is told to wait, without touching anybody’s account', async (t) => {
+  const server = await startServer(t, { limits: { failuresPerAddress: 3, failuresPerAccount: 5 } });
+  await server.addPerson(WANG);
+  const portal = await server.addPortal();
+  const browser = await open(server, portal);
+  for (let time = 0; time < 3; time += 1) t.is((await attempt(browser, UNKNOWN, 'wrong')).status, REFUSED);
+  const refused = await attempt(browser, WANG.idNumber, PASSWORD);
+  t.is(refused.status, 429);
+  t.regex(String(refused.headers['retry-after']), /^\d+$/);
+  t.is((await server.events('sign-in.refused')).length, 3);
+});
+
+test('D1 X6 a password longer than any may be costs nothing and is refused like a wrong one', async (t) => {
+  const server = await startServer(t);
+  await server.addPerson(WANG);
+  const portal = await server.addPortal();
+  for (const password of ['x'.repeat(257), 'x'.repeat(4096), '汉'.repeat(300)]) {
+    t.is((await attempt(await open(server, portal), WANG.idNumber, password)).status, REFUSED);
+  }
+  t.is((await attempt(await open(server, portal), WANG.idNumber, 'x'.repeat(5000))).status, 400);
+});
+
+test('G4 H5 F6 the ledger holds neither password nor full number, whatever was typed', async (t) => {
+  const server = await startServer(t);
+  await server.addPerson(WANG);
+  const portal = await server.addPortal();
+  await attempt(await open(server, portal), WANG.idNumber, 'my-secret-typo');
+  await attempt(await open(server, portal), UNKNOWN, 'line\r\nbreak\u001b[31m');
+  await server.signIn(server.browser(), portal);
+  const rows = JSON.stringify(await server.house.database.all('SELECT * FROM ledger_events', []));
+  for (const secret of [WANG.idNumber, UNKNOWN, 'my-secret-typo', PASSWORD, 'break'])
+    t.false(rows.includes(secret), secret);
+});
