@@ -28,8 +28,8 @@ export async function ensureAccountCentre({ config, relyingParties }: House): Pr
 }
 
 const RECENT_EVENTS = `SELECT at_ms, type, outcome FROM ledger_events WHERE person_id = $1
-  AND type IN ('sign-in.succeeded', 'sign-in.refused', 'session.ended', 'consent.given', 'consent.withdrawn', 'password.changed')
-  ORDER BY seq DESC LIMIT 10`;
+  AND type <> 'token.issued' AND type IN ('sign-in.succeeded', 'sign-in.refused', 'session.ended', 'consent.given', 'consent.withdrawn', 'password.changed')
+  ORDER BY at_ms DESC, seq DESC LIMIT 10`;
 
 /** What the account centre may ask of the protocol room and the ledger, put together from both. */
 export function accountDoors(house: House, interactions: Interactions, wakeOutbox: () => void): AccountDoors {

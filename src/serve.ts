@@ -247,6 +247,7 @@ function engineSources(
     reportError: (id, error) => log.error({ id, err: error }, 'unexpected error in the protocol library'),
     cookieKeys: createCookieKeys(secrets.cookieKeys) as unknown as EngineSources['cookieKeys'],
     dPoPNonceSecret: derived('dpop-nonces'),
+    successionSecret: derived('refresh-succession'),
     pairwiseSub: createPairwiseSub(Buffer.from(secrets.pairwiseSalt)),
     outboundFetch: createOutbound({
       ...config.outbound,

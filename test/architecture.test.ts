@@ -190,3 +190,51 @@ test('files stay small, and none only passes on what others export', (t) => {
     [],
   );
 });
+
+/** Everything of ours that may speak of documents: sources, tests, templates, documents, scripts. */
+const FOLDERS = ['src', 'test', 'bench', 'examples', 'views', 'docs', 'config', 'certs', '.ci', '.'];
+const TEXTS: readonly { readonly file: string; readonly text: string }[] = FOLDERS.flatMap((folder) =>
+  readdirSync(join(ROOT, folder), { recursive: folder !== '.', withFileTypes: true })
+    .filter((entry) => entry.isFile() && /(\.(ts|js|eta|md|sh|json|ya?ml)|^run|^Dockerfile)$/.test(entry.name))
+    .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)))
+    .filter((file) => !file.startsWith('package-lock')),
+).map((file) => ({ file, text: readFileSync(join(ROOT, file), 'utf8') }));
+
+test('every link between the documents leads to a file', (t) => {
+  const links = TEXTS.filter(({ file }) => file.endsWith('.md')).flatMap(({ file, text }) =>
+    [...text.matchAll(/(?:\]\(|\bsrc=")([^)"#\s]+)/g)]
+      .map(([, to]) => ({ file, to: to ?? '' }))
+      .filter(({ to }) => to !== '' && !/^[a-z]+:/.test(to)),
+  );
+  t.true(links.length > 30, `${links.length} links read`);
+  t.deepEqual(
+    links.filter(({ file, to }) => !existsSync(join(ROOT, dirname(file), to))),
+    [],
+  );
+});
+
+test('no file speaks of a document that is not part of the project', (t) => {
+  const names = TEXTS.flatMap(({ file, text }) =>
+    [...text.matchAll(/(?<![\w./${}-])(?:\.{0,2}\/)*([\w-][\w./-]*\.md)\b/g)].map(([, name]) => ({
+      file,
+      name: name ?? '',
+    })),
+  );
+  t.true(names.length > 40, `${names.length} names read`);
+  const exists = ({ file, name }: { readonly file: string; readonly name: string }): boolean =>
+    ['', 'docs', dirname(file)].some((folder) => existsSync(join(ROOT, folder, name)));
+  t.deepEqual(
+    names.filter((mention) => !exists(mention)),
+    [],
+  );
+});
+
+test('every requirement that code or tests cite is explained once, and none is explained that nobody cites', (t) => {
+  const book = readFileSync(join(ROOT, 'docs/requirements.md'), 'utf8');
+  const explained = [...book.matchAll(/^\| ([A-Z]\d+) \|/gm)].map(([, id]) => id ?? '');
+  const cited = TEXTS.filter(({ file }) => /^(src|test|bench)\/.*\.ts$/.test(file)).flatMap(({ text }) =>
+    [...text.matchAll(/\b[A-HLPRSVX]\d{1,2}\b/g)].map(([id]) => id),
+  );
+  t.is(new Set(explained).size, explained.length);
+  t.deepEqual([...new Set(cited)].sort(), [...explained].sort());
+});

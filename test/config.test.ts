@@ -36,9 +36,9 @@ test('the demonstration starts with no configuration at all', (t) => {
   t.is(loaded({ TONGBAN_PORT: '4000' }).issuer, 'http://localhost:4000');
 });
 
-test('R17 connections, headers and bodies are limited by default', (t) => {
+test('R17 connections and headers are limited by default', (t) => {
   const { http } = loaded({});
-  t.like(http, { headersTimeoutMs: 10_000, requestTimeoutMs: 15_000, connectionsMax: 2000, bodyBytesMax: 56 * 1024 });
+  t.like(http, { headersTimeoutMs: 10_000, requestTimeoutMs: 15_000, connectionsMax: 2000, headerBytesMax: 16_384 });
 });
 
 test('default.json has a default for every setting and nothing else', (t) => {
@@ -146,7 +146,7 @@ test('S2 a retention below twelve months must be accepted, below six it is refus
 
 test('the configuration cannot be changed while the server runs', (t) => {
   const config = loaded({});
-  t.throws(() => Object.assign(config.http, { bodyBytesMax: 1 }), { instanceOf: TypeError });
+  t.throws(() => Object.assign(config.http, { connectionsMax: 1 }), { instanceOf: TypeError });
   t.throws(() => (config.demo.ports as number[]).push(1), { instanceOf: TypeError });
 });
 

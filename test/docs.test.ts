@@ -1,11 +1,7 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import test from 'ava';
 import { BOOKS, readBook, regenerateCommand, renderBook } from '../src/commands/docs.ts';
 import { EVENTS } from '../src/ledger/events.ts';
 import { FAULTS } from '../src/shared/faults.ts';
-
-const ROOT = join(import.meta.dirname, '..');
 
 for (const book of BOOKS) {
   test(`docs/${book}.md is what the catalogue says`, (t) => {
@@ -21,21 +17,4 @@ test('the books leave nothing out, and no fault number is used twice', (t) => {
   }
   t.is(new Set(Object.values(FAULTS).map(({ number }) => number)).size, Object.keys(FAULTS).length);
   for (const type of Object.keys(EVENTS)) t.true(renderBook('events').includes(`| \`${type}\` |`), type);
-});
-
-const DOCUMENTS = ['', 'docs', 'docs/decisions', 'certs', 'examples'].flatMap((folder) =>
-  readdirSync(join(ROOT, folder))
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => join(folder, name)),
-);
-
-test('every link between the documents leads to a file', (t) => {
-  t.true(DOCUMENTS.length > 10);
-  const broken = DOCUMENTS.flatMap((file) =>
-    [...readFileSync(join(ROOT, file), 'utf8').matchAll(/(?:\]\(|\bsrc=")([^)"#\s]+)/g)]
-      .map(([, to]) => to ?? '')
-      .filter((to) => to !== '' && !/^[a-z]+:/.test(to) && !existsSync(join(ROOT, dirname(file), to)))
-      .map((to) => `${file}: ${to}`),
-  );
-  t.deepEqual(broken, []);
 });

@@ -1,10 +1,11 @@
 import test from 'ava';
 import { UNAVAILABLE_ID_NUMBER } from '../src/proofing/sample-population-register.ts';
 import type { HttpBrowser, Page } from './support/http-client.ts';
-import { LI, PASSWORD, startServer, type TestServer, WANG } from './support/server.ts';
+import { authorizationPath, callbackOf, LI, PASSWORD, startServer, type TestServer, WANG } from './support/server.ts';
 
 const CHEN = { idNumber: '449900200002290028', name: '陈雨桐' } as const;
 const ZHAO = { idNumber: '339900199203170021', name: '赵雅琴' } as const;
+const ZHOU = { idNumber: '339900197809230034', name: '周建国' } as const;
 
 let server: TestServer;
 
@@ -18,8 +19,9 @@ async function register(
   fields: Record<string, string>,
   browser: HttpBrowser = server.browser(),
   headers?: Record<string, string>,
+  path = '/register',
 ): Promise<Page> {
-  await browser.get('/register');
+  await browser.get(path);
   const filled = { name: CHEN.name, idNumber: CHEN.idNumber, password: PASSWORD, passwordAgain: PASSWORD, ...fields };
   if (headers === undefined) return browser.submit(filled, '/register');
   const token = /name="form_token" value="([^"]+)"/.exec(browser.page.text)?.[1] ?? '';
@@ -37,6 +39,54 @@ test('S4 who matches the register opens an account and signs in with it', async 
   t.false(page.text.includes(LI.idNumber), 'F6');
   const portal = await server.addPortal();
   t.truthy((await server.signIn(server.browser(), portal, { identifier: LI.idNumber })).searchParams.get('code'));
+});
+
+test('who registers in the middle of a sign-in goes back to it, and ends at the portal', async (t) => {
+  const portal = await server.addPortal();
+  const browser = server.browser();
+  await browser.get(authorizationPath(portal));
+  await browser.follow();
+  const waiting = new URL(browser.page.url).pathname;
+  const [, link = ''] = /href="(\/register\?[^"]+)"/.exec(browser.page.text) ?? [];
+  const page = await register({ idNumber: ZHOU.idNumber, name: 'wrong' }, browser, undefined, link);
+  t.is(page.status, 400);
+  t.true(page.text.includes(`href="${waiting}"`), 'the way back stands on the form as well');
+  const done = await browser.submit(
+    { name: ZHOU.name, idNumber: ZHOU.idNumber, password: PASSWORD, passwordAgain: PASSWORD },
+    '/register',
+  );
+  t.is(done.status, 201);
+  t.true(done.text.includes(`href="${waiting}"`));
+  await browser.get(waiting);
+  await browser.submit({ identifier: ZHOU.idNumber, password: PASSWORD }, '/identify');
+  await browser.follow((url) => url.origin !== server.issuer);
+  await browser.submit({ decision: 'allow' }, '/consent');
+  await browser.follow((url) => url.origin !== server.issuer);
+  t.truthy(callbackOf(browser.page).searchParams.get('code'));
+});
+
+test('A26 registering goes on nowhere but at a sign-in of ours', async (t) => {
+  const uid = 'u'.repeat(43);
+  const browser = server.browser();
+  for (const target of [
+    'https://evil.cn',
+    '//evil.cn',
+    '/account',
+    `../${uid}`,
+    `${uid}/..`,
+    `${uid}\n`,
+    `${uid}u`,
+    `%2e%2e${uid}`,
+    '',
+  ]) {
+    const page = await browser.get(`/register?${new URLSearchParams({ continue: target })}`);
+    t.is(page.status, 200, target);
+    t.true(page.text.includes('href="/account"'), target);
+    t.false(page.text.includes('name="continue"'), target);
+    t.is((await register({ continue: target })).status, 400, target);
+  }
+  const twice = await browser.get(`/register?continue=${uid}&continue=${uid}`);
+  t.true(twice.text.includes('href="/account"'));
 });
 
 test('D9 V13 V36 a number that has an account is answered like one that does not match', async (t) => {

@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { nowSeconds, turnClock } from '../src/shared/clock.ts';
 import type { ArtifactChange, ArtifactStore } from '../src/storage/artifact-store.ts';
 import type { Database } from '../src/storage/database.ts';
+import { openDatabase } from '../src/storage/open.ts';
 import { createRedisArtifacts } from '../src/storage/redis-artifacts.ts';
 import { createSqlArtifacts } from '../src/storage/sql-artifacts.ts';
 import { startSweeper } from '../src/storage/sweeper.ts';
@@ -13,6 +15,7 @@ import {
   redisPrefix,
   redisTest,
   sqliteDatabase,
+  temporaryFolder,
 } from './support/databases.ts';
 
 interface Stores {
@@ -235,20 +238,28 @@ redisTest('every key of the Redis store expires', async (t) => {
   for (const key of keys) t.true(Number(await client.sendCommand(['TTL', key])) > 0, key);
 });
 
-embeddedTest(
-  'a batch inside a transaction of the caller leaves nothing when it loses, and the rest stands',
-  async (t) => {
-    const database = await sqliteDatabase(t);
-    const store = createSqlArtifacts(database);
-    const outcome = await database.write(async (tx) => {
-      await tx.run(`INSERT INTO settings (name, value) VALUES ($1, 'v')`, ['mine']);
-      return store.applyWithin(tx, [put('AccessToken', 'a'), consume('AuthorizationCode', 'none')]);
-    });
-    t.false(outcome.ok);
-    t.is(await store.find('AccessToken', 'a'), undefined);
-    t.is((await database.all('SELECT name FROM settings', [])).length, 1);
-  },
-);
+embeddedTest('R1 C11 what another process consumes, revokes or destroys is gone here at once', async (t) => {
+  const file = join(temporaryFolder(t), 'shared.db');
+  const [ours, theirs] = [await openDatabase({ file }), await openDatabase({ file })];
+  t.teardown(() => Promise.all([ours.close(), theirs.close()]));
+  const [here, there] = [createSqlArtifacts(ours), createSqlArtifacts(theirs)];
+  await here.apply([
+    put('AccessToken', 'a', { keys: { grantId: 'g' } }),
+    put('AuthorizationCode', 'c', { keys: { grantId: 'other' } }),
+    put('Interaction', 'i'),
+  ]);
+  t.truthy(await here.find('AccessToken', 'a'));
+  t.is((await here.find('AuthorizationCode', 'c'))?.consumedAt, null);
+  await there.apply([
+    { kind: 'revokeGrant', grantId: 'g' },
+    consume('AuthorizationCode', 'c'),
+    { kind: 'destroy', model: 'Interaction', id: 'i' },
+  ]);
+  await new Promise((resolve) => setImmediate(resolve));
+  t.is(await here.find('AccessToken', 'a'), undefined);
+  t.is(typeof (await here.find('AuthorizationCode', 'c'))?.consumedAt, 'number');
+  t.is(await here.find('Interaction', 'i'), undefined);
+});
 
 embeddedTest('the look-ups of the hot path use their indexes', async (t) => {
   const database = await sqliteDatabase(t);
@@ -275,13 +286,9 @@ embeddedTest.serial('the sweeper deletes what expired, and keeps an ended sessio
   await session('ended', now + 100, now - 5);
   for (let index = 0; index < 25; index += 1) await session(`over-${index}`, now - 1, null);
   await database.run('INSERT INTO counters (name, value, expires_at) VALUES ($1, 1, $2)', ['over', now - 1]);
-  await database.run(
-    `INSERT INTO refresh_retries (token_digest, client_id, answer_sealed, expires_at) VALUES ($1, 'c', $2, $3)`,
-    ['over', new Uint8Array([1]), now - 1],
-  );
   await artifacts.apply([put('AccessToken', 'over', { expiresAt: now - 1 }), put('AccessToken', 'live')]);
   const sweeper = startSweeper({ database, artifacts, intervalMs: 20, batch: 10 });
-  t.is(await sweeper.sweep(), 28);
+  t.is(await sweeper.sweep(), 27);
   await sweeper.stop();
   const uids = await database.all<{ uid: string }>('SELECT uid FROM sessions ORDER BY uid', []);
   t.deepEqual(

@@ -49,7 +49,12 @@ const models: PageModels = {
     claims: ['constructor', 'id_number', hostile],
     lifetimeDays: 90,
   },
-  register: { ...form, values: { name: hostile, idNumber: hostile }, problem: { field: 'password', code: 'toString' } },
+  register: {
+    ...form,
+    values: { name: hostile, idNumber: hostile },
+    problem: { field: 'password', code: 'toString' },
+    continueWith: 'abc',
+  },
   'register-done': { maskedName: hostile, continueUrl: '/' },
   logout: {
     action: '/session/end/confirm',
@@ -145,7 +150,7 @@ test('the fields of every form keep their names', (t) => {
   t.deepEqual(names('sign-in'), ['form_token', 'identifier', 'password', 'form_token', 'decision=cancel']);
   t.deepEqual(names('continue-as'), ['form_token', 'decision=continue', 'decision=switch']);
   t.deepEqual(names('consent'), ['form_token', 'decision=allow', 'decision=deny']);
-  t.deepEqual(names('register'), ['form_token', 'name', 'idNumber', 'password', 'passwordAgain']);
+  t.deepEqual(names('register'), ['form_token', 'continue=abc', 'name', 'idNumber', 'password', 'passwordAgain']);
   t.deepEqual(names('logout'), ['xsrf', 'logout=yes']);
   t.deepEqual(names('account'), ['form_token', 'id', 'form_token', 'client_id']);
 });

@@ -6,6 +6,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { maskIdNumber, maskName } from '../people/masking.ts';
 import type { Persons } from '../people/persons.ts';
 import type { RelyingParties } from '../relying-parties/relying-parties.ts';
+import { shownName } from '../relying-parties/relying-party.ts';
 import { Fault } from '../shared/fault.ts';
 import { type FormTokens, isForeignPost } from '../web/form-tokens.ts';
 import { readForm } from '../web/forms.ts';
@@ -89,7 +90,7 @@ async function showAccount(ctx: Context, sources: AccountCentreSources): Promise
       const party = await relyingParties.inspect(clientId);
       return {
         clientId,
-        name: party?.record.client_name ?? clientId,
+        name: party ? shownName(party.record, language) : clientId,
         host: URL.parse(party?.record.redirect_uris[0] ?? '')?.host ?? '',
         scopes: [...scopes],
         grantedAt,

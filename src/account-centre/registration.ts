@@ -11,6 +11,7 @@ import type { Persons } from '../people/persons.ts';
 import type { IdentitySource } from '../proofing/identity-source.ts';
 import { Fault } from '../shared/fault.ts';
 import type { Counters } from '../storage/counters.ts';
+import { ceremonyAddress, ceremonyId } from '../web/ceremony-address.ts';
 import { type FormTokens, isForeignPost } from '../web/form-tokens.ts';
 import { readForm } from '../web/forms.ts';
 import type { RegisterField } from '../web/pages.ts';
@@ -37,20 +38,38 @@ const FORM = z.strictObject({
   idNumber: z.string().max(256),
   password: z.string().max(4096),
   passwordAgain: z.string().max(4096),
+  continue: ceremonyId.optional(),
 });
 
-/** Opening an account oneself: name and number are matched against the population register (assurance level 2). */
+interface Shown {
+  readonly name: string;
+  readonly idNumber: string;
+  /** The sign-in that waits for this registration. */
+  readonly continue?: string | undefined;
+}
+
+/**
+ * Opening an account oneself: name and number are matched against the population register (assurance level 2). Whoever comes from
+ * a sign-in goes back to it afterwards, everybody else to the account centre.
+ */
 export function registrationRoutes(sources: RegistrationSources): Router {
   const router = new Router();
-  router.get('/register', (ctx) => show(ctx as unknown as Context, sources, { name: '', idNumber: '' }));
+  router.get('/register', (ctx) => get(ctx as unknown as Context, sources));
   router.post('/register', (ctx) => post(ctx as unknown as Context, sources));
   return router;
+}
+
+const addressAfter = (uid: string | undefined): string => (uid === undefined ? '/account' : ceremonyAddress(uid));
+
+function get(ctx: Context, sources: RegistrationSources): void {
+  const waiting = ceremonyId.safeParse(ctx.query.continue);
+  show(ctx, sources, { name: '', idNumber: '', ...(waiting.success ? { continue: waiting.data } : {}) });
 }
 
 function show(
   ctx: Context,
   { renderer, formTokens, passwordPolicy }: RegistrationSources,
-  values: { readonly name: string; readonly idNumber: string },
+  values: Shown,
   problem?: Problem,
 ): void {
   ctx.state.page = 'register';
@@ -62,7 +81,8 @@ function show(
       formToken: formTokens.issue(formTokens.browserOf(ctx), PURPOSE),
       values: { name: values.name.slice(0, 64), idNumber: values.idNumber.slice(0, 64) },
       passwordCharactersMin: passwordPolicy.minLength,
-      signInUrl: '/account',
+      signInUrl: addressAfter(values.continue),
+      ...(values.continue ? { continueWith: values.continue } : {}),
       ...(problem ? { problem } : {}),
     },
     { status: problem ? (problem.code === 'unavailable' ? 503 : 400) : 200 },
@@ -100,7 +120,8 @@ async function post(ctx: Context, sources: RegistrationSources): Promise<void> {
     (tx, person) => passwords.store(tx, person.id, prepared, 'registration'),
   );
   if (!added.ok) return show(ctx, sources, values, { code: 'exists_or_mismatch' });
-  renderer.page(ctx, 'register-done', { maskedName: maskName(name), continueUrl: '/account' }, { status: 201 });
+  const continueUrl = addressAfter(values.continue);
+  renderer.page(ctx, 'register-done', { maskedName: maskName(name), continueUrl }, { status: 201 });
 }
 
 type Checked = { readonly idNumber: Parameters<Persons['findByIdNumber']>[0]; readonly name: string };

@@ -15,13 +15,12 @@ export const ttl = z.strictObject({
   authorizationCodeSeconds: whole(
     10,
     600,
-    'Life of an authorization code (RFC 6749 section 4.1.2 asks for ten minutes at most).',
+    'Life of an authorization code; it is counted by this server alone, so nothing is added for clocks that differ.',
   ),
   accessTokenSeconds: whole(30, DAY_SECONDS, 'Life of an access token.'),
   idTokenSeconds: whole(30, DAY_SECONDS, 'Life of an ID token.'),
   refreshTokenSeconds: whole(60, YEAR_SECONDS, 'Life of a refresh token.'),
   grantSeconds: whole(120, 2 * YEAR_SECONDS, 'Life of what a portal was granted; longer than a refresh token.'),
-  pushedRequestSeconds: whole(10, 600, 'Life of a pushed authorization request (RFC 9126 section 2.2).'),
   clientCredentialsSeconds: whole(30, DAY_SECONDS, 'Life of a token a portal gets for itself.'),
   refreshRetrySeconds: whole(
     0,

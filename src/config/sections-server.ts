@@ -30,8 +30,6 @@ export const http = z.strictObject({
     100_000,
     'Open connections from one address at most; behind a proxy that is the proxy.',
   ),
-  bodyBytesMax: whole(1024, 1_048_576, 'Size of a request body at most.'),
-  parametersMax: whole(10, 10_000, 'Form or query parameters in one request at most.'),
   headerBytesMax: whole(4096, 65_536, 'Size of all request headers together at most.'),
   trustedProxies: whole(0, 5, 'Proxies in front that overwrite X-Forwarded-*; 0 means these headers are not believed.'),
 });

@@ -9,7 +9,7 @@ export interface DocumentIdentity {
 
 /**
  * The column a person is found by without storing the number: the same document always gives the same 43 characters.
- * Keyed, because an unkeyed digest of an ID number is undone by trying all 10^10 of them (standards 5.6).
+ * Keyed, because an unkeyed digest of an ID number is undone by trying all 10^10 of them.
  */
 export interface BlindIndex {
   of(document: DocumentIdentity): string;

@@ -1,6 +1,6 @@
 /**
  * The closed catalogue of ledger events. An event is named `subject.what-happened`; `details` lists the members its record may
- * carry beside the common ones. No password, code, token or identity number is ever among them (security.md H5).
+ * carry beside the common ones. No password, code, token or identity number is ever among them (H5).
  */
 interface EventEntry {
   readonly means: string;

@@ -74,7 +74,7 @@ export class ArtifactAdapter implements Adapter {
 
   /**
    * A refresh token spent a moment ago is shown to the library as fresh: it makes all its checks, and the commit, which finds
-   * it spent, answers with what the first redemption got (refresh-retry.ts). After that it is a replay.
+   * it spent, lets the same answer leave once more (commit.ts). After that it is a replay.
    */
   #mayRetry(consumedAt: number): boolean {
     return this.#model === 'RefreshToken' && nowSeconds() - consumedAt <= this.#sources.refreshRetrySeconds;

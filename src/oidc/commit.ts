@@ -2,13 +2,11 @@ import type { Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
 import type { ArtifactChange, ArtifactStore } from '../storage/artifact-store.ts';
-import type { RefreshRetries } from './refresh-retry.ts';
 import { UnitOfWork, withUnit } from './unit-of-work.ts';
 
 export interface CommitSources {
   readonly store: ArtifactStore;
   readonly ledger: Ledger;
-  readonly retries: RefreshRetries;
   /** Writes a JSON or HTML refusal, as the library's own error handler would. */
   readonly refuse: (ctx: KoaContextWithOIDC, error: string, description: string) => Promise<void>;
   /** Called after a commit that may have put notices into the outbox. */
@@ -16,7 +14,7 @@ export interface CommitSources {
 }
 
 /**
- * Opens a unit of work, lets the library and our pages do theirs, and commits before the answer leaves (security.md L8).
+ * Opens a unit of work, lets the library and our pages do theirs, and commits before the answer leaves (L8).
  * When the commit finds a code, refresh token or pushed request already used, nothing was written and the answer the library
  * had prepared is replaced: a race has exactly one winner (R1), and the loser ends the grant (R2).
  */
@@ -35,12 +33,12 @@ export function commitBeforeAnswer(sources: CommitSources): Middleware {
 }
 
 /** What a protocol request means to the ledger, written with the change it tells of. */
-function tellLedger(ctx: KoaContextWithOIDC, unit: UnitOfWork, { ledger, retries }: CommitSources): void {
+function tellLedger(ctx: KoaContextWithOIDC, unit: UnitOfWork, { ledger }: CommitSources): void {
   const { oidc } = ctx;
   const tell = (event: LedgerEvent): void =>
     unit.also((tx) => ledger.append(tx, { address: unit.address, correlation: unit.requestId, ...event }));
   if (oidc.route === 'token') {
-    const { AccessToken, ClientCredentials, RotatedRefreshToken } = oidc.entities;
+    const { AccessToken, ClientCredentials } = oidc.entities;
     const issued = AccessToken ?? ClientCredentials;
     if (ctx.status === 200 && issued) {
       tell({
@@ -49,11 +47,6 @@ function tellLedger(ctx: KoaContextWithOIDC, unit: UnitOfWork, { ledger, retries
         ...(AccessToken ? { personId: AccessToken.accountId, sessionUid: AccessToken.sessionUid } : {}),
         details: { grantType: String(oidc.params?.grant_type), scopes: issued.scope ?? '' },
       });
-      if (RotatedRefreshToken) {
-        const answer = JSON.stringify(ctx.body);
-        const spent = String(oidc.params?.refresh_token);
-        unit.also((tx) => retries.keep(tx, spent, oidc.client?.clientId ?? '', answer));
-      }
     } else if (ctx.status === 400) {
       for (const model of unit.replayed.keys()) {
         if (model === 'AuthorizationCode')
@@ -81,6 +74,9 @@ async function answerLoser(
   sources: CommitSources,
 ): Promise<void> {
   if (!ctx || conflict.kind !== 'consume') throw new Error(`unexpected conflict on ${conflict.kind}`);
+  // Presented again within the seconds of a lost answer: the successor's ids follow from the spent token (token-ids.ts), so
+  // what the library has prepared is the first answer once more, and nothing of it needed to be written (A8).
+  if (conflict.model === 'RefreshToken' && ctx.status === 200) return;
   ctx.remove('set-cookie');
   ctx.remove('location');
   if (conflict.model === 'PushedAuthorizationRequest') {
@@ -88,14 +84,6 @@ async function answerLoser(
     return;
   }
   const clientId = ctx.oidc.client?.clientId ?? '';
-  if (conflict.model === 'RefreshToken') {
-    const kept = await sources.retries.find(String(ctx.oidc.params?.refresh_token), clientId);
-    if (kept !== undefined) {
-      ctx.status = 200;
-      ctx.body = JSON.parse(kept);
-      return;
-    }
-  }
   const { AuthorizationCode, RotatedRefreshToken, RefreshToken } = ctx.oidc.entities;
   const grantId = (AuthorizationCode ?? RotatedRefreshToken ?? RefreshToken)?.grantId;
   if (grantId) await endGrant(unit, grantId, clientId, conflict.model, sources);

@@ -21,9 +21,9 @@ import { grantLoader } from './grants.ts';
 import { createInteractions } from './interactions.ts';
 import type { ProtocolPages } from './pages.ts';
 import { buildProvider, type ProviderSources } from './provider.ts';
-import { createRefreshRetries } from './refresh-retry.ts';
 import type { LogoutNotice } from './session-ends.ts';
 import { shadow } from './shadows.ts';
+import { createSuccession } from './token-ids.ts';
 import { currentUnit } from './unit-of-work.ts';
 
 export const LOGOUT_TOPIC = 'backchannel_logout';
@@ -39,6 +39,8 @@ export interface EngineSources {
   readonly documents: Documents;
   readonly cookieKeys: ProviderSources['cookieKeys'];
   readonly dPoPNonceSecret: Buffer;
+  /** Makes the ids of a rotated refresh token's successors (token-ids.ts). */
+  readonly successionSecret: Buffer;
   readonly pairwiseSub: (personId: string, sector: string) => string;
   readonly outboundFetch: ProviderSources['outboundFetch'];
   readonly wakeOutbox: () => void;
@@ -77,6 +79,7 @@ export function createEngine(sources: EngineSources, signingKeys: readonly JWK[]
   });
   const sendLogout = shadow({
     provider,
+    successorId: createSuccession(sources.successionSecret),
     sessions,
     findParty: (clientId) => relyingParties.find(clientId),
     queueLogout: (clientId, accountId, sid) => {
@@ -86,11 +89,10 @@ export function createEngine(sources: EngineSources, signingKeys: readonly JWK[]
     },
   });
   const interactions = createInteractions(provider, ledger);
-  const retries = createRefreshRetries(database, config.ttl.refreshRetrySeconds);
 
   provider.use(sources.shell);
   provider.use(postAsGet);
-  provider.use(commitBeforeAnswer({ store, ledger, retries, refuse, wake: sources.wakeOutbox }));
+  provider.use(commitBeforeAnswer({ store, ledger, refuse, wake: sources.wakeOutbox }));
   provider.use(rethrowFault);
   provider.use(keepDocuments(sources.documents));
   provider.use(formPostTarget);

@@ -1,7 +1,9 @@
 import type { Context } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { RelyingParties } from '../relying-parties/relying-parties.ts';
+import { shownName } from '../relying-parties/relying-party.ts';
 import type { FaultCode } from '../shared/faults.ts';
+import type { Language } from '../web/language.ts';
 import type { Renderer } from '../web/render.ts';
 import { contentPolicy, formTarget } from '../web/security-headers.ts';
 import type { ShowFault } from '../web/shell.ts';
@@ -28,8 +30,10 @@ export function createProtocolPages(sources: {
   readonly showFault: ShowFault;
 }): ProtocolPages {
   const { renderer, relyingParties, showFault } = sources;
-  const nameOf = async (clientId: string): Promise<string> =>
-    (await relyingParties.inspect(clientId))?.record.client_name ?? clientId;
+  const nameOf = async (clientId: string, language: Language): Promise<string> => {
+    const party = await relyingParties.inspect(clientId);
+    return party ? shownName(party.record, language) : clientId;
+  };
 
   return {
     async logoutPage(ctx) {
@@ -38,12 +42,14 @@ export function createProtocolPages(sources: {
       // The page's answer may lead back to the portal, which the policy on forms must allow.
       const target = state.postLogoutRedirectUri === undefined ? undefined : formTarget(state.postLogoutRedirectUri);
       if (target) ctx.set('content-security-policy', contentPolicy([target]));
-      const names = await Promise.all(Object.keys(session?.authorizations ?? {}).map(nameOf));
+      const { language } = renderer.preferences(ctx as unknown as Context);
+      const clientIds = Object.keys(session?.authorizations ?? {});
+      const names = await Promise.all(clientIds.map((clientId) => nameOf(clientId, language)));
       renderer.page(ctx as unknown as Context, 'logout', {
         action: '/session/end/confirm',
         hidden: [{ name: 'xsrf', value: state.secret ?? '' }],
         portals: names.map((name) => ({ name })),
-        ...(state.clientId === undefined ? {} : { current: { name: await nameOf(state.clientId) } }),
+        ...(state.clientId === undefined ? {} : { current: { name: await nameOf(state.clientId, language) } }),
         cancelUrl: '/',
       });
     },

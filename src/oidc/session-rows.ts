@@ -68,7 +68,7 @@ export async function findSessionByUid(database: Database, uid: string): Promise
 
 /**
  * Three-way merge of the relying parties of one session: what this request changed since it read them is applied to what
- * is stored now, so that three tabs at once lose nobody (oidc-provider.md rule 5). Pure.
+ * is stored now, so that three tabs at once lose nobody. Pure.
  */
 export function mergeAuthorizations(
   read: Authorizations,
@@ -139,7 +139,7 @@ export async function endSessionRow(tx: Transaction, uid: string): Promise<boole
 
 /**
  * Whether a write can be left out: nothing but the sliding expiry moved, and that by less than a twentieth of what is left.
- * A session used every second would otherwise be written every second (performance.md: fewer store operations).
+ * A session used every second would otherwise be written every second.
  */
 export function onlySlides(write: SessionWrite): boolean {
   const { readAs } = write;

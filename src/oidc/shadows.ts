@@ -2,7 +2,7 @@ import { type Client, Provider } from 'oidc-provider';
 import type { RelyingParty } from '../relying-parties/relying-party.ts';
 import { secretMatches } from '../relying-parties/secret.ts';
 import { AlreadyMarked, type SessionAdapter } from './adapter.ts';
-import { TYPED_MODELS, typedId } from './token-ids.ts';
+import { type Succession, TYPED_MODELS, typedId } from './token-ids.ts';
 
 /** Delivers one logout token to one relying party; rejects unless it answers 200 or 204. */
 export type SendLogout = (client: Client, accountId: string, sid: string) => Promise<void>;
@@ -10,6 +10,7 @@ export type SendLogout = (client: Client, accountId: string, sid: string) => Pro
 export interface ShadowOptions {
   readonly provider: Provider;
   readonly sessions: SessionAdapter;
+  readonly successorId: Succession;
   /** Called instead of delivering inside the citizen's request: puts the notice into the outbox. */
   readonly queueLogout: (clientId: string, accountId: string, sid: string) => void;
   /** The active party of an id: the same object until its record changes. */
@@ -18,12 +19,12 @@ export interface ShadowOptions {
 
 /**
  * Where the library's classes need a word of ours. Only declared, public members are replaced, on the instance or on the
- * class of this one provider; a test pins each of them (oidc-provider.md section 9: the class names are load-bearing).
+ * class of this one provider; a test pins each of them, because the class names are part of what we rely on.
  * Returns the library's own delivery of logout tokens, for the outbox.
  */
-export function shadow({ provider, sessions, queueLogout, findParty }: ShadowOptions): SendLogout {
+export function shadow({ provider, sessions, successorId, queueLogout, findParty }: ShadowOptions): SendLogout {
   shadowSingleUse(provider, sessions);
-  shadowTokenIds(provider);
+  shadowTokenIds(provider, successorId);
   shadowClients(provider, findParty);
 
   const prototype = provider.Client.prototype;
@@ -63,16 +64,25 @@ function shadowSingleUse(provider: Provider, sessions: SessionAdapter): void {
   Object.defineProperty(provider, 'Session', { value: Session });
 }
 
-function shadowTokenIds(provider: Provider): void {
+function shadowTokenIds(provider: Provider, successorId: Succession): void {
   for (const model of TYPED_MODELS) {
     const prototype: { generateTokenId(): string } = provider[model].prototype;
     const generate = prototype.generateTokenId;
     Object.defineProperty(prototype, 'generateTokenId', {
       value(this: typeof prototype): string {
-        return typedId(model, generate.call(this));
+        const id = generate.call(this); // also marks the token as opaque
+        const spent = spentRefreshToken();
+        return spent === undefined ? typedId(model, id) : successorId(model, spent);
       },
     });
   }
+}
+
+/** The refresh token this request spends, if it does. */
+function spentRefreshToken(): string | undefined {
+  const oidc = Provider.ctx?.oidc;
+  if (oidc?.route !== 'token' || oidc.params?.grant_type !== 'refresh_token') return undefined;
+  return String(oidc.params.refresh_token);
 }
 
 /**

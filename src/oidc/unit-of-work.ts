@@ -7,7 +7,7 @@ type Alongside = (tx: Transaction) => Promise<void>;
 /**
  * What one request wants to change, gathered while the protocol library works and written in ONE transaction before the
  * answer leaves. A code's consumption, the tokens it buys, the session and the ledger event stand or fall together:
- * whoever loses the race for a code has written nothing (security.md R1, R2), and a request costs one commit instead of five.
+ * whoever loses the race for a code has written nothing (R1, R2), and a request costs one commit instead of five.
  *
  * Owned by the request that opened it; never shared.
  */

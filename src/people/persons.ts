@@ -4,6 +4,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import { newId } from '../shared/ids.ts';
 import type { Connection, Database, Transaction } from '../storage/database.ts';
+import { createRowCache } from '../storage/row-cache.ts';
 import { factsOf, type IdNumber, type Sex } from './id-number.ts';
 import type { PersonDetails } from './person-details.ts';
 
@@ -70,6 +71,9 @@ export interface PersonsOptions {
   readonly ledger: Ledger;
 }
 
+/** About 10 MB of sealed rows: the people who are signing in just now. */
+const ROWS_KEPT_MAX = 10_000;
+
 export function createPersons({ database, sealer, index, ledger }: PersonsOptions): Persons {
   const indexOf = (number: IdNumber): string => index.of({ ...RESIDENT_ID_CARD, number });
 
@@ -82,14 +86,22 @@ export function createPersons({ database, sealer, index, ledger }: PersonsOption
     return row && personOf(row);
   };
 
-  const setStatus = (id: string, status: Person['status'], origin: string): Promise<StatusOutcome> =>
-    database.write(async (tx) => {
-      const changed = await tx.run(UPDATE_STATUS, [status, nowSeconds(), id]);
-      if (changed === 0) return (await findIn(tx, id)) === undefined ? 'unknown' : 'unchanged';
-      const type = status === 'disabled' ? 'person.disabled' : 'person.enabled';
-      await ledger.append(tx, { type, personId: id, details: { origin } });
-      return 'changed';
-    });
+  /** Sealed rows only: what is opened is never kept. */
+  const rows = createRowCache<ProfileRow>(database, ROWS_KEPT_MAX);
+
+  const setStatus = async (id: string, status: Person['status'], origin: string): Promise<StatusOutcome> => {
+    try {
+      return await database.write(async (tx) => {
+        const changed = await tx.run(UPDATE_STATUS, [status, nowSeconds(), id]);
+        if (changed === 0) return (await findIn(tx, id)) === undefined ? 'unknown' : 'unchanged';
+        const type = status === 'disabled' ? 'person.disabled' : 'person.enabled';
+        await ledger.append(tx, { type, personId: id, details: { origin } });
+        return 'changed';
+      });
+    } finally {
+      rows.forget(id);
+    }
+  };
 
   return {
     async add(input, alongside) {
@@ -113,7 +125,9 @@ export function createPersons({ database, sealer, index, ledger }: PersonsOption
     find: (id) => findIn(database, id),
 
     async profile(id) {
-      const row = await database.get<ProfileRow>(SELECT_PROFILE, [id, RESIDENT_ID_CARD.type, RESIDENT_ID_CARD.issuer]);
+      const row = await rows.find(id, () =>
+        database.get<ProfileRow>(SELECT_PROFILE, [id, RESIDENT_ID_CARD.type, RESIDENT_ID_CARD.issuer]),
+      );
       return row && new OpenedProfile(sealer, row);
     },
 

@@ -14,6 +14,15 @@ export interface RelyingParty {
 }
 
 /**
+ * The name a page in `language` (BCP 47) gives a party: the one registered for English on English pages, else the one every party
+ * has (the language tags of OpenID Connect Registration 1.0 2.1). Pure.
+ */
+export const shownName = (
+  record: Pick<RelyingPartyRecord, 'client_name' | 'client_name#en'>,
+  language: string,
+): string => (language === 'en' ? record['client_name#en'] : undefined) ?? record.client_name;
+
+/**
  * The protocol library wants a sector document wherever redirect URIs name several hosts or none. A sector that the operator
  * vouched for needs no document: it is put under a name that RFC 2606 keeps from ever resolving.
  */

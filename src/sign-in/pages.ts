@@ -5,7 +5,9 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { maskIdNumber, maskName } from '../people/masking.ts';
 import type { PersonProfile, Persons } from '../people/persons.ts';
 import type { RelyingParties } from '../relying-parties/relying-parties.ts';
+import { shownName } from '../relying-parties/relying-party.ts';
 import { Fault } from '../shared/fault.ts';
+import { registrationAddress } from '../web/ceremony-address.ts';
 import type { FormTokens } from '../web/form-tokens.ts';
 import { isForeignPost } from '../web/form-tokens.ts';
 import { type FormOutcome, readForm } from '../web/forms.ts';
@@ -92,12 +94,12 @@ async function showStep(ctx: Context, sources: SignInSources): Promise<void> {
 }
 
 /** What every page of the ceremony has: the portal, a form token for this browser, and a policy that lets the answer go there. */
-async function frame(ctx: Context, request: CeremonyRequest, { relyingParties, formTokens }: SignInSources) {
+async function frame(ctx: Context, request: CeremonyRequest, { relyingParties, formTokens, renderer }: SignInSources) {
   const party = await relyingParties.find(request.clientId);
   const target = request.redirectUri === undefined ? undefined : formTarget(request.redirectUri);
   if (target) ctx.set('content-security-policy', contentPolicy([target]));
   const portal: PortalView = {
-    name: party?.record.client_name ?? request.clientId,
+    name: party ? shownName(party.record, renderer.preferences(ctx, request.uiLocales).language) : request.clientId,
     host: URL.parse(request.redirectUri ?? '')?.host ?? '',
   };
   return { portal, formToken: formTokens.issue(formTokens.browserOf(ctx), request.uid), party };
@@ -123,7 +125,7 @@ async function showSignIn(
       portal,
       identifier: identifier.slice(0, 64),
       ...(problem ? { problem } : {}),
-      ...(sources.registerUrl ? { registerUrl: sources.registerUrl } : {}),
+      ...(sources.registerUrl ? { registerUrl: registrationAddress(sources.registerUrl, request.uid) } : {}),
     },
     { status, ...localesOf(request) },
   );

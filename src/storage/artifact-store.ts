@@ -40,7 +40,7 @@ export type ArtifactOutcome = { readonly ok: true } | { readonly ok: false; read
  * What the protocol library persists. Ids are digests of the secrets handed out, never the secrets themselves: a copy of the
  * store opens nothing.
  * Atomicity owed: `apply` is all or nothing; `consume` and `mark` are compare-and-set within it, also between nodes
- * (security.md R1). `find` returns consumed rows too, with the mark; rows past `expiresAt` are absent.
+ * (R1). `find` returns consumed rows too, with the mark; rows past `expiresAt` are absent.
  */
 export interface ArtifactStore {
   find(model: string, id: string): Promise<Artifact | undefined>;

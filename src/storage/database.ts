@@ -33,5 +33,10 @@ export interface Database extends Connection {
   write<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
   /** A number that changes when another connection or process has committed: caches ask it before they answer. */
   changeStamp(): Promise<number>;
+  /**
+   * A number that changes when another process has committed to this store, asked at most once per turn of the event loop.
+   * Undefined where that cannot be told: then no row may be kept in memory.
+   */
+  foreignCommits(): number | undefined;
   close(): Promise<void>;
 }

@@ -104,6 +104,11 @@ class PostgresDatabase implements Database {
     return row?.value ?? 0;
   }
 
+  /** Other nodes may commit at any moment, and nobody tells us. */
+  foreignCommits(): undefined {
+    return undefined;
+  }
+
   close(): Promise<void> {
     this.#closed ??= Promise.allSettled(this.#writes).then(() => this.#pool.end());
     return this.#closed;

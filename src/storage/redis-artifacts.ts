@@ -5,7 +5,7 @@ import { APPLY, FIND_BY_ACCOUNT, FIND_BY_KEY } from './redis-artifact-scripts.ts
 import { command, type RedisCommands } from './redis-script.ts';
 import { createSqlArtifacts } from './sql-artifacts.ts';
 
-/** What may be lost at the price of one more sign-in (security.md S5). Every other model stays in SQL. */
+/** What may be lost at the price of one more sign-in (S5). Every other model stays in SQL. */
 const VOLATILE_MODELS: ReadonlySet<string> = new Set([
   'Interaction',
   'AuthorizationCode',

@@ -1,17 +1,21 @@
 import { nowSeconds } from '../shared/clock.ts';
-import type { Artifact, ArtifactChange, ArtifactOutcome, ArtifactStore } from './artifact-store.ts';
+import type { Artifact, ArtifactChange, ArtifactStore } from './artifact-store.ts';
 import type { Database, Transaction } from './database.ts';
+import { createRowCache } from './row-cache.ts';
 
 interface ArtifactRow {
   readonly id: string;
   readonly payload: string;
+  readonly grant_id: string | null;
   readonly consumed_at: number | null;
   readonly expires_at: number;
 }
 
 type StoredArtifact = Artifact & { readonly id: string };
 
-const COLUMNS = 'id, payload, consumed_at, expires_at';
+const COLUMNS = 'id, payload, grant_id, consumed_at, expires_at';
+/** About 10 MB: what is handed out now is looked at again within seconds. */
+const ROWS_KEPT_MAX = 10_000;
 const FIND = `SELECT ${COLUMNS} FROM artifacts WHERE model = $1 AND id = $2 AND expires_at > $3`;
 const FIND_BY_UID = `SELECT ${COLUMNS} FROM artifacts WHERE uid = $2 AND model = $1 AND expires_at > $3`;
 const FIND_BY_USER_CODE = `SELECT ${COLUMNS} FROM artifacts WHERE user_code = $2 AND model = $1 AND expires_at > $3`;
@@ -22,7 +26,8 @@ const PUT = `INSERT INTO artifacts (model, id, payload, grant_id, account_id, ui
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
   ON CONFLICT (model, id) DO UPDATE SET payload = excluded.payload, grant_id = excluded.grant_id,
     account_id = excluded.account_id, uid = excluded.uid, user_code = excluded.user_code,
-    expires_at = excluded.expires_at`;
+    expires_at = excluded.expires_at
+  RETURNING consumed_at`;
 const MARK = `INSERT INTO artifacts (model, id, payload, expires_at) VALUES ($1, $2, '{}', $3)
   ON CONFLICT (model, id) DO UPDATE SET payload = excluded.payload, expires_at = excluded.expires_at, consumed_at = NULL
   WHERE artifacts.expires_at <= $4`;
@@ -44,50 +49,49 @@ class Lost extends Error {
   }
 }
 
-export interface SqlArtifacts extends ArtifactStore {
-  /**
-   * Applies a batch inside a transaction of the caller. On a conflict nothing of the batch is left, and the caller's other
-   * changes stand: whether they are undone too is the caller's choice (by throwing).
-   */
-  applyWithin(tx: Transaction, changes: readonly ArtifactChange[]): Promise<ArtifactOutcome>;
-}
-
-/** The artifacts on the relational store: each compare-and-set is one conditional statement (security.md R1). */
-export function createSqlArtifacts(database: Database): SqlArtifacts {
+/** The artifacts on the relational store: each compare-and-set is one conditional statement (R1). */
+export function createSqlArtifacts(database: Database): ArtifactStore {
   const findOne = async (sql: string, model: string, key: string): Promise<StoredArtifact | undefined> => {
     const row = await database.get<ArtifactRow>(sql, [model, key, nowSeconds()]);
     return row && readRow(row);
   };
 
+  const cache = createRowCache<ArtifactRow>(database, ROWS_KEPT_MAX);
+
+  /** What a committed batch means to the kept rows; `rows` are those it put, in order. */
+  const settle = (changes: readonly ArtifactChange[], rows: ArtifactRow[]): void => {
+    for (const change of changes) {
+      if (change.kind === 'put') cache.keep(`${change.model}:${change.id}`, rows.shift()!);
+      else if (change.kind === 'revokeGrant') cache.forgetWhere(({ grant_id }) => grant_id === change.grantId);
+      else cache.forget(`${change.model}:${change.id}`);
+    }
+  };
+
   return {
-    find: (model, id) => findOne(FIND, model, id),
+    async find(model, id) {
+      const row = await cache.find(`${model}:${id}`, () => database.get<ArtifactRow>(FIND, [model, id, nowSeconds()]));
+      return row && row.expires_at > nowSeconds() ? readRow(row) : undefined;
+    },
     findByUid: (model, uid) => findOne(FIND_BY_UID, model, uid),
     findByUserCode: (model, userCode) => findOne(FIND_BY_USER_CODE, model, userCode),
     findByAccount: async (model, accountId) =>
       (await database.all<ArtifactRow>(FIND_BY_ACCOUNT, [model, accountId, nowSeconds()])).map(readRow),
 
     apply: async (changes, alongside) => {
+      const rows: ArtifactRow[] = [];
       try {
         await database.write(async (tx) => {
-          const conflict = await applyInOrder(tx, changes);
+          rows.length = 0;
+          const conflict = await applyInOrder(tx, changes, rows);
           if (conflict !== undefined) throw new Lost(conflict);
           await alongside?.(tx);
         });
-        return { ok: true };
       } catch (error) {
         if (error instanceof Lost) return { ok: false, conflict: error.conflict };
         throw error;
       }
-    },
-
-    applyWithin: async (tx, changes) => {
-      // A batch that can only lose with its first change has nothing to take back.
-      const guarded = changes.some((change, index) => index > 0 && isConditional(change));
-      if (guarded) await tx.run('SAVEPOINT artifacts', []);
-      const conflict = await applyInOrder(tx, changes);
-      if (guarded && conflict !== undefined) await tx.run('ROLLBACK TO SAVEPOINT artifacts', []);
-      if (guarded) await tx.run('RELEASE SAVEPOINT artifacts', []);
-      return conflict === undefined ? { ok: true } : { ok: false, conflict };
+      settle(changes, rows);
+      return { ok: true };
     },
 
     sweep: (limit) => database.run(SWEEP, [nowSeconds(), limit]),
@@ -96,31 +100,43 @@ export function createSqlArtifacts(database: Database): SqlArtifacts {
 
 const isConditional = ({ kind }: ArtifactChange): boolean => kind === 'consume' || kind === 'mark';
 
-/** Stops at the first lost compare-and-set and returns it; what came before it is still applied. */
-async function applyInOrder(tx: Transaction, changes: readonly ArtifactChange[]): Promise<ArtifactChange | undefined> {
+/** Stops at the first lost compare-and-set and returns it; the rows it has put are added to `rows`. */
+async function applyInOrder(
+  tx: Transaction,
+  changes: readonly ArtifactChange[],
+  rows: ArtifactRow[],
+): Promise<ArtifactChange | undefined> {
   const now = nowSeconds();
   for (const change of changes) {
-    const changed = await applyOne(tx, change, now);
-    if (changed === 0 && isConditional(change)) return change;
+    if (change.kind === 'put') rows.push(await put(tx, change));
+    else if ((await applyOne(tx, change, now)) === 0 && isConditional(change)) return change;
   }
   return undefined;
 }
 
-async function applyOne(tx: Transaction, change: ArtifactChange, now: number): Promise<number> {
+async function put(tx: Transaction, change: Extract<ArtifactChange, { kind: 'put' }>): Promise<ArtifactRow> {
+  const { model, id, expiresAt, keys } = change;
+  const payload = JSON.stringify(change.payload);
+  const grantId = keys.grantId ?? null;
+  const stored = await tx.get<{ consumed_at: number | null }>(PUT, [
+    model,
+    id,
+    payload,
+    grantId,
+    keys.accountId ?? null,
+    keys.uid ?? null,
+    keys.userCode ?? null,
+    expiresAt,
+  ]);
+  return { id, payload, grant_id: grantId, consumed_at: stored?.consumed_at ?? null, expires_at: expiresAt };
+}
+
+async function applyOne(
+  tx: Transaction,
+  change: Exclude<ArtifactChange, { kind: 'put' }>,
+  now: number,
+): Promise<number> {
   switch (change.kind) {
-    case 'put': {
-      const { grantId, accountId, uid, userCode } = change.keys;
-      return tx.run(PUT, [
-        change.model,
-        change.id,
-        JSON.stringify(change.payload),
-        grantId ?? null,
-        accountId ?? null,
-        uid ?? null,
-        userCode ?? null,
-        change.expiresAt,
-      ]);
-    }
     case 'mark':
       return tx.run(MARK, [change.model, change.id, change.expiresAt, now]);
     case 'consume':

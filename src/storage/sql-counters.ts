@@ -12,7 +12,7 @@ const READ = 'SELECT value FROM counters WHERE name = $1 AND expires_at > $2';
 const GIVE_BACK = 'UPDATE counters SET value = value - 1 WHERE name = $1 AND value > 0 AND expires_at > $2';
 const CLEAR = 'DELETE FROM counters WHERE name = $1';
 
-/** Counters that outlive a restart and are shared by all nodes: for limits that guard an account (security.md S5). */
+/** Counters that outlive a restart and are shared by all nodes: for limits that guard an account (S5). */
 export function createSqlCounters(database: Database): Counters {
   return {
     take: async (name, windowSeconds) => {

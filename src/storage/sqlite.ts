@@ -17,7 +17,7 @@ const JOURNAL_BYTES_MAX = 64 * 1024 * 1024;
 const CHECKPOINT_PAGES = 4_000;
 const READER_BUSY_MS = 5_000;
 
-/** FULL: NORMAL may lose commits that were already acknowledged when the power fails (security.md X4, L8). */
+/** FULL: NORMAL may lose commits that were already acknowledged when the power fails (X4, L8). */
 const WRITER_PRAGMAS = `
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = FULL;
@@ -74,6 +74,7 @@ class SqliteDatabase implements Database {
   readonly #onReader: SqliteStatements;
   readonly #onWriter: SqliteStatements;
   readonly #committer: GroupCommit;
+  #foreignSeen: number | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(writer: DatabaseSync, reader: DatabaseSync) {
@@ -93,6 +94,7 @@ class SqliteDatabase implements Database {
    * While a group is being written, the reader serves, so that nobody sees what may yet be undone.
    */
   get #read(): SqliteStatements {
+    if (this.#closed !== undefined) throw unavailable('The database is closed');
     return this.#writer.isTransaction ? this.#onReader : this.#onWriter;
   }
 
@@ -117,6 +119,17 @@ class SqliteDatabase implements Database {
   async changeStamp(): Promise<number> {
     const row = this.#read.get('SELECT value FROM change_stamp WHERE id = 1', []) as { value: number } | undefined;
     return row?.value ?? 0;
+  }
+
+  /** PRAGMA data_version of the writer moves only with commits of other connections, and our other one only reads. */
+  foreignCommits(): number {
+    if (this.#foreignSeen !== undefined) return this.#foreignSeen;
+    const row = this.#onWriter.get('PRAGMA data_version', []) as { data_version: number };
+    this.#foreignSeen = row.data_version;
+    setImmediate(() => {
+      this.#foreignSeen = undefined;
+    });
+    return row.data_version;
   }
 
   close(): Promise<void> {

@@ -6,11 +6,7 @@ import type { Database } from './database.ts';
  * A session that was ended stays until its expiry as the mark that it is over: a slow request must not bring it back.
  * The row constructor of the primary key keeps one text for both engines.
  */
-const SWEEPS: readonly string[] = [
-  sweepOf('sessions', 'uid'),
-  sweepOf('refresh_retries', 'token_digest'),
-  sweepOf('counters', 'name'),
-];
+const SWEEPS: readonly string[] = [sweepOf('sessions', 'uid'), sweepOf('counters', 'name')];
 
 function sweepOf(table: string, key: string): string {
   return `DELETE FROM ${table} WHERE ${key} IN

@@ -61,7 +61,6 @@ export interface Tables {
     expires_at: number;
     consumed_at: number | null;
   };
-  refresh_retries: { token_digest: string; client_id: string; answer_sealed: Uint8Array; expires_at: number };
   consents: {
     person_id: string;
     client_id: string;

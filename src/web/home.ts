@@ -3,6 +3,7 @@ import type { Context } from 'koa';
 import { maskName } from '../people/masking.ts';
 import type { Persons } from '../people/persons.ts';
 import type { RelyingParties } from '../relying-parties/relying-parties.ts';
+import { shownName } from '../relying-parties/relying-party.ts';
 import type { Renderer } from './render.ts';
 
 /** Who can sign in to a demonstration, shown on its start page. */
@@ -29,11 +30,12 @@ export function homeRoute({ renderer, relyingParties, persons, currentPerson, de
     ctx.state.page = 'home';
     const [parties, signedIn] = await Promise.all([relyingParties.list(), currentPerson(ctx)]);
     const profile = signedIn && (await persons.profile(signedIn.personId));
+    const { language } = renderer.preferences(ctx);
     const portals = parties
       .filter(({ status, record }) => status === 'active' && record.client_uri !== undefined)
       .slice(0, PORTALS_MAX)
-      .map(({ clientId, record }) => ({
-        name: record.client_name ?? clientId,
+      .map(({ record }) => ({
+        name: shownName(record, language),
         description: record.description ?? '',
         url: record.client_uri ?? '',
       }));

@@ -52,12 +52,13 @@ export interface PageModels {
     readonly claims: readonly string[];
     readonly lifetimeDays?: number;
   };
-  /** Posts `name`, `idNumber`, `password`, `passwordAgain`. */
+  /** Posts `name`, `idNumber`, `password`, `passwordAgain`, and `continue` where a sign-in waits for this registration. */
   readonly register: FormView & {
     readonly values: { readonly name: string; readonly idNumber: string };
     readonly problem?: { readonly field?: RegisterField; readonly code: string };
     readonly passwordCharactersMin?: number;
     readonly signInUrl?: string;
+    readonly continueWith?: string;
   };
   readonly 'register-done': { readonly maskedName: string; readonly continueUrl: string };
   /** Posts the hidden fields, with `logout=yes` to leave everywhere and without it to leave the current portal alone. */

@@ -20,30 +20,46 @@ export interface PreferencesContext {
   append(field: string, value: string): void;
 }
 
+interface Wishes extends Preferences {
+  /** Whether this very request chooses, and what of the language is to be remembered: nothing until somebody chose. */
+  readonly chosenNow: boolean;
+  readonly languageKept: Language | undefined;
+}
+
 /**
- * The preferences that hold for this request. A choice in the query (`lang=en`, `text=large` or `text=normal`) wins and is remembered in
- * a cookie for a year: it is no more than a display setting, so a GET may set it. `uiLocales` is the portal's wish; without it the
- * query's `ui_locales` counts.
+ * The preferences that hold for this request: a choice in the query (`lang=en`, `text=large` or `text=normal`) wins over the
+ * remembered one. `uiLocales` is the portal's wish; without it the query's `ui_locales` counts. Changes nothing.
  */
 export function preferencesOf(ctx: PreferencesContext, secure: boolean, uiLocales?: string): Preferences {
+  const { language, largeText } = wishesOf(ctx, secure, uiLocales);
+  return { language, largeText };
+}
+
+/** Keeps a choice made in the query in a cookie for a year: it is no more than a display setting, so a GET may set it. */
+export function rememberChoice(ctx: PreferencesContext, secure: boolean): void {
+  const { chosenNow, languageKept, largeText } = wishesOf(ctx, secure, undefined);
+  if (!chosenNow) return;
+  const value = `${languageKept ?? 'auto'}~${largeText ? 'large' : 'normal'}`;
+  ctx.append('Set-Cookie', writeCookie(COOKIE, value, { secure, maxAgeSeconds: REMEMBERED_SECONDS }));
+}
+
+function wishesOf(ctx: PreferencesContext, secure: boolean, uiLocales: string | undefined): Wishes {
   const query = shortQuery(ctx);
-  const chosenNow = languageOfTag(query?.get('lang') ?? '');
+  const languageNow = languageOfTag(query?.get('lang') ?? '');
   const text = query?.get('text');
   const [, language, size] =
     /^(zh-CN|en|auto)~(large|normal)$/.exec(readCookie(ctx.get('cookie'), hostCookieName(COOKIE, secure)) ?? '') ?? [];
-  const remembered = language === 'auto' ? undefined : language;
-  const largeText = text === 'large' || (text !== 'normal' && size === 'large');
-  if (chosenNow !== undefined || text === 'large' || text === 'normal') {
-    const value = `${chosenNow ?? remembered ?? 'auto'}~${largeText ? 'large' : 'normal'}`;
-    ctx.append('Set-Cookie', writeCookie(COOKIE, value, { secure, maxAgeSeconds: REMEMBERED_SECONDS }));
-  }
+  const languageKept =
+    languageNow ?? (language === undefined || language === 'auto' ? undefined : languageOfTag(language));
   return {
     language: negotiateLanguage({
-      chosen: chosenNow ?? remembered,
+      chosen: languageKept,
       uiLocales: uiLocales ?? query?.get('ui_locales') ?? undefined,
       acceptLanguage: ctx.get('accept-language'),
     }),
-    largeText,
+    largeText: text === 'large' || (text !== 'normal' && size === 'large'),
+    chosenNow: languageNow !== undefined || text === 'large' || text === 'normal',
+    languageKept,
   };
 }
 

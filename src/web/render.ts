@@ -6,7 +6,13 @@ import { LANGUAGES, type Language, machineTime, showTime } from './language.ts';
 import { en } from './messages/en.ts';
 import { type Messages, zhCN } from './messages/zh-CN.ts';
 import { PAGE_NAMES, type PageModels, type PageName } from './pages.ts';
-import { addressWith, type Preferences, type PreferencesContext, preferencesOf } from './preferences.ts';
+import {
+  addressWith,
+  type Preferences,
+  type PreferencesContext,
+  preferencesOf,
+  rememberChoice,
+} from './preferences.ts';
 import { htmlText } from './visible-text.ts';
 
 export const CATALOGUES: Readonly<Record<Language, Messages>> = { 'zh-CN': zhCN, en };
@@ -39,11 +45,11 @@ export interface View extends Preferences {
 }
 
 export interface Renderer {
-  /** Answers with a page in the person's language, never stored by any cache. */
+  /** Answers with a page in the person's language, never stored by any cache, and remembers a choice made in the query. */
   page<Name extends PageName>(ctx: PageContext, name: Name, model: PageModels[Name], options?: PageOptions): void;
   /** The page as text, independent of any request. */
   html<Name extends PageName>(name: Name, model: PageModels[Name], view: View): string;
-  /** Language and type size of this request, for callers that choose texts themselves. */
+  /** Language and type size of this request, for callers that choose texts themselves. Changes nothing. */
   preferences(ctx: PreferencesContext, uiLocales?: string): Preferences;
 }
 
@@ -80,6 +86,7 @@ export function createRenderer(options: RendererOptions): Renderer {
     preferences,
     page(ctx, name, model, { status = 200, uiLocales } = {}) {
       const chosen = preferences(ctx, uiLocales);
+      rememberChoice(ctx, options.secure);
       const links = {
         language: addressWith(ctx, 'lang', chosen.language === 'en' ? 'zh-CN' : 'en'),
         text: addressWith(ctx, 'text', chosen.largeText ? 'normal' : 'large'),

@@ -1,5 +1,5 @@
 /**
- * Characters that are not seen but change what is seen, as ranges of code points: C0 and C1 controls, soft hyphen, bidirectional
+ * Characters that are not seen but change what is seen, as ranges of code points: controls, soft hyphen, bidirectional
  * marks, embeddings and isolates, zero-width characters, fillers, line separators, the byte order mark and tags. A portal named
  * with one of them could pass for another (E7).
  */

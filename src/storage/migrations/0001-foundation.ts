@@ -23,7 +23,9 @@ export const foundation: Migration = {
          outcome TEXT NOT NULL CHECK (outcome IN ('success', 'failure')), person_id TEXT, client_id TEXT,
          session_uid TEXT, address TEXT, correlation TEXT, details TEXT NOT NULL`,
       ),
-      'CREATE INDEX ledger_events_person ON ledger_events (person_id, at_ms) WHERE person_id IS NOT NULL',
+      // Token issues are by far the most events and are looked up by time and type: a page of this index for each would double their cost.
+      `CREATE INDEX ledger_events_person ON ledger_events (person_id, at_ms)
+         WHERE person_id IS NOT NULL AND type <> 'token.issued'`,
       'CREATE INDEX ledger_events_type ON ledger_events (type, at_ms)',
       table(
         'outbox',
@@ -98,12 +100,6 @@ const protocolTables = (table: Table, bytes: string, integer: string): string[] 
   'CREATE INDEX artifacts_uid ON artifacts (uid, model) WHERE uid IS NOT NULL',
   'CREATE INDEX artifacts_user_code ON artifacts (user_code, model) WHERE user_code IS NOT NULL',
   'CREATE INDEX artifacts_expiry ON artifacts (expires_at)',
-  table(
-    'refresh_retries',
-    `token_digest TEXT PRIMARY KEY NOT NULL, client_id TEXT NOT NULL, answer_sealed ${bytes} NOT NULL,
-     expires_at ${integer} NOT NULL`,
-  ),
-  'CREATE INDEX refresh_retries_expiry ON refresh_retries (expires_at)',
   table(
     'keys',
     `kid TEXT PRIMARY KEY NOT NULL, purpose TEXT NOT NULL, alg TEXT NOT NULL,

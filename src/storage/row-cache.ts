@@ -1,0 +1,63 @@
+import type { Database } from './database.ts';
+
+/**
+ * Rows kept in memory beside the store, as the store gave them. Whoever changes a row forgets or replaces it here after its
+ * commit; what other processes change is noticed by `Database.foreignCommits` and empties everything. Where nobody can tell
+ * what others do (several nodes on one server), nothing is kept at all.
+ */
+export interface RowCache<Row> {
+  /** The kept row, or what `load` finds, which is then kept. */
+  find(key: string, load: () => Promise<Row | undefined>): Promise<Row | undefined>;
+  /** Keeps a row that has just been committed. */
+  keep(key: string, row: Row): void;
+  forget(key: string): void;
+  forgetWhere(matches: (row: Row) => boolean): void;
+}
+
+/** `rowsMax` bounds the memory; the oldest row goes first. */
+export function createRowCache<Row>(database: Database, rowsMax: number): RowCache<Row> {
+  const rows = new Map<string, Row>();
+  let stamp: number | undefined;
+  /** Rises with every change made here, so that a row read before a change is not kept after it. */
+  let changes = 0;
+
+  const isUsable = (): boolean => {
+    const seen = database.foreignCommits();
+    if (seen === undefined) return false;
+    if (seen !== stamp) {
+      rows.clear();
+      changes += 1;
+      stamp = seen;
+    }
+    return true;
+  };
+
+  const insert = (key: string, row: Row): void => {
+    if (rows.size >= rowsMax) for (const oldest of rows.keys()) if (rows.delete(oldest)) break;
+    rows.set(key, row);
+  };
+
+  return {
+    async find(key, load) {
+      if (!isUsable()) return load();
+      const kept = rows.get(key);
+      if (kept !== undefined) return kept;
+      const before = changes;
+      const row = await load();
+      if (row !== undefined && before === changes) insert(key, row);
+      return row;
+    },
+    keep(key, row) {
+      changes += 1;
+      if (isUsable()) insert(key, row);
+    },
+    forget(key) {
+      changes += 1;
+      rows.delete(key);
+    },
+    forgetWhere(matches) {
+      changes += 1;
+      for (const [key, row] of rows) if (matches(row)) rows.delete(key);
+    },
+  };
+}
