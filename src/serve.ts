@@ -13,6 +13,7 @@ import { deriveKeyBytes, hmacKey } from './crypto/digests.ts';
 import { createOutbound } from './delivery/outbound.ts';
 import { startOutbox, sweepOutbox } from './delivery/outbox.ts';
 import { createAttempts } from './factors/attempts.ts';
+import type { OwnPages } from './oidc/around-library.ts';
 import { createEngine, type Engine, type EngineSources, LOGOUT_TOPIC } from './oidc/engine.ts';
 import { createProtocolPages } from './oidc/pages.ts';
 import { createPairwiseSub } from './oidc/pairwise.ts';
@@ -183,7 +184,7 @@ function engineSources(
     secure,
   });
 
-  const routes = (interactions: Interactions): Middleware => {
+  const routes = (interactions: Interactions): OwnPages => {
     const registered = config.registration.enabled && config.registers.population === 'sample';
     const routers = [
       homeRoute({
@@ -263,16 +264,19 @@ const callableOrigins = ({ outbound, demo }: House['config']): readonly string[]
 ];
 
 /** Our own pages, kept off the path of protocol requests: only these prefixes reach the routers. */
-function pages(assets: ReturnType<typeof loadAssets>, routers: readonly Router[]): Middleware {
+function pages(assets: ReturnType<typeof loadAssets>, routers: readonly Router[]): OwnPages {
   const stack = routers.map((router) => router.routes() as unknown as Middleware);
-  return async (ctx, next) => {
-    const { path } = ctx;
-    if (path.startsWith('/assets/')) return assets.serve(ctx) ? undefined : next();
-    if (path !== '/' && !/^\/(interaction|account|register)(\/|$)/.test(path)) return next();
-    const dispatch = (at: number): Promise<unknown> => {
-      const middleware = stack[at];
-      return middleware ? Promise.resolve(middleware(ctx, () => dispatch(at + 1))) : next();
-    };
-    return dispatch(0);
+  return {
+    owns: (path) => path === '/' || OWN_PREFIXES.some((prefix) => path.startsWith(prefix)),
+    handle(ctx, next) {
+      if (ctx.path.startsWith('/assets/')) return assets.serve(ctx) ? undefined : next();
+      const dispatch = (at: number): Promise<unknown> => {
+        const middleware = stack[at];
+        return middleware ? Promise.resolve(middleware(ctx, () => dispatch(at + 1))) : next();
+      };
+      return dispatch(0);
+    },
   };
 }
+
+const OWN_PREFIXES = ['/interaction/', '/account', '/register', '/assets/'] as const;

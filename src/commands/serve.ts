@@ -48,11 +48,24 @@ export async function run(args: readonly string[]): Promise<number> {
   }
 }
 
+const LOG_BUFFER_BYTES = 64 * 1024;
+
 function createLog(config: Config) {
   const { level, destination } = config.log;
   if (destination === 'none' || level === 'silent') return pino({ level: 'silent' });
   const stream = destination === 'stdout' ? 1 : join(config.dataDir, 'tongban.log');
-  return pino({ level, base: null }, pino.destination({ dest: stream, sync: false, minLength: 4096, mode: 0o600 }));
+  return pino(
+    { level, base: null },
+    pino.destination({
+      dest: stream,
+      sync: false,
+      // Few large writes instead of many small ones; a line waits half a second at most.
+      minLength: LOG_BUFFER_BYTES,
+      maxWrite: 2 * LOG_BUFFER_BYTES,
+      periodicFlush: 500,
+      mode: 0o600,
+    }),
+  );
 }
 
 function untilSignal(): Promise<string> {

@@ -9,8 +9,7 @@ export const foundation: Migration = {
   statements: (engine) => {
     const bytes = engine === 'sqlite' ? 'BLOB' : 'BYTEA';
     const integer = engine === 'sqlite' ? 'INTEGER' : 'BIGINT';
-    const sequence =
-      engine === 'sqlite' ? 'INTEGER PRIMARY KEY AUTOINCREMENT' : 'BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY';
+    const sequence = engine === 'sqlite' ? 'INTEGER PRIMARY KEY' : 'BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY';
     // SQLite takes a text in an integer column unless told otherwise.
     const strict = engine === 'sqlite' ? ' STRICT' : '';
     const table = (name: string, columns: string): string => `CREATE TABLE ${name} (${columns})${strict}`;

@@ -1,0 +1,76 @@
+import type { Context, Middleware } from 'koa';
+import type { KoaContextWithOIDC } from 'oidc-provider';
+import { Fault } from '../shared/fault.ts';
+import { readBody } from '../web/forms.ts';
+import type { Documents } from '../web/front.ts';
+import { contentPolicy, formTarget } from '../web/security-headers.ts';
+
+/** Our own pages beside the protocol's endpoints. */
+export interface OwnPages {
+  /** Whether a path is ours: asked at every request, so it must be cheap. */
+  owns(path: string): boolean;
+  readonly handle: Middleware;
+}
+
+/** Where a portal may send its request as a form: authorization and sign-out. */
+const POSTABLE_PATHS: ReadonlySet<string> = new Set(['/auth', '/session/end']);
+const QUERY_LENGTH_MAX = 8000;
+
+/**
+ * Everything of ours that stands directly around the library, in one layer: each layer of the Koa stack costs every request
+ * a promise or two.
+ */
+export function aroundLibrary(pages: OwnPages, documents: Documents): Middleware {
+  return async (ctx, next) => {
+    if (ctx.method === 'POST' && POSTABLE_PATHS.has(ctx.path)) return postAsGet(ctx);
+    if (pages.owns(ctx.path)) return pages.handle(ctx, next);
+    await next();
+    // A fault of ours that the library has answered as its own 500 goes on to the shell; what the request did is dropped.
+    if (ctx.state.fault instanceof Fault) throw ctx.state.fault;
+    const oidc = ctx.oidc as KoaContextWithOIDC['oidc'] | undefined;
+    switch (oidc?.route) {
+      case 'discovery':
+      case 'jwks':
+        return keepDocument(ctx, documents);
+      case 'authorization':
+      case 'resume':
+        return admitFormPost(ctx, oidc);
+      case 'end_session_confirm':
+        // Whoever uses this browser next finds nothing of ours in its cache (E8). Cookies stay: display choice and known device.
+        if (ctx.status === 303) ctx.set('clear-site-data', '"cache"');
+    }
+  };
+}
+
+/**
+ * OpenID Connect Core 3.1.2.1 and RP-Initiated Logout 2 want POST as well as GET. The library's own support needs SameSite=None
+ * cookies, which would send the session with every foreign form; a 303 to the same request as GET needs nothing.
+ */
+async function postAsGet(ctx: Context): Promise<void> {
+  if (!ctx.is('application/x-www-form-urlencoded')) throw new Fault('malformed_request');
+  const body = await readBody(ctx.req);
+  if (body === 'interrupted') throw new Fault('malformed_request');
+  if (body === 'too_large') throw new Fault('body_too_large');
+  const query = new URLSearchParams(body.toString('utf8')).toString();
+  if (query.length > QUERY_LENGTH_MAX) throw new Fault('body_too_large');
+  ctx.status = 303;
+  ctx.set('location', `${ctx.path}?${query}`);
+  ctx.body = '';
+}
+
+/** Discovery and key set never change while an engine lives: the first answer is kept and served by the front from then on. */
+function keepDocument(ctx: Context, documents: Documents): void {
+  if (ctx.status !== 200 || !ctx.body) return;
+  documents.keep(ctx.path, String(ctx.response.get('content-type')), JSON.stringify(ctx.body));
+  ctx.set('access-control-allow-origin', '*');
+}
+
+/** The page of response_mode=form_post submits itself to the portal, which the policy on forms must allow; its script keeps its hash. */
+function admitFormPost(ctx: Context, { params }: KoaContextWithOIDC['oidc']): void {
+  if (params?.response_mode !== 'form_post' || typeof ctx.body !== 'string' || !ctx.response.is('html')) return;
+  const target = formTarget(String(params.redirect_uri));
+  if (!target) return;
+  const scripts = /script-src ([^;]+)/.exec(ctx.response.get('content-security-policy'))?.[1];
+  const policy = contentPolicy([target]);
+  ctx.set('content-security-policy', scripts ? policy.replace(/script-src [^;]+/, `script-src ${scripts}`) : policy);
+}
