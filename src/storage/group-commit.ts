@@ -14,12 +14,6 @@ const LOCK_RETRY_MS = 5;
 /** A work that awaits anything but its transaction holds up every writer; after this long it is abandoned. */
 const WORK_MS_MAX = 5_000;
 
-/**
- * While further writes join at every turn of the event loop, the commit waits for them this long at most: they share its pages
- * and its fsync. A write that stays alone for a turn is committed at once. Far below the 10 ms an event may wait (L8).
- */
-const GATHER_MS_MAX = 2;
-
 interface Waiting {
   readonly work: (tx: Transaction) => Promise<unknown>;
   readonly resolve: (value: unknown) => void;
@@ -90,14 +84,7 @@ export class GroupCommit {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    this.#gather(this.#queue.length, monotonicMs() + GATHER_MS_MAX);
-  }
-
-  #gather(seen: number, deadlineMs: number): void {
-    setImmediate(() => {
-      if (this.#queue.length > seen && monotonicMs() < deadlineMs) this.#gather(this.#queue.length, deadlineMs);
-      else void this.#runGroups();
-    });
+    setImmediate(() => void this.#runGroups());
   }
 
   async #runGroups(): Promise<void> {
