@@ -172,7 +172,10 @@ test('A3 X8 an interaction left lying is over, and says so with a number', async
   await browser.get(authorizationPath(client));
   const address = browser.page.location ?? '';
   await browser.follow();
-  const left = await brief.house.database.all<{ id: string }>("SELECT id FROM artifacts WHERE model = 'Interaction'", []);
+  const left = await brief.house.database.all<{ id: string }>(
+    "SELECT id FROM artifacts WHERE model = 'Interaction'",
+    [],
+  );
   await brief.house.store.apply(left.map(({ id }) => ({ kind: 'destroy', model: 'Interaction', id }) as const));
   await pause(10);
   const page = await browser.get(address);

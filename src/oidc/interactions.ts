@@ -34,7 +34,8 @@ export function createInteractions(provider: Provider, ledger: Ledger): Interact
       }
     },
     currentPerson: (ctx) => currentPerson(provider, ctx),
-    async signedIn(request, login: Login) {
+    async signedIn(request, login: Login, write) {
+      if (write) currentUnit()?.also(write);
       return finish(request, {
         ...(request.prompt === 'select_account' ? { select_account: {} } : {}),
         login: { accountId: login.personId, acr: login.acr, amr: [...login.amr], remember: true, ts: login.at },

@@ -1,7 +1,7 @@
 import { tokenDigest } from '../crypto/digests.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import { randomToken } from '../shared/random.ts';
-import type { Database } from '../storage/database.ts';
+import type { Database, Transaction } from '../storage/database.ts';
 
 const SECRET_CHARS = 32;
 const SECRET = new RegExp(`^[\\w-]{${SECRET_CHARS}}$`);
@@ -15,15 +15,22 @@ const LIFETIME_SECONDS = 180 * 24 * 3600;
 export interface KnownDevices {
   /**
    * To be called after a successful sign-in with the secret the browser showed, if any. Resolves with the secret for its
-   * cookie (192 bits). A secret that is not this person's is never adopted: whoever planted it would share the allowance.
+   * cookie (192 bits) and what remembers it, to be written in the transaction of the sign-in. A secret that is not this
+   * person's is never adopted: whoever planted it would share the allowance.
    */
-  remember(personId: string, presented?: string): Promise<string>;
+  remember(personId: string, presented?: string): Promise<RememberedDevice>;
   /** The digest under which attempts of this device are counted, or undefined when it is not a device of this person. */
   recognises(personId: string | undefined, secret: string | undefined): Promise<string | undefined>;
   /** Forgets every device of the person, for instance after the password was reset. */
   forgetAll(personId: string): Promise<void>;
 }
 
+export interface RememberedDevice {
+  readonly secret: string;
+  write(tx: Transaction): Promise<void>;
+}
+
+const COUNT = 'SELECT count(*) AS devices FROM known_devices WHERE person_id = $1';
 const SELECT = 'SELECT created_at FROM known_devices WHERE device_digest = $1 AND person_id = $2 AND seen_at > $3';
 const TOUCH = 'UPDATE known_devices SET seen_at = $1 WHERE device_digest = $2 AND person_id = $3';
 const INSERT = 'INSERT INTO known_devices (device_digest, person_id, created_at, seen_at) VALUES ($1, $2, $3, $3)';
@@ -48,15 +55,22 @@ export function createKnownDevices({ database }: { readonly database: Database }
       const known = await recognises(personId, presented);
       const now = nowSeconds();
       if (known !== undefined && presented !== undefined) {
-        await database.run(TOUCH, [now, known, personId]);
-        return presented;
+        return {
+          secret: presented,
+          async write(tx) {
+            await tx.run(TOUCH, [now, known, personId]);
+          },
+        };
       }
       const secret = randomToken(SECRET_CHARS);
-      await database.write(async (tx) => {
-        await tx.run(TRIM, [personId, DEVICES_PER_PERSON_MAX - 1]);
-        await tx.run(INSERT, [tokenDigest(secret), personId, now]);
-      });
-      return secret;
+      return {
+        secret,
+        async write(tx) {
+          await tx.run(INSERT, [tokenDigest(secret), personId, now]);
+          const row = await tx.get<{ devices: number }>(COUNT, [personId]);
+          if (Number(row?.devices) > DEVICES_PER_PERSON_MAX) await tx.run(TRIM, [personId, DEVICES_PER_PERSON_MAX]);
+        },
+      };
     },
 
     async forgetAll(personId) {

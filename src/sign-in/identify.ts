@@ -7,12 +7,18 @@ import { parseIdNumber } from '../people/id-number.ts';
 import type { KnownDevices } from '../people/known-devices.ts';
 import { type Persons, RESIDENT_ID_CARD } from '../people/persons.ts';
 import { nowSeconds } from '../shared/clock.ts';
+import type { Transaction } from '../storage/database.ts';
 import { hostCookieName, readCookie, writeCookie } from '../web/cookies.ts';
 import type { Login } from './interactions.ts';
 
 /** `refused` is one answer for unknown, wrong, locked and disabled: a stranger learns nothing from it (D9). */
 export type IdentifyOutcome =
-  | { readonly state: 'proven'; readonly login: Login }
+  | {
+      readonly state: 'proven';
+      readonly login: Login;
+      /** What belongs to this sign-in, to be written with it: the ledger's event and the known device. */
+      readonly write: (tx: Transaction) => Promise<void>;
+    }
   | { readonly state: 'refused' | 'identifier_form' | 'too_many' | 'busy' };
 
 export interface Identify {
@@ -82,16 +88,16 @@ export function createIdentify(sources: IdentifySources): Identify {
       if (person.status !== 'active') return refuse('disabled', 'refused');
 
       const amr = ['pwd'];
-      const [cookie] = await Promise.all([
-        devices.remember(person.id, secret),
-        attempts.succeeded(attempt),
-        ledger.record({ ...event, type: 'sign-in.succeeded', details: { amr, acr: sources.acr } }),
-      ]);
+      const [remembered] = await Promise.all([devices.remember(person.id, secret), attempts.succeeded(attempt)]);
       ctx.append(
         'set-cookie',
-        writeCookie(DEVICE_COOKIE, cookie, { secure: sources.secure, maxAgeSeconds: DEVICE_SECONDS }),
+        writeCookie(DEVICE_COOKIE, remembered.secret, { secure: sources.secure, maxAgeSeconds: DEVICE_SECONDS }),
       );
-      return { state: 'proven', login: { personId: person.id, amr, acr: sources.acr, at: nowSeconds() } };
+      const write = async (tx: Transaction): Promise<void> => {
+        await remembered.write(tx);
+        await ledger.append(tx, { ...event, type: 'sign-in.succeeded', details: { amr, acr: sources.acr } });
+      };
+      return { state: 'proven', login: { personId: person.id, amr, acr: sources.acr, at: nowSeconds() }, write };
     },
   };
 }

@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import type { LedgerEvent } from '../ledger/ledger.ts';
+import type { Transaction } from '../storage/database.ts';
 
 /** One authorization request that waits for the citizen, as far as the ceremony needs to know it. */
 export interface CeremonyRequest {
@@ -47,7 +48,8 @@ export interface Interactions {
   /** `elsewhere`: this browser did not start it (V4, V53). `expired`: it is over. */
   find(ctx: Context, uid: string): Promise<CeremonyRequest | 'elsewhere' | 'expired'>;
   currentPerson(ctx: Context): Promise<SignedInPerson | undefined>;
-  signedIn(request: CeremonyRequest, login: Login): Promise<string>;
+  /** `write` is committed together with the sign-in it belongs to. */
+  signedIn(request: CeremonyRequest, login: Login, write?: (tx: Transaction) => Promise<void>): Promise<string>;
   /** The person signed in already was chosen to go on (`select_account`). */
   chose(request: CeremonyRequest): Promise<string>;
   /** Remembers the consent, together with the ledger event that tells of it. */

@@ -206,7 +206,8 @@ async function postCredentials(ctx: Context, sources: SignInSources): Promise<vo
   const { step } = await stepOf(ctx, request, sources, true);
   if (step !== 'identify') throw new Fault('ceremony_expired');
   const outcome = await sources.identify.withPassword(ctx, { identifier, password, clientId: request.clientId });
-  if (outcome.state === 'proven') return goOn(ctx, await sources.interactions.signedIn(request, outcome.login));
+  if (outcome.state === 'proven')
+    return goOn(ctx, await sources.interactions.signedIn(request, outcome.login, outcome.write));
   if (outcome.state === 'busy') ctx.set('retry-after', '3');
   if (outcome.state === 'too_many') ctx.set('retry-after', '60');
   const status = { refused: 401, identifier_form: 400, too_many: 429, busy: 503 }[outcome.state];
