@@ -24,6 +24,8 @@ export function commitBeforeAnswer(sources: CommitSources): Middleware {
     await withUnit(unit, next);
     const oidc = ctx.oidc as KoaContextWithOIDC['oidc'] | undefined;
     const protocol = oidc === undefined ? undefined : (ctx as unknown as KoaContextWithOIDC);
+    // What failed on our side must leave nothing half done, least of all a spent token without its successor.
+    if (protocol && ctx.status >= 500) return;
     if (protocol) tellLedger(protocol, unit, sources);
     if (unit.isEmpty) return;
     const outcome = await unit.commit(sources.store);
@@ -76,7 +78,11 @@ async function answerLoser(
   if (!ctx || conflict.kind !== 'consume') throw new Error(`unexpected conflict on ${conflict.kind}`);
   // Presented again within the seconds of a lost answer: the successor's ids follow from the spent token (token-ids.ts), so
   // what the library has prepared is the first answer once more, and nothing of it needed to be written (A8).
-  if (conflict.model === 'RefreshToken' && ctx.status === 200) return;
+  if (conflict.model === 'RefreshToken' && ctx.status === 200) {
+    const spent = await sources.store.find(conflict.model, conflict.id);
+    // Gone instead of spent: it was revoked in the meantime, and the tokens just made were never stored.
+    if (spent !== undefined && spent.consumedAt !== null) return;
+  }
   ctx.remove('set-cookie');
   ctx.remove('location');
   if (conflict.model === 'PushedAuthorizationRequest') {
