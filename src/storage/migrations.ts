@@ -1,14 +1,8 @@
 import { nowSeconds } from '../shared/clock.ts';
 import type { Database, Transaction } from './database.ts';
+import type { Migration } from './migration.ts';
 import { foundation } from './migrations/0001-foundation.ts';
 import { unavailable } from './storage-errors.ts';
-
-/** One step of the schema. A step that has run anywhere is never edited; the next step corrects it. */
-export interface Migration {
-  readonly id: number;
-  readonly name: string;
-  readonly statements: (engine: Database['engine']) => readonly string[];
-}
 
 /** In the order of their ids, without gaps. */
 const MIGRATIONS: readonly Migration[] = [foundation];

@@ -1,4 +1,4 @@
-import type { Migration } from '../migrations.ts';
+import type { Migration } from '../migration.ts';
 
 /** Tables whose rows are read with nearly every request and changed by administrators: worth caching, so changes are stamped. */
 const STAMPED_TABLES = ['relying_parties', 'keys', 'settings'] as const;
