@@ -1,15 +1,13 @@
 import type { Database } from './database.ts';
 
 /**
- * Rows kept in memory beside the store, as the store gave them. Whoever changes a row forgets or replaces it here after its
- * commit; what other processes change is noticed by `Database.foreignCommits` and empties everything. Where nobody can tell
- * what others do (several nodes on one server), nothing is kept at all.
+ * Rows kept in memory beside the store, as the store gave them. Whoever changes a row forgets it here after its commit; what
+ * other processes change is noticed by `Database.foreignCommits` and empties everything. Where nobody can tell what others do
+ * (several nodes on one server), nothing is kept at all.
  */
 export interface RowCache<Row> {
   /** The kept row, or what `load` finds, which is then kept. */
   find(key: string, load: () => Promise<Row | undefined>): Promise<Row | undefined>;
-  /** Keeps a row that has just been committed. */
-  keep(key: string, row: Row): void;
   forget(key: string): void;
   forgetWhere(matches: (row: Row) => boolean): void;
 }
@@ -46,10 +44,6 @@ export function createRowCache<Row>(database: Database, rowsMax: number): RowCac
       const row = await load();
       if (row !== undefined && before === changes) insert(key, row);
       return row;
-    },
-    keep(key, row) {
-      changes += 1;
-      if (isUsable()) insert(key, row);
     },
     forget(key) {
       changes += 1;
