@@ -10,11 +10,13 @@ const LINES_MAX = 300;
  * stand in one line; `web` is the low shell of all pages.
  */
 const GROUND = ['shared', 'config'];
+const DOMAIN = ['storage', 'crypto', 'ledger', 'delivery', 'people', 'factors', 'proofing', 'relying-parties'] as const;
+const PAGES_STAND_ON = [...GROUND, ...DOMAIN, 'web'] as const;
 const FLOORS: Readonly<Record<string, readonly string[]>> = {
   shared: [],
   config: ['shared'],
   storage: GROUND,
-  crypto: [...GROUND, 'storage', 'ledger'],
+  crypto: [...GROUND, 'storage'],
   ledger: [...GROUND, 'storage'],
   proofing: ['shared'],
   delivery: [...GROUND, 'storage', 'crypto', 'ledger'],
@@ -22,30 +24,8 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   factors: [...GROUND, 'storage', 'crypto', 'ledger'],
   'relying-parties': [...GROUND, 'storage', 'crypto', 'ledger'],
   web: [...GROUND, 'storage', 'crypto', 'ledger', 'people', 'relying-parties'],
-  'sign-in': [
-    ...GROUND,
-    'storage',
-    'crypto',
-    'ledger',
-    'delivery',
-    'people',
-    'factors',
-    'proofing',
-    'relying-parties',
-    'web',
-  ],
-  'account-centre': [
-    ...GROUND,
-    'storage',
-    'crypto',
-    'ledger',
-    'delivery',
-    'people',
-    'factors',
-    'proofing',
-    'relying-parties',
-    'web',
-  ],
+  'sign-in': PAGES_STAND_ON,
+  'account-centre': PAGES_STAND_ON,
   oidc: [...GROUND, 'storage', 'crypto', 'ledger', 'delivery', 'people', 'relying-parties', 'web', 'sign-in'],
 };
 

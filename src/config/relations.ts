@@ -27,11 +27,6 @@ const RELATIONS: readonly Relation[] = [
     reason: 'must be set when port is 0',
   },
   {
-    paths: ['metricsPort', 'port'],
-    broken: (config) => config.metricsPort !== 0 && config.metricsPort === config.port,
-    reason: 'must differ from port',
-  },
-  {
     paths: ['session.idleSeconds', 'session.absoluteSeconds'],
     broken: ({ session }) => session.idleSeconds > session.absoluteSeconds,
     reason: 'must not be longer than session.absoluteSeconds',
@@ -62,10 +57,9 @@ const RELATIONS: readonly Relation[] = [
     reason: 'must name a port for the sample portals',
   },
   {
-    paths: ['demo.ports', 'demo.portals', 'port', 'metricsPort'],
-    broken: ({ demo, port, metricsPort }) =>
-      demo.portals && (demo.ports.includes(port) || demo.ports.includes(metricsPort)),
-    reason: 'must differ from port and metricsPort',
+    paths: ['demo.ports', 'demo.portals', 'port'],
+    broken: ({ demo, port }) => demo.portals && demo.ports.includes(port),
+    reason: 'must differ from port',
   },
 ];
 

@@ -25,7 +25,6 @@ export const configSchema = z.strictObject({
     }),
   host: text(255, 'The local address to listen on.'),
   port: whole(0, 65_535, 'The port to listen on; 0 lets the system choose and needs an issuer.'),
-  metricsPort: whole(0, 65_535, 'The port of metrics and health on the same address; 0 means off.'),
   dataDir: text(1024, 'The folder of everything this server writes; it belongs to its user alone.'),
   messenger: choice(['none', 'mailbox'], 'How messages reach people; mailbox is a page for demo and test.'),
   database: server.database,
