@@ -62,6 +62,8 @@ export interface PeerOptions {
   readonly hash: HashCost;
   readonly peopleCount: number;
   readonly nodeArguments?: readonly string[];
+  /** What is started instead of the product's own command. */
+  readonly program?: readonly string[];
 }
 
 const PASSWORD = 'correct-horse-battery';
@@ -144,7 +146,7 @@ async function startProduct(options: PeerOptions): Promise<Started> {
   };
   const cleanUp = (): Promise<void> => rm(folder, { recursive: true, force: true });
   const launch = (): ServerProcess =>
-    new ServerProcess([...(options.nodeArguments ?? []), 'src/main.ts', 'serve'], env);
+    new ServerProcess([...(options.nodeArguments ?? []), ...(options.program ?? ['src/main.ts', 'serve'])], env);
   const people = Array.from({ length: options.peopleCount }, (_, n) => personOf(n));
   try {
     const client = await register(folder, people, env);

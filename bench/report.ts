@@ -5,6 +5,17 @@ import { STORM_RATIO_MAX, type Storm } from './storm.ts';
 
 export const COLD_START_MS_MAX = 900;
 
+/** Processor time of one scenario without the ledger as a share of that with it: 1 would be a ledger that costs nothing. */
+export interface LedgerCost {
+  readonly scenario: string;
+  readonly onMicroseconds: number;
+  readonly offMicroseconds: number;
+  readonly share: number;
+}
+
+/** What is left of the speed of the same server without a ledger, at least. */
+export const LEDGER_SHARE_MIN = 0.95;
+
 /** One scenario, measured on one or both servers. `holds` is undefined where there is no bar or no peer to hold it against. */
 export interface Row {
   readonly name: string;
@@ -19,6 +30,7 @@ export interface Extra {
   readonly peer: PeerName;
   readonly storm?: Storm;
   readonly coldStartMs?: number;
+  readonly ledger?: readonly LedgerCost[];
 }
 
 /** Puts the two servers side by side: the ratio the scenario's bar is about (processor time when it has none). */
@@ -78,7 +90,7 @@ const barText = ({ kind, limit }: Bar): string => (kind === 'cpu' ? `CPU <= ${li
 
 export function printExtras(extras: readonly Extra[]): string {
   return extras
-    .flatMap(({ peer, storm, coldStartMs }) => {
+    .flatMap(({ peer, storm, coldStartMs, ledger = [] }) => {
       const lines: string[] = [];
       if (storm) {
         const ratio = storm.stormP99Ms / storm.idleP99Ms;
@@ -97,6 +109,13 @@ export function printExtras(extras: readonly Extra[]): string {
             : '';
         lines.push(`cold start (${peer}): ${coldStartMs.toFixed(0)} ms${verdict}`);
       }
+      for (const { scenario, onMicroseconds, offMicroseconds, share } of ledger) {
+        const verdict = share >= LEDGER_SHARE_MIN ? 'holds' : 'MISSED';
+        lines.push(
+          `ledger cost (${scenario}): ${onMicroseconds.toFixed(0)} us with, ${offMicroseconds.toFixed(0)} us without, ` +
+            `share ${share.toFixed(3)}, bar >= ${LEDGER_SHARE_MIN}: ${verdict}`,
+        );
+      }
       return lines;
     })
     .join('\n');
@@ -105,10 +124,11 @@ export function printExtras(extras: readonly Extra[]): string {
 /** Every bar that was missed, by name; empty when all that were measured hold. */
 export function missedBars(rows: readonly Row[], extras: readonly Extra[]): readonly string[] {
   const missed = rows.filter(({ holds }) => holds === false).map(({ name }) => name);
-  for (const { peer, storm, coldStartMs } of extras) {
+  for (const { peer, storm, coldStartMs, ledger = [] } of extras) {
     if (peer !== 'ours') continue;
     if (storm && storm.stormP99Ms > STORM_RATIO_MAX * storm.idleP99Ms) missed.push('storm');
     if (coldStartMs !== undefined && coldStartMs > COLD_START_MS_MAX) missed.push('cold start');
+    if (ledger.some(({ share }) => share < LEDGER_SHARE_MIN)) missed.push('ledger cost');
   }
   return missed;
 }

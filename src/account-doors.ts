@@ -1,11 +1,22 @@
 import type { Context } from 'koa';
-import type { AccountDoors, AccountEvent } from './account-centre/pages.ts';
+import type { AccountDoors, NotMeReport } from './account-centre/pages.ts';
 import type { House } from './app.ts';
+import type { Alert } from './monitoring/watch/incident.ts';
+import { createIncidents, type Incidents } from './monitoring/watch/incidents.ts';
+import type { Rule } from './monitoring/watch/rule.ts';
 import { forgetConsent, listConsents } from './oidc/grants.ts';
+import { nowMs } from './shared/clock.ts';
 import { randomToken } from './shared/random.ts';
 import type { Interactions } from './sign-in/interactions.ts';
+import type { Transaction } from './storage/database.ts';
 
 const ACCOUNT_CENTRE = 'account-centre';
+
+/** How incidents name what a person reported; no detection of the watch finds it. */
+const NOT_ME = {
+  id: 'not-me',
+  title: { zh: '本人报告：不是本人操作', en: 'A person did not recognise an activity' },
+} as const satisfies Pick<Rule, 'id' | 'title'>;
 
 /** The account centre is a portal of its own: it gets its session by the same ceremony as every other. */
 export async function ensureAccountCentre({ config, relyingParties }: House): Promise<void> {
@@ -27,13 +38,10 @@ export async function ensureAccountCentre({ config, relyingParties }: House): Pr
   if (!outcome.ok) throw new Error(outcome.faults.map(({ field, reason }) => `${field} ${reason}`).join('; '));
 }
 
-const RECENT_EVENTS = `SELECT at_ms, type, outcome FROM ledger_events WHERE person_id = $1
-  AND type <> 'token.issued' AND type IN ('sign-in.succeeded', 'sign-in.refused', 'session.ended', 'consent.given', 'consent.withdrawn', 'password.changed')
-  ORDER BY at_ms DESC, seq DESC LIMIT 10`;
-
 /** What the account centre may ask of the protocol room and the ledger, put together from both. */
 export function accountDoors(house: House, interactions: Interactions, wakeOutbox: () => void): AccountDoors {
-  const { config, database, ledger, sessionEnds } = house;
+  const { config, database, ledger, ledgerReader, sessionEnds } = house;
+  const incidents = createIncidents({ database, ledger, operatorClass: config.watch.operatorClass });
   return {
     currentPerson: (ctx: Context) => interactions.currentPerson(ctx),
     sessions: (personId) => sessionEnds.list(personId),
@@ -50,12 +58,12 @@ export function accountDoors(house: House, interactions: Interactions, wakeOutbo
       });
       wakeOutbox();
     },
-    async recentEvents(personId) {
-      const rows = await database.all<{ at_ms: number; type: AccountEvent['type']; outcome: AccountEvent['outcome'] }>(
-        RECENT_EVENTS,
-        [personId],
-      );
-      return rows.map(({ at_ms, type, outcome }) => ({ at: Math.floor(at_ms / 1000), type, outcome }));
+    ledgerReader,
+    async reportNotMe(report) {
+      const caseNumber = await freezeAndOpenCase(house, incidents, report);
+      await sessionEnds.endAll(report.personId, 'person_frozen');
+      wakeOutbox();
+      return caseNumber;
     },
     signInUrl() {
       // The code is never redeemed, so nobody needs to know the verifier of this challenge.
@@ -70,4 +78,37 @@ export function accountDoors(house: House, interactions: Interactions, wakeOutbo
       return `/auth?${query}`;
     },
   };
+}
+
+/**
+ * Freezes the account and opens the incident in one transaction. Resolves with the number of the incident: that of the first
+ * report when the person says it twice, a new one when somebody else had the account frozen before.
+ */
+async function freezeAndOpenCase(
+  { database, persons }: House,
+  incidents: Incidents,
+  { personId, seq, clientId, ...caller }: NotMeReport,
+): Promise<string> {
+  const alert: Alert = {
+    about: { key: personId, person: personId, client: clientId },
+    evidence: [seq],
+    count: 1,
+    affectedCount: 1,
+    seq,
+    atMs: nowMs(),
+    level: 'IV',
+  };
+  const opened: string[] = [];
+  const open = async (tx: Transaction): Promise<string> => {
+    // Of a rule, an incident takes the id and the title.
+    const { id } = await incidents.alert(tx, NOT_ME as Rule, alert, undefined, false);
+    opened.push(id);
+    return id;
+  };
+  await persons.freeze(personId, 'reported_by_person', { ...caller, incident: open });
+  if (opened[0] !== undefined) return opened[0];
+  const earlier = (await incidents.list()).find(
+    ({ rule, record }) => rule === NOT_ME.id && record.about.person === personId,
+  );
+  return earlier?.id ?? database.write(open);
 }

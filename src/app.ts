@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from './config/schema.ts';
 import { type BlindIndex, createBlindIndex } from './crypto/blind-index.ts';
@@ -6,7 +7,12 @@ import { createSealer } from './crypto/sealing.ts';
 import { selfTest } from './crypto/self-test.ts';
 import { enqueue } from './delivery/outbox.ts';
 import { createPasswordFactor, type PasswordFactor } from './factors/password.ts';
+import { createFailures, type Failures } from './ledger/flood.ts';
 import { createLedger, type Ledger } from './ledger/ledger.ts';
+import { type LedgerKey, ledgerKey, ledgerOrigin } from './ledger/ledger-key.ts';
+import { createOpenings, type Openings } from './ledger/openings.ts';
+import { createLedgerReader, type LedgerReader } from './ledger/reader.ts';
+import { countedLedger, createEventCounts, type EventCounts } from './monitoring/event-counts.ts';
 import { LOGOUT_TOPIC } from './oidc/engine.ts';
 import { createSessionEnds, type SessionEnds } from './oidc/session-ends.ts';
 import { createPersons, type Persons } from './people/persons.ts';
@@ -23,6 +29,11 @@ export interface House {
   readonly database: Database;
   readonly store: ArtifactStore;
   readonly ledger: Ledger;
+  readonly ledgerKey: LedgerKey;
+  readonly events: EventCounts;
+  readonly failures: Failures;
+  readonly openings: Openings;
+  readonly ledgerReader: LedgerReader;
   readonly index: BlindIndex;
   readonly persons: Persons;
   readonly passwords: PasswordFactor;
@@ -32,14 +43,17 @@ export interface House {
   close(): Promise<void>;
 }
 
+const NODE_NAME_LENGTH_MAX = 64;
+
 const bytesOf = (secret: string): Buffer => Buffer.from(secret, 'utf8');
 
 /**
  * The composition root: the one place that chooses concrete parts. Checks the primitives first, for nothing may be sealed or
  * indexed by an algorithm that computes something else.
+ * `operator` is who acts when a command, and no person or portal, changes something.
  * Throws `Fault('storage_unavailable')` when the store cannot be opened.
  */
-export async function openHouse(config: Config): Promise<House> {
+export async function openHouse(config: Config, operator?: string): Promise<House> {
   selfTest();
   const { secrets } = config;
   const database = await openDatabase(
@@ -52,9 +66,19 @@ export async function openHouse(config: Config): Promise<House> {
           connectTimeoutMs: config.database.connectTimeoutMs,
         },
   );
-  const ledger = createLedger(database);
   const sealer = createSealer(bytesOf(secrets.encryptionKey));
   const index = createBlindIndex(bytesOf(secrets.indexKey));
+  const openings = createOpenings(database, sealer);
+  const events = createEventCounts();
+  const written = createLedger({
+    database,
+    openings,
+    index,
+    node: hostname().slice(0, NODE_NAME_LENGTH_MAX),
+    ...(operator === undefined ? {} : { operator: `operator:${operator}` }),
+  });
+  const ledger = countedLedger(written, events);
+  const failures = createFailures({ ledger, write: (work) => database.write(work) });
   const store = createSqlArtifacts(database);
   const sessionEnds = createSessionEnds({
     database,
@@ -71,6 +95,15 @@ export async function openHouse(config: Config): Promise<House> {
     database,
     store,
     ledger,
+    ledgerKey: ledgerKey({
+      origin: await ledgerOrigin(database, config.ledger.origin, config.issuer),
+      file: config.ledger.signingKeyFile,
+      rootKey: bytesOf(secrets.encryptionKey),
+    }),
+    events,
+    failures,
+    openings,
+    ledgerReader: createLedgerReader({ database, openings, index }),
     index,
     sessionEnds,
     persons: {
@@ -96,6 +129,9 @@ export async function openHouse(config: Config): Promise<House> {
       longestTokenLifeSeconds: Math.max(ttl.idTokenSeconds, ttl.accessTokenSeconds, config.session.absoluteSeconds),
       publishedBeforeUseSeconds: DOCUMENT_AGE_SECONDS,
     }),
-    close: () => database.close(),
+    async close() {
+      await failures.settle();
+      await database.close();
+    },
   };
 }

@@ -1,5 +1,6 @@
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
+import type { HouseCommand } from './commands/in-house.ts';
 import { Fault } from './shared/fault.ts';
 
 // Types are stripped and code is compiled once per version of a file, not at every start: half of a start's time.
@@ -14,6 +15,12 @@ const COMMANDS: Readonly<Record<string, { readonly means: string; readonly load:
   client: { means: 'register and steer portals', load: async () => withHouse('client') },
   person: { means: 'add, show, disable or enable natural persons', load: async () => withHouse('person') },
   keys: { means: 'list or rotate the signing keys', load: async () => withHouse('keys') },
+  audit: {
+    means: 'verify, search, export and prune the audit ledger',
+    load: async () => (await import('./commands/in-house.ts')).runAudit,
+  },
+  incident: { means: 'list, grade, handle and report incidents', load: async () => withHouse('incident') },
+  feed: { means: 'list, test and replay the feeds of events', load: async () => withHouse('feed') },
   config: { means: 'show or check the configuration', load: async () => (await import('./commands/config.ts')).run },
   docs: {
     means: 'render the references of faults and events',
@@ -22,7 +29,7 @@ const COMMANDS: Readonly<Record<string, { readonly means: string; readonly load:
 };
 
 const withHouse =
-  (name: 'client' | 'person' | 'keys'): Command =>
+  (name: HouseCommand): Command =>
   async (args) =>
     (await import('./commands/in-house.ts')).runInHouse(name, args);
 

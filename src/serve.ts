@@ -1,39 +1,22 @@
 import { once } from 'node:events';
 import type { RequestListener, Server } from 'node:http';
-import { join } from 'node:path';
-import type Router from '@koa/router';
-import type { Middleware } from 'koa';
 import type { Logger } from 'pino';
-import { accountRoutes } from './account-centre/pages.ts';
-import { registrationRoutes } from './account-centre/registration.ts';
-import { accountDoors, ensureAccountCentre } from './account-doors.ts';
+import { ensureAccountCentre } from './account-doors.ts';
 import type { House } from './app.ts';
-import { createCookieKeys } from './crypto/cookie-keys.ts';
-import { deriveKeyBytes, hmacKey } from './crypto/digests.ts';
-import { createOutbound } from './delivery/outbound.ts';
 import { startOutbox, sweepOutbox } from './delivery/outbox.ts';
-import { createAttempts } from './factors/attempts.ts';
-import type { OwnPages } from './oidc/around-library.ts';
-import { createEngine, type Engine, type EngineSources, LOGOUT_TOPIC } from './oidc/engine.ts';
-import { createProtocolPages } from './oidc/pages.ts';
-import { createPairwiseSub } from './oidc/pairwise.ts';
-import { ACR_ONE_FACTOR } from './oidc/policy.ts';
+import { engineSources } from './engine-sources.ts';
+import { createChallenges } from './factors/challenges.ts';
+import { recordStart, runLedger } from './ledger-doors.ts';
+import { createRequestCounts } from './monitoring/request-counts.ts';
+import { networkOf } from './monitoring/watch/networks.ts';
+import { createEngine, type Engine, LOGOUT_TOPIC } from './oidc/engine.ts';
 import type { LogoutNotice } from './oidc/session-ends.ts';
-import { createKnownDevices } from './people/known-devices.ts';
-import { createSamplePopulationRegister, SAMPLE_PEOPLE } from './proofing/sample-population-register.ts';
-import { createIdentify } from './sign-in/identify.ts';
-import type { Interactions } from './sign-in/interactions.ts';
-import { signInRoutes } from './sign-in/pages.ts';
 import { createMemoryCounters } from './storage/memory-counters.ts';
 import { startSweeper } from './storage/sweeper.ts';
-import { loadAssets } from './web/assets.ts';
-import { createFormTokens } from './web/form-tokens.ts';
+import { runWatch } from './watch-doors.ts';
 import { createDocuments, createFront, createHttpServer } from './web/front.ts';
-import { type HomeDemo, homeRoute } from './web/home.ts';
-import { createRenderer } from './web/render.ts';
-import { createShell, createShowFault } from './web/shell.ts';
+import type { HomeDemo } from './web/home.ts';
 
-const VIEWS = join(import.meta.dirname, '..', 'views');
 const KEY_POLL_MS = 5000;
 const KEY_UPKEEP_MS = 3_600_000;
 const DRAIN_MS = 10_000;
@@ -44,13 +27,20 @@ const DELIVERIES_KEPT_SECONDS = 7 * 86_400;
 export interface Serving {
   readonly server: Server;
   readonly port: number;
-  /** Stops accepting, finishes what is under way for at most ten seconds, and settles the outbox (X7). */
-  stop(): Promise<void>;
+  /** Stops accepting, finishes what is under way for at most ten seconds, settles the outbox and signs the ledger (X7). */
+  stop(signal?: string): Promise<void>;
+}
+
+export interface ServeOptions {
+  readonly demo?: HomeDemo;
+  /** Starts the ledger's sequencer; measurements of what the ledger costs hand in another. */
+  readonly runLedger?: typeof runLedger;
 }
 
 /** Opens the doors of a house: builds the protocol engine and the pages, and listens. */
-export async function serve(house: House, log: Logger, options: { readonly demo?: HomeDemo } = {}): Promise<Serving> {
+export async function serve(house: House, log: Logger, options: ServeOptions = {}): Promise<Serving> {
   const { config, database, store, ledger, keyring } = house;
+  const evidence = await (options.runLedger ?? runLedger)(house, log);
   await keyring.ensure();
   await ensureAccountCentre(house);
   const documents = createDocuments(config);
@@ -71,7 +61,17 @@ export async function serve(house: House, log: Logger, options: { readonly demo?
     pollMs: config.outbox.pollIntervalMs,
     onFault: (error) => log.error({ err: error }, 'the outbox cannot reach the store'),
   });
-  const sources = engineSources(house, log, documents, () => outbox.wake(), options.demo);
+  const requests = createRequestCounts();
+  const counters = createMemoryCounters();
+  const challenges = createChallenges(counters, networkOf);
+  const sources = engineSources(house, log, {
+    documents,
+    wakeOutbox: () => outbox.wake(),
+    observe: requests.count,
+    counters,
+    challenges,
+    demo: options.demo,
+  });
   const build = async (): Promise<Engine> => createEngine(sources, (await keyring.jwks()).privateKeys);
   engine = await build();
 
@@ -103,23 +103,31 @@ export async function serve(house: House, log: Logger, options: { readonly demo?
   });
 
   let draining = false;
+  const watch = await runWatch(house, log, {
+    requests,
+    outbox,
+    sweptRows: sweeper.swept,
+    challenges,
+    draining: () => draining,
+  });
   const front = createFront({
     config,
     documents,
     ready: async () => !draining && (await isReady(house)),
     application: (): RequestListener => engine.listener,
+    observe: requests.count,
   });
   const server = createHttpServer(config, front);
   server.listen(config.port, config.host);
   await once(server, 'listening');
   const address = server.address();
   const port = typeof address === 'object' && address ? address.port : config.port;
-  await ledger.record({ type: 'server.started', details: { profile: config.profile } });
+  await recordStart(house);
 
   return {
     server,
     port,
-    async stop() {
+    async stop(signal) {
       draining = true;
       clearInterval(keyTimer);
       clearInterval(upkeepTimer);
@@ -131,7 +139,10 @@ export async function serve(house: House, log: Logger, options: { readonly demo?
       clearTimeout(cut);
       await sweeper.stop();
       await outbox.stop(DRAIN_MS);
-      await ledger.record({ type: 'server.stopped' });
+      await house.failures.settle();
+      await ledger.record({ type: 'server.stopped', ...(signal ? { details: { signal } } : {}) });
+      await evidence.stop();
+      await watch.stop();
     },
   };
 }
@@ -149,134 +160,3 @@ async function isReady({ database }: House): Promise<boolean> {
     return false;
   }
 }
-
-function engineSources(
-  house: House,
-  log: Logger,
-  documents: EngineSources['documents'],
-  wakeOutbox: () => void,
-  demo: HomeDemo | undefined,
-): EngineSources {
-  const { config, database, store, ledger, persons, passwords, relyingParties, index } = house;
-  const { secrets } = config;
-  const origin = config.issuer;
-  const secure = origin.startsWith('https:');
-  const derived = (label: string): Buffer => deriveKeyBytes(hmacKey(Buffer.from(secrets.encryptionKey)), label);
-  const assets = loadAssets(join(VIEWS, 'assets'));
-  const renderer = createRenderer({
-    viewsDir: VIEWS,
-    assets,
-    branding: config.branding,
-    hotline: config.support.hotline,
-    secure,
-  });
-  const showFault = createShowFault(renderer, config);
-  const formTokens = createFormTokens({ secret: derived('form-tokens'), secure });
-  const counters = createMemoryCounters();
-  const identify = createIdentify({
-    persons,
-    passwords,
-    attempts: createAttempts({ counters, limits: config.limits }),
-    devices: createKnownDevices({ database }),
-    ledger,
-    index,
-    acr: ACR_ONE_FACTOR,
-    secure,
-  });
-
-  const routes = (interactions: Interactions): OwnPages => {
-    const registered = config.registration.enabled && config.registers.population === 'sample';
-    const routers = [
-      homeRoute({
-        renderer,
-        relyingParties,
-        persons,
-        currentPerson: interactions.currentPerson,
-        ...(demo ? { demo } : {}),
-      }),
-      signInRoutes({
-        interactions,
-        identify,
-        persons,
-        relyingParties,
-        renderer,
-        formTokens,
-        ledger,
-        origin,
-        registerUrl: registered ? '/register' : undefined,
-      }),
-      accountRoutes({
-        doors: accountDoors(house, interactions, wakeOutbox),
-        persons,
-        relyingParties,
-        renderer,
-        formTokens,
-        ledger,
-        origin,
-      }),
-      ...(registered
-        ? [
-            registrationRoutes({
-              persons,
-              passwords,
-              passwordPolicy: config.password,
-              population: createSamplePopulationRegister(SAMPLE_PEOPLE),
-              counters,
-              limits: config.limits,
-              renderer,
-              formTokens,
-              origin,
-            }),
-          ]
-        : []),
-    ];
-    return pages(assets, routers);
-  };
-
-  return {
-    config,
-    database,
-    store,
-    ledger,
-    relyingParties,
-    documents,
-    wakeOutbox,
-    routes,
-    persons,
-    pages: createProtocolPages({ renderer, relyingParties, showFault }),
-    shell: createShell(log, showFault),
-    reportError: (id, error) => log.error({ id, err: error }, 'unexpected error in the protocol library'),
-    cookieKeys: createCookieKeys(secrets.cookieKeys) as unknown as EngineSources['cookieKeys'],
-    dPoPNonceSecret: derived('dpop-nonces'),
-    successionSecret: derived('refresh-succession'),
-    pairwiseSub: createPairwiseSub(Buffer.from(secrets.pairwiseSalt)),
-    outboundFetch: createOutbound({
-      ...config.outbound,
-      allowedOrigins: callableOrigins(config),
-    }) as EngineSources['outboundFetch'],
-  };
-}
-
-/** The sample portals run on this machine, where nothing may be called unless it is named. */
-const callableOrigins = ({ outbound, demo }: House['config']): readonly string[] => [
-  ...outbound.allowedOrigins,
-  ...(demo.portals ? demo.ports.map((port) => `http://localhost:${port}`) : []),
-];
-
-/** Our own pages, kept off the path of protocol requests: only these prefixes reach the routers. */
-function pages(assets: ReturnType<typeof loadAssets>, routers: readonly Router[]): OwnPages {
-  const stack = routers.map((router) => router.routes() as unknown as Middleware);
-  return {
-    owns: (path) => path === '/' || OWN_PREFIXES.some((prefix) => path.startsWith(prefix)),
-    handle(ctx, next) {
-      if (ctx.path.startsWith('/assets/')) return assets.serve(ctx) ? undefined : next();
-      const dispatch = (at: number): Promise<unknown> => {
-        const middleware = stack[at];
-        return middleware ? Promise.resolve(middleware(ctx, () => dispatch(at + 1))) : next();
-      };
-      return dispatch(0);
-    },
-  };
-}
-
-const OWN_PREFIXES = ['/interaction/', '/account', '/register', '/assets/'] as const;

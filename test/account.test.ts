@@ -1,4 +1,5 @@
 import test from 'ava';
+import { hiddenField } from './support/hidden-field.ts';
 import type { HttpBrowser } from './support/http-client.ts';
 import { answerOf, introspect, OFFLINE, ROOMY, refresh, tokensOf, userinfo } from './support/portal-calls.ts';
 import {
@@ -21,9 +22,6 @@ test.before(async () => {
   portal = await server.addPortal({ client_name: '办事门户' });
 });
 test.after.always(() => server.stop());
-
-const tokenOn = (browser: HttpBrowser): string =>
-  /name="form_token" value="([^"]+)"/.exec(browser.page.text)?.[1] ?? '';
 
 const sessionsOf = async (idNumber: string) => {
   const person = await server.house.persons.findByIdNumber(idNumber as never);
@@ -62,7 +60,7 @@ test.serial(
     await server.signIn(browser, portal);
     await browser.get('/account');
     t.true(browser.page.text.includes(`value="${uid}"`));
-    const page = await browser.post('/account/sessions/end', { form_token: tokenOn(browser), id: uid });
+    const page = await browser.post('/account/sessions/end', { form_token: hiddenField(browser.page), id: uid });
     t.is(page.status, 303);
     await browser.follow();
     t.false(browser.page.text.includes(`value="${uid}"`));
@@ -81,7 +79,7 @@ test.serial('V39 nobody sees or ends the session of somebody else', async (t) =>
   await other.get('/account');
   t.false(other.page.text.includes(uid));
   for (const id of [uid, '__proto__', "' OR 1=1 --", '*']) {
-    const page = await other.post('/account/sessions/end', { form_token: tokenOn(other), id });
+    const page = await other.post('/account/sessions/end', { form_token: hiddenField(other.page), id });
     t.is(page.status, 303, 'no word about whether it exists');
     await other.get('/account');
   }
@@ -99,11 +97,14 @@ test.serial(
     ] as const;
     const kept = await tokensOf(server, portal, here);
     await here.get('/account');
-    t.true(here.page.text.includes('旧门户'));
-    const page = await here.post('/account/portals/withdraw', { form_token: tokenOn(here), client_id: withdrawn.id });
+    t.true(here.page.text.includes(`value="${withdrawn.id}"`));
+    const page = await here.post('/account/portals/withdraw', {
+      form_token: hiddenField(here.page),
+      client_id: withdrawn.id,
+    });
     t.is(page.status, 303);
     await here.follow();
-    t.false(here.page.text.includes('旧门户'));
+    t.false(here.page.text.includes(`value="${withdrawn.id}"`));
     for (const { access_token: access, refresh_token: renewal } of tokens) {
       t.is((await userinfo(server, access)).status, 401);
       t.deepEqual(await introspect(server, withdrawn, access), { active: false });
@@ -120,7 +121,7 @@ test('E2 V50 the account’s forms count only from its own page, and no GET chan
   const browser = server.browser();
   await server.signIn(browser, portal);
   await browser.get('/account');
-  const form_token = tokenOn(browser);
+  const form_token = hiddenField(browser.page);
   const other = server.browser();
   await server.signIn(other, portal, { identifier: LI.idNumber });
   await other.get('/account');
@@ -130,7 +131,7 @@ test('E2 V50 the account’s forms count only from its own page, and no GET chan
   t.is((await post(fields, { origin: 'https://evil.cn' })).status, 403);
   t.is((await post(fields, { 'sec-fetch-site': 'cross-site' })).status, 403);
   t.is((await post({ ...fields, form_token: '' })).status, 403);
-  t.is((await post({ ...fields, form_token: tokenOn(other) })).status, 403);
+  t.is((await post({ ...fields, form_token: hiddenField(other.page) })).status, 403);
   t.is((await post({ ...fields, person_id: 'x' })).status, 400);
   for (const path of ['/account/sessions/end?id=x', `/account/portals/withdraw?client_id=${portal.id}`]) {
     t.true([404, 405].includes((await browser.get(path)).status), path);

@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { formsOf } from '../bench/browser.ts';
@@ -8,6 +7,7 @@ import { write } from '../bench/fuzz-draft.ts';
 import { mutate } from '../bench/fuzz-mutations.ts';
 import { Choices } from '../bench/fuzz-random.ts';
 import { median, quantile } from '../bench/measure.ts';
+import { temporaryFolder } from './support/folders.ts';
 
 const ROOT = new URL('..', import.meta.url).pathname;
 
@@ -79,9 +79,7 @@ test('P5 the fuzzer speaks to loopback only', (t) => {
 });
 
 test('the benchmark measures the bare library and writes its figures down', (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'tongban-bench-test-'));
-  t.teardown(() => rmSync(folder, { recursive: true }));
-  const file = join(folder, 'figures.json');
+  const file = join(temporaryFolder(t), 'figures.json');
   const { code, output } = runScript('bench/main.ts', '--quick', '--peer', 'bare', '--only', 'sso', '--json', file);
   t.is(code, 0, output);
   const { rows } = JSON.parse(readFileSync(file, 'utf8'));

@@ -3,16 +3,17 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import test, { type ExecutionContext } from 'ava';
 import { run } from '../src/commands/client.ts';
-import { createLedger } from '../src/ledger/ledger.ts';
 import { createRelyingParties } from '../src/relying-parties/relying-parties.ts';
 import { secretMatches } from '../src/relying-parties/secret.ts';
-import { sqliteDatabase, temporaryFolder } from './support/databases.ts';
+import { sqliteDatabase } from './support/databases.ts';
+import { temporaryFolder } from './support/folders.ts';
+import { testLedger } from './support/ledger.ts';
 
 const PORTAL = { client_id: 'hall', client_name: '办事大厅', redirect_uris: ['https://portal.example.cn/callback'] };
 
 async function shell(t: ExecutionContext) {
   const database = await sqliteDatabase(t);
-  const relyingParties = createRelyingParties({ database, ledger: createLedger(database) });
+  const relyingParties = createRelyingParties({ database, ledger: testLedger(database) });
   const tongban = async (args: readonly string[], input = '') => {
     const written = { stdout: '', stderr: '' };
     const sink = (name: keyof typeof written) => ({

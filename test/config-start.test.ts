@@ -1,20 +1,10 @@
 import { spawn } from 'node:child_process';
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { checkConfig, prepareConfig } from '../src/config/prepare.ts';
 import { randomSecret } from '../src/shared/random.ts';
+import { temporaryFolder } from './support/folders.ts';
 
 type Env = Readonly<Record<string, string>>;
 
@@ -24,11 +14,7 @@ const EXAMPLE = new URL('../config/production.example.json', import.meta.url).pa
 const key = (): string => randomSecret(32).toString('base64url');
 
 /** A folder that does not exist yet, in a place that is removed after the test. */
-function freshFolder(t: ExecutionContext): string {
-  const place = mkdtempSync(join(tmpdir(), 'tongban-start-'));
-  t.teardown(() => rmSync(place, { recursive: true }));
-  return join(place, 'data');
-}
+const freshFolder = (t: ExecutionContext): string => join(temporaryFolder(t), 'data');
 
 const production = (dataDir: string): Env => ({
   TONGBAN_CONFIG: EXAMPLE,

@@ -1,11 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import test from 'ava';
 import { showConfig } from '../src/commands/config.ts';
 import { loadConfig, shippedSettings } from '../src/config/load.ts';
 import { REGENERATE_COMMAND, readReference, renderReference } from '../src/config/reference.ts';
 import { type Config, configSchema, environmentName, SETTINGS } from '../src/config/schema.ts';
+import { temporaryFile } from './support/folders.ts';
 
 type Env = Readonly<Record<string, string>>;
 
@@ -18,14 +16,6 @@ function loaded(env: Env, overrides = {}): Config {
 function faults(env: Env, overrides = {}): Readonly<Record<string, string>> {
   const outcome = loadConfig({ env, overrides });
   return outcome.ok ? {} : Object.fromEntries(outcome.faults.map(({ path, reason }) => [path, reason]));
-}
-
-function file(t: { teardown(work: () => void): void }, content: string): string {
-  const folder = mkdtempSync(join(tmpdir(), 'tongban-config-'));
-  t.teardown(() => rmSync(folder, { recursive: true }));
-  const path = join(folder, 'file');
-  writeFileSync(path, content);
-  return path;
 }
 
 test('the demonstration starts with no configuration at all', (t) => {
@@ -52,7 +42,10 @@ test('every setting has a sentence and an environment name of its own', (t) => {
 });
 
 test('what stands nearer to the operator wins: override, environment, file, profile, default', (t) => {
-  const path = file(t, JSON.stringify({ profile: 'test', port: 1001, host: '10.0.0.1', log: { level: 'warn' } }));
+  const path = temporaryFile(
+    t,
+    JSON.stringify({ profile: 'test', port: 1001, host: '10.0.0.1', log: { level: 'warn' } }),
+  );
   const config = loaded({ TONGBAN_CONFIG: path, TONGBAN_PORT: '1002', TONGBAN_HOST: '10.0.0.2' }, { host: '10.0.0.3' });
   t.like(config, { profile: 'test', port: 1002, host: '10.0.0.3' });
   t.deepEqual(config.log, { level: 'warn', destination: 'none' });
@@ -74,13 +67,13 @@ test('environment values become numbers, truth values and lists', (t) => {
 
 test('H2 a secret is read from a file, without the newline at its end', (t) => {
   const key = `${'k'.repeat(20)}A1b2C3d4E5f6G7h8I9j0K1l2`;
-  t.is(loaded({ TONGBAN_ENCRYPTION_KEY_FILE: file(t, `${key}\n`) }).secrets.encryptionKey, key);
+  t.is(loaded({ TONGBAN_ENCRYPTION_KEY_FILE: temporaryFile(t, `${key}\n`) }).secrets.encryptionKey, key);
   t.regex(faults({ TONGBAN_ENCRYPTION_KEY_FILE: '/nowhere/key' }).TONGBAN_ENCRYPTION_KEY_FILE ?? '', /ENOENT/);
   t.regex(faults({ TONGBAN_PEPPER_FILE: '/x', TONGBAN_PEPPER: key }).TONGBAN_PEPPER ?? '', /keep one/);
 });
 
 test('an operator reads all mistakes at once, each with its place', (t) => {
-  const path = file(t, JSON.stringify({ http: { bodyBytesMaximum: 1 }, sesion: {} }));
+  const path = temporaryFile(t, JSON.stringify({ http: { bodyBytesMaximum: 1 }, sesion: {} }));
   const found = faults({
     TONGBAN_CONFIG: path,
     TONGBAN_PROFILE: 'production',
@@ -108,7 +101,7 @@ test('an operator reads all mistakes at once, each with its place', (t) => {
 
 test('H2 a fault never quotes what was configured', (t) => {
   const secret = 'not base64url: hunter2';
-  const path = file(t, `{ "secrets": { "pepper": "${secret}" `);
+  const path = temporaryFile(t, `{ "secrets": { "pepper": "${secret}" `);
   const found = JSON.stringify([
     faults({
       TONGBAN_ENCRYPTION_KEY: secret,
@@ -151,7 +144,7 @@ test('the configuration cannot be changed while the server runs', (t) => {
 });
 
 test('a hostile file cannot reach the prototype of objects', (t) => {
-  const path = file(t, '{"__proto__": {"polluted": true}, "http": {"__proto__": {"polluted": true}}}');
+  const path = temporaryFile(t, '{"__proto__": {"polluted": true}, "http": {"__proto__": {"polluted": true}}}');
   loadConfig({ env: { TONGBAN_CONFIG: path } });
   t.is(({} as { polluted?: boolean }).polluted, undefined);
 });

@@ -2,11 +2,11 @@ import test from 'ava';
 import { calculateJwkThumbprint, importJWK, jwtVerify, SignJWT } from 'jose';
 import { createKeyring } from '../src/crypto/keyring.ts';
 import { createSealer } from '../src/crypto/sealing.ts';
-import { createLedger } from '../src/ledger/ledger.ts';
 import { turnClock } from '../src/shared/clock.ts';
 import { Fault } from '../src/shared/fault.ts';
 import type { Database } from '../src/storage/database.ts';
 import { sqliteDatabase } from './support/databases.ts';
+import { ledgerEntries, testLedger } from './support/ledger.ts';
 
 const LONGEST = 3600;
 const PUBLISHED = 600;
@@ -15,7 +15,7 @@ function keyringOn(database: Database, rootByte = 1) {
   return createKeyring({
     database,
     sealer: createSealer(Buffer.alloc(32, rootByte)),
-    ledger: createLedger(database),
+    ledger: testLedger(database),
     longestTokenLifeSeconds: LONGEST,
     publishedBeforeUseSeconds: PUBLISHED,
   });
@@ -51,7 +51,7 @@ test.serial(
       t.false('d' in JSON.parse(row.public_jwk));
       t.false(Buffer.from(row.private_sealed).includes('"d"'));
     }
-    const events = await database.all("SELECT seq FROM ledger_events WHERE type = 'key.created'", []);
+    const events = await ledgerEntries(database, 'key.created');
     t.is(events.length, 4);
     await t.throwsAsync(keyringOn(database, 2).jwks(), { instanceOf: Fault }, 'another root key opens none of them');
   },
@@ -84,10 +84,7 @@ test.serial('B6 a key signs only after it was published, and stays until its las
   t.deepEqual(await keyring.prune(), []);
   turnClock((PUBLISHED + LONGEST + 301) * 1000);
   t.deepEqual(await keyring.prune(), before.current);
-  const types = await database.all<{ type: string }>(
-    "SELECT type FROM ledger_events WHERE type <> 'key.created' ORDER BY seq",
-    [],
-  );
+  const types = (await ledgerEntries(database)).filter(({ type }) => type !== 'key.created');
   t.deepEqual(
     types.map(({ type }) => type),
     ['key.rotated', 'key.removed'],

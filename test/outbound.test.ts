@@ -1,35 +1,13 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { createServer, type RequestListener } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer, type LookupFunction, type Server } from 'node:net';
+import type { LookupFunction } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import test, { type ExecutionContext } from 'ava';
 import { Provider } from 'oidc-provider';
 import { createOutbound, OutboundFailure, type OutboundReason } from '../src/delivery/outbound.ts';
 import { isSpecialUse } from '../src/delivery/special-addresses.ts';
+import { trap, webServer } from './support/listeners.ts';
 
 const SECRET = 'words of the other side';
-
-async function listening(t: ExecutionContext, server: Server, host = '127.0.0.1'): Promise<number> {
-  await new Promise<void>((resolve) => server.listen(0, host, resolve));
-  t.teardown(() => server.close());
-  return (server.address() as AddressInfo).port;
-}
-
-/** Counts whoever connects; nobody should. */
-async function trap(t: ExecutionContext, host: string) {
-  const seen = { connections: 0 };
-  const server = createTcpServer((socket) => {
-    seen.connections += 1;
-    socket.destroy();
-  });
-  return { seen, port: await listening(t, server, host) };
-}
-
-async function portal(t: ExecutionContext, answer: RequestListener): Promise<string> {
-  const server = createServer(answer);
-  t.teardown(() => server.closeAllConnections());
-  return `http://127.0.0.1:${await listening(t, server)}`;
-}
 
 async function refused(t: ExecutionContext, work: Promise<unknown>, reason: OutboundReason): Promise<OutboundFailure> {
   const failure = await t.throwsAsync(work, { instanceOf: OutboundFailure });
@@ -98,7 +76,7 @@ test('G2 V16 a name is judged by the addresses that would be connected to, once,
 
 test('R11 an allow-listed origin is reached, exactly that origin, and its redirects are not followed', async (t) => {
   const { seen, port } = await trap(t, '127.0.0.1');
-  const origin = await portal(t, (request, response) => {
+  const origin = await webServer(t, (request, response) => {
     if (request.url === '/moved') response.writeHead(302, { location: `http://127.0.0.1:${port}/` }).end(SECRET);
     else response.writeHead(200, { 'content-type': 'application/json' }).end('{"keys":[]}');
   });
@@ -114,7 +92,7 @@ test('R11 an allow-listed origin is reached, exactly that origin, and its redire
 });
 
 test('G2 an answer that is late, drips or is too large is not taken, packed or not', async (t) => {
-  const origin = await portal(t, (request, response) => {
+  const origin = await webServer(t, (request, response) => {
     if (request.url === '/late') return;
     if (request.url === '/drip') {
       response.writeHead(200);
@@ -142,7 +120,7 @@ test('G2 an answer that is late, drips or is too large is not taken, packed or n
 });
 
 test('the signal of the caller counts too, and a closed port is unreachable', async (t) => {
-  const origin = await portal(t, () => {});
+  const origin = await webServer(t, () => {});
   const outbound = createOutbound({ allowedOrigins: [origin, 'http://127.0.0.1:9'] });
   await refused(t, outbound(origin, { signal: AbortSignal.timeout(100) }), 'timed_out');
   const failure = await refused(t, outbound('http://127.0.0.1:9/secret?path'), 'unreachable');
@@ -174,7 +152,7 @@ test('G2 which addresses are of special use', (t) => {
 
 test('R11 V37 the protocol library delivers a logout to an allow-listed portal and to no other', async (t) => {
   const received: string[] = [];
-  const origin = await portal(t, (request, response) => {
+  const origin = await webServer(t, (request, response) => {
     request.setEncoding('utf8').on('data', (text: string) => received.push(text));
     request.on('end', () => response.writeHead(200).end());
   });

@@ -5,11 +5,13 @@ import { DeliveryFailure } from '../src/delivery/delivery-failure.ts';
 import { deliveries, enqueue, startOutbox, statusOf, sweepOutbox } from '../src/delivery/outbox.ts';
 import type { Outbox, OutboxOptions } from '../src/delivery/outbox-contract.ts';
 import { nextPause, ONE_DAY } from '../src/delivery/retry-schedule.ts';
-import { createLedger } from '../src/ledger/ledger.ts';
 import { turnClock } from '../src/shared/clock.ts';
 import type { Database } from '../src/storage/database.ts';
 import { openDatabase } from '../src/storage/open.ts';
-import { sqliteDatabase, temporaryFolder } from './support/databases.ts';
+import { sqliteDatabase } from './support/databases.ts';
+import { temporaryFolder } from './support/folders.ts';
+import { ledgerEntries, testLedger } from './support/ledger.ts';
+import { until } from './support/waiting.ts';
 
 const put = (database: Database, ...payloads: readonly Readonly<Record<string, unknown>>[]): Promise<string[]> =>
   database.write(async (tx) => {
@@ -24,14 +26,6 @@ function start(t: ExecutionContext, options: OutboxOptions): Outbox {
   return outbox;
 }
 
-async function until(t: ExecutionContext, holds: () => Promise<boolean> | boolean, timeoutMs = 8000): Promise<void> {
-  const deadlineMs = performance.now() + timeoutMs;
-  while (!(await holds())) {
-    if (performance.now() > deadlineMs) return t.fail('the wait was in vain');
-    await pause(10);
-  }
-}
-
 const stateOf = async (database: Database, id: string) => (await statusOf(database, [id])).get(id);
 
 test('C10 a delivery is made at once after a wake, and its outcome stands in the ledger', async (t) => {
@@ -40,23 +34,17 @@ test('C10 a delivery is made at once after a wake, and its outcome stands in the
   const outbox = start(t, {
     database,
     pollMs: 60_000,
-    ledger: createLedger(database),
+    ledger: testLedger(database),
     events: { logout: { delivered: 'logout.delivered', dead: 'logout.undelivered' } },
     handlers: { logout: async (payload) => void seen.push(payload) },
   });
   await pause(50);
   const [id] = await put(database, { clientId: 'hall', personId: 'p1', sessionUid: 's1' });
   outbox.wake();
-  await until(t, async () => (await stateOf(database, id!))?.state === 'delivered', 1000);
+  t.true(await until(async () => (await stateOf(database, id!))?.state === 'delivered', 1000));
   t.deepEqual(seen, [{ clientId: 'hall', personId: 'p1', sessionUid: 's1' }]);
-  const event = await database.get<Record<string, unknown>>(
-    'SELECT type, client_id, person_id, details FROM ledger_events',
-    [],
-  );
-  t.deepEqual(
-    { ...event },
-    { type: 'logout.delivered', client_id: 'hall', person_id: 'p1', details: '{"attempts":1}' },
-  );
+  const event = (await ledgerEntries(database))[0];
+  t.like(event, { type: 'logout.delivered', client: 'hall', subject: 'p1', data: { attempts: 1, session: 's1' } });
 });
 
 test('a change that is undone delivers nothing', async (t) => {
@@ -82,7 +70,7 @@ test('C10 a failed delivery is tried again later, and a final refusal ends it', 
   start(t, {
     database,
     schedule: { firstSeconds: 1 },
-    ledger: createLedger(database),
+    ledger: testLedger(database),
     events: { logout: { delivered: 'logout.delivered', dead: 'logout.undelivered' } },
     handlers: {
       logout: async (payload, { number }) => {
@@ -92,13 +80,13 @@ test('C10 a failed delivery is tried again later, and a final refusal ends it', 
       },
     },
   });
-  await until(t, async () => (await stateOf(database, again!))?.state === 'delivered');
+  t.true(await until(async () => (await stateOf(database, again!))?.state === 'delivered'));
   const rows = await statusOf(database, [again!, never!, stranger!]);
   t.is(rows.get(again!)?.attempts, 2);
   t.is(rows.get(again!)?.lastError, null);
   t.like(rows.get(never!), { state: 'dead', attempts: 1, lastError: 'refused with 400' });
   t.is(rows.get(stranger!)?.lastError, 'Error', 'the words of a foreign error are not kept');
-  t.truthy(await database.get("SELECT seq FROM ledger_events WHERE type = 'logout.undelivered'", []));
+  t.truthy((await ledgerEntries(database, 'logout.undelivered'))[0]);
 });
 
 test('C10 one dead portal does not delay the others', async (t) => {
@@ -122,7 +110,7 @@ test('C10 one dead portal does not delay the others', async (t) => {
   });
   await pause(50);
   await put(database, ...Array.from({ length: 40 }, (_, number) => ({ clientId: `portal-${number}` })));
-  await until(t, () => reached.size === 40, 4000);
+  t.true(await until(() => reached.size === 40, 4000));
   t.true(triedDead <= 12, `${triedDead} attempts on the dead portal`);
 });
 
@@ -148,7 +136,7 @@ test('C10 one slow portal that answers well does not delay the others either', a
   });
   await pause(50);
   await put(database, ...Array.from({ length: 40 }, (_, number) => ({ destination: `portal-${number}` })));
-  await until(t, () => reached.size === 40, 4000);
+  t.true(await until(() => reached.size === 40, 4000));
   t.is(slowAtOnceMost, 2);
 });
 
@@ -173,7 +161,7 @@ test('two processes share the outbox and deliver each row once', async (t) => {
       },
     }),
   );
-  await until(t, async () => (await deliveries(databases[0]!, { state: 'delivered', limit: 500 })).length === 200);
+  t.true(await until(async () => (await deliveries(databases[0]!, { state: 'delivered', limit: 500 })).length === 200));
   await Promise.all(workers.map((worker) => worker.stop(1000)));
   t.is(seen.length, 200);
   t.is(new Set(seen).size, 200);
@@ -195,7 +183,7 @@ test('stop waits for what is under way up to its deadline and leaves the rest fo
       },
     },
   });
-  await until(t, async () => (await stateOf(database, hanging!))?.attempts === 1);
+  t.true(await until(async () => (await stateOf(database, hanging!))?.attempts === 1));
   const startedMs = performance.now();
   await outbox.stop(300);
   t.true(performance.now() - startedMs < 1500);
@@ -213,7 +201,7 @@ test.serial('the lease of a process that died runs out and another delivers', as
   t.is((await stateOf(database, id!))?.state, 'waiting');
   turnClock(31_000);
   t.teardown(() => turnClock(0));
-  await until(t, async () => (await stateOf(database, id!))?.state === 'delivered');
+  t.true(await until(async () => (await stateOf(database, id!))?.state === 'delivered'));
   t.is(await sweepOutbox(database, { keepSeconds: 60, limit: 10 }), 0);
   turnClock(120_000);
   t.is(await sweepOutbox(database, { keepSeconds: 60, limit: 10 }), 1);

@@ -1,45 +1,18 @@
 import { hash } from 'argon2';
 import test, { type ExecutionContext } from 'ava';
-import { createBlindIndex } from '../src/crypto/blind-index.ts';
 import { hmacKey, hmacSm3 } from '../src/crypto/digests.ts';
-import { createSealer } from '../src/crypto/sealing.ts';
 import { costOf, unmatchableHash } from '../src/factors/argon2-phc.ts';
-import { createPasswordFactor, type PasswordFactorOptions } from '../src/factors/password.ts';
-import { createLedger } from '../src/ledger/ledger.ts';
-import { parseIdNumber } from '../src/people/id-number.ts';
-import { createPersons } from '../src/people/persons.ts';
 import { Fault } from '../src/shared/fault.ts';
-import type { Database } from '../src/storage/database.ts';
 import { sqliteDatabase } from './support/databases.ts';
+import { ledgerEntries } from './support/ledger.ts';
+import { addPerson, CHEAP_PASSWORDS, idNumberOf, PEPPER, testPasswords, testPersons } from './support/people.ts';
 
-const OPTIONS: PasswordFactorOptions = {
-  memoryKib: 1024,
-  iterations: 1,
-  parallelism: 1,
-  hashesAtOnce: 1,
-  queueMax: 50,
-  queueDeadlineMs: 30_000,
-  maxLength: 256,
-};
-const PEPPER = Buffer.alloc(32, 3);
 const PASSWORD = 'correct horse battery';
-
-const factorOn = (database: Database, options: Partial<PasswordFactorOptions> = {}, pepper = PEPPER) =>
-  createPasswordFactor({ database, ledger: createLedger(database), pepper, options: { ...OPTIONS, ...options } });
 
 async function person(t: ExecutionContext) {
   const database = await sqliteDatabase(t);
-  const persons = createPersons({
-    database,
-    sealer: createSealer(Buffer.alloc(32, 1)),
-    index: createBlindIndex(Buffer.alloc(32, 2)),
-    ledger: createLedger(database),
-  });
-  const number = parseIdNumber('339900199001011014');
-  if (!number.ok) throw new Error(number.reason);
-  const added = await persons.add({ idNumber: number.number, name: '王小明', ial: 1, origin: 'test' });
-  if (!added.ok) throw new Error(added.reason);
-  const id = added.person.id;
+  const idNumber = idNumberOf('339900199001011014');
+  const id = await addPerson(testPersons(database), { idNumber, name: '王小明', ial: 1, origin: 'test' });
   const storedHash = async () =>
     (await database.get<{ hash: string }>('SELECT hash FROM passwords WHERE person_id = $1', [id]))?.hash;
   const plant = (phc: string) => database.run('UPDATE passwords SET hash = $1 WHERE person_id = $2', [phc, id]);
@@ -48,7 +21,7 @@ async function person(t: ExecutionContext) {
 
 test('a password is what was set and nothing else, and setting it is an event', async (t) => {
   const { database, id } = await person(t);
-  const factor = factorOn(database);
+  const factor = testPasswords(database);
   t.is(await factor.verify(id, PASSWORD), 'mismatch', 'without a password nothing matches');
   t.is(await factor.set(id, PASSWORD, 'test'), 'set');
   t.is(await factor.verify(id, PASSWORD), 'match');
@@ -57,13 +30,13 @@ test('a password is what was set and nothing else, and setting it is an event', 
   }
   await factor.set(id, 'another long sentence', 'test');
   t.is(await factor.verify(id, PASSWORD), 'mismatch');
-  const events = await database.all("SELECT 1 FROM ledger_events WHERE type = 'password.changed'", []);
+  const events = await ledgerEntries(database, 'password.changed');
   t.is(events.length, 2);
 });
 
 test('D4 a password is compared whole: behind NUL, beyond 72 bytes and in four-byte letters', async (t) => {
   const { database, id } = await person(t);
-  const factor = factorOn(database);
+  const factor = testPasswords(database);
   const pairs = [
     ['before\0after-one', 'before\0after-two'],
     [`${'a'.repeat(72)}one`, `${'a'.repeat(72)}two`],
@@ -79,7 +52,7 @@ test('D4 a password is compared whole: behind NUL, beyond 72 bytes and in four-b
 
 test('D4 a password set in full-width letters opens in ASCII and the other way round', async (t) => {
   const { database, id } = await person(t);
-  const factor = factorOn(database);
+  const factor = testPasswords(database);
   const fullWidth = 'Ｔｅａ－ａｔ－ｆｉｖｅ９';
   await factor.set(id, fullWidth, 'test');
   t.is(await factor.verify(id, 'Tea-at-five9'), 'match');
@@ -89,7 +62,7 @@ test('D4 a password set in full-width letters opens in ASCII and the other way r
 
 test('D9 unknown person, person without password and wrong password cost the same number of hashes', async (t) => {
   const { database, id } = await person(t);
-  const factor = factorOn(database);
+  const factor = testPasswords(database);
   const hashesFor = async (who: string | undefined, password: string) => {
     const before = factor.load().started;
     t.is(await factor.verify(who, password), 'mismatch');
@@ -105,25 +78,25 @@ test('D9 unknown person, person without password and wrong password cost the sam
     t.is(await hashesFor(id, hopeless), 0);
     t.is(await hashesFor(undefined, hopeless), 0);
   }
-  t.deepEqual(costOf(unmatchableHash(OPTIONS)), { memoryKib: 1024, iterations: 1, parallelism: 1 });
+  t.deepEqual(costOf(unmatchableHash(CHEAP_PASSWORDS)), { memoryKib: 1024, iterations: 1, parallelism: 1 });
 });
 
 test('D5 the hash is Argon2id over the peppered password, worthless without the pepper, and salted', async (t) => {
   const { database, id, storedHash } = await person(t);
-  const factor = factorOn(database, { memoryKib: 19_456, iterations: 2 });
+  const factor = testPasswords(database, { memoryKib: 19_456, iterations: 2 });
   await factor.set(id, PASSWORD, 'test');
   const first = await storedHash();
   t.regex(first ?? '', /^\$argon2id\$v=19\$m=19456,p=1,t=2\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/);
   await factor.set(id, PASSWORD, 'test');
   t.not(await storedHash(), first);
-  t.is(await factorOn(database, {}, Buffer.alloc(32, 4)).verify(id, PASSWORD), 'mismatch');
+  t.is(await testPasswords(database, {}, Buffer.alloc(32, 4)).verify(id, PASSWORD), 'mismatch');
 });
 
 test('D5 a hash under old parameters is renewed at the next sign-in with the right password only', async (t) => {
   const { database, id, storedHash } = await person(t);
-  await factorOn(database).set(id, PASSWORD, 'test');
+  await testPasswords(database).set(id, PASSWORD, 'test');
   const old = await storedHash();
-  const stronger = factorOn(database, { memoryKib: 2048, iterations: 2 });
+  const stronger = testPasswords(database, { memoryKib: 2048, iterations: 2 });
   t.is(await stronger.verify(id, 'wrong password'), 'mismatch');
   t.is(await storedHash(), old);
   t.is(await stronger.verify(id, PASSWORD), 'match');
@@ -133,7 +106,7 @@ test('D5 a hash under old parameters is renewed at the next sign-in with the rig
 
 test('D5 a stored hash that asks for absurd work, or is no Argon2id, is refused without computing it', async (t) => {
   const { database, id, plant } = await person(t);
-  const factor = factorOn(database);
+  const factor = testPasswords(database);
   await factor.set(id, PASSWORD, 'test');
   const peppered = hmacSm3(hmacKey(PEPPER), PASSWORD);
   const argon2i = await hash(peppered, { type: 1, memoryCost: 1024, timeCost: 2, parallelism: 1 });
@@ -160,7 +133,7 @@ test('D5 a stored hash that asks for absurd work, or is no Argon2id, is refused 
 
 test('X6 when the hash queue is full a sign-in is told so, whoever it is for', async (t) => {
   const { database, id } = await person(t);
-  const factor = factorOn(database, { queueMax: 1, memoryKib: 19_456 });
+  const factor = testPasswords(database, { queueMax: 1, memoryKib: 19_456 });
   await factor.set(id, PASSWORD, 'test');
   const answers = await Promise.all(
     Array.from({ length: 12 }, (_, n) => factor.verify(n % 2 === 0 ? id : undefined, 'wrong password')),

@@ -1,49 +1,40 @@
-import { createBlindIndex } from '../src/crypto/blind-index.ts';
 import { createKeyring } from '../src/crypto/keyring.ts';
-import { createSealer } from '../src/crypto/sealing.ts';
-import { createPasswordFactor } from '../src/factors/password.ts';
-import { createLedger } from '../src/ledger/ledger.ts';
-import { parseIdNumber } from '../src/people/id-number.ts';
 import { createKnownDevices } from '../src/people/known-devices.ts';
-import { createPersons } from '../src/people/persons.ts';
 import type { Database } from '../src/storage/database.ts';
 import { postgresDatabase, postgresTest } from './support/databases.ts';
+import { testLedger } from './support/ledger.ts';
+import { idNumberOf, SEALER, testPasswords, testPersons } from './support/people.ts';
 
-const sealer = createSealer(Buffer.alloc(32, 1));
 const count = async (database: Database, table: string): Promise<number> =>
   (await database.all(`SELECT 1 FROM ${table}`, [])).length;
 
-function partsOn(database: Database) {
-  const ledger = createLedger(database);
-  const cost = { memoryKib: 1024, iterations: 1, parallelism: 1, maxLength: 256 };
-  return {
-    persons: createPersons({ database, sealer, index: createBlindIndex(Buffer.alloc(32, 2)), ledger }),
-    devices: createKnownDevices({ database }),
-    passwords: createPasswordFactor({
+const partsOn = (database: Database) => ({
+  persons: testPersons(database),
+  devices: createKnownDevices({ database }),
+  passwords: testPasswords(database),
+  keyring: () =>
+    createKeyring({
       database,
-      ledger,
-      pepper: Buffer.alloc(32, 3),
-      options: { ...cost, hashesAtOnce: 1, queueMax: 10, queueDeadlineMs: 10_000 },
+      sealer: SEALER,
+      ledger: testLedger(database),
+      longestTokenLifeSeconds: 3600,
+      publishedBeforeUseSeconds: 0,
     }),
-    keyring: () =>
-      createKeyring({ database, sealer, ledger, longestTokenLifeSeconds: 3600, publishedBeforeUseSeconds: 0 }),
-  };
-}
+});
 
 postgresTest('X2 on PostgreSQL a hundred registrations at once make one account, which then works', async (t) => {
   const database = await postgresDatabase(t);
   const { persons, passwords, devices } = partsOn(database);
-  const number = parseIdNumber('339900199001011014');
-  if (!number.ok) throw new Error(number.reason);
-  const person = { idNumber: number.number, name: '王小明', ial: 2, origin: 'test' } as const;
+  const idNumber = idNumberOf('339900199001011014');
+  const person = { idNumber, name: '王小明', ial: 2, origin: 'test' } as const;
   const outcomes = await Promise.all(Array.from({ length: 100 }, () => persons.add(person)));
   t.is(outcomes.filter(({ ok }) => ok).length, 1);
   t.deepEqual(
-    await Promise.all(['persons', 'identity_documents', 'ledger_events'].map((table) => count(database, table))),
+    await Promise.all(['persons', 'identity_documents', 'ledger_inbox'].map((table) => count(database, table))),
     [1, 1, 1],
   );
 
-  const id = (await persons.findByIdNumber(number.number))!.id;
+  const id = (await persons.findByIdNumber(idNumber))!.id;
   t.like(await persons.profile(id), { id, name: '王小明', ial: 2, birthDate: '1990-01-01' });
   t.is(await persons.disable(id, 'test'), 'changed');
   t.is(await persons.disable(id, 'test'), 'unchanged');

@@ -1,24 +1,16 @@
 import test, { type ExecutionContext } from 'ava';
-import { createBlindIndex } from '../src/crypto/blind-index.ts';
-import { createSealer } from '../src/crypto/sealing.ts';
-import { createLedger } from '../src/ledger/ledger.ts';
 import { claimsFor } from '../src/people/claims.ts';
-import { type IdNumber, parseIdNumber } from '../src/people/id-number.ts';
 import { createKnownDevices } from '../src/people/known-devices.ts';
 import { parsePersonDetails } from '../src/people/person-details.ts';
-import { createPersons } from '../src/people/persons.ts';
 import { turnClock } from '../src/shared/clock.ts';
 import { Fault } from '../src/shared/fault.ts';
 import { sqliteDatabase } from './support/databases.ts';
+import { ledgerEntries } from './support/ledger.ts';
+import { addPerson, idNumberOf, testPersons } from './support/people.ts';
 
-const number = (text: string): IdNumber => {
-  const outcome = parseIdNumber(text);
-  if (!outcome.ok) throw new Error(outcome.reason);
-  return outcome.number;
-};
-const WANG = { idNumber: number('339900199001011014'), name: '王小明', ial: 2, origin: 'test' } as const;
+const WANG = { idNumber: idNumberOf('339900199001011014'), name: '王小明', ial: 2, origin: 'test' } as const;
 const LI = {
-  idNumber: number('33990019850701009X'),
+  idNumber: idNumberOf('33990019850701009X'),
   name: '李思远',
   phone: '+8613800000000',
   email: 'li@example.cn',
@@ -29,15 +21,8 @@ const LI = {
 
 async function people(t: ExecutionContext) {
   const database = await sqliteDatabase(t);
-  const ledger = createLedger(database);
-  const sealer = createSealer(Buffer.alloc(32, 1));
-  const persons = createPersons({ database, sealer, index: createBlindIndex(Buffer.alloc(32, 2)), ledger });
-  const added = async (person: typeof WANG | typeof LI) => {
-    const outcome = await persons.add(person);
-    if (!outcome.ok) throw new Error(outcome.reason);
-    return outcome.person.id;
-  };
-  return { database, persons, added };
+  const persons = testPersons(database);
+  return { database, persons, added: (person: typeof WANG | typeof LI) => addPerson(persons, person) };
 }
 
 test.afterEach.always(() => turnClock(0));
@@ -46,7 +31,7 @@ test('X2 a hundred registrations of one number at once make one account and one 
   const { database, persons } = await people(t);
   const outcomes = await Promise.all(Array.from({ length: 100 }, () => persons.add(WANG)));
   t.is(outcomes.filter(({ ok }) => ok).length, 1);
-  for (const table of ['persons', 'identity_documents', 'ledger_events']) {
+  for (const table of ['persons', 'identity_documents', 'ledger_entries']) {
     t.is((await database.all(`SELECT 1 FROM ${table}`, [])).length, 1, table);
   }
   t.deepEqual(await persons.add(WANG), { ok: false, reason: 'exists' });
@@ -60,13 +45,13 @@ test('what belongs to a new account is written with it or not at all', async (t)
     }),
   );
   t.is(await persons.findByIdNumber(WANG.idNumber), undefined);
-  t.is((await database.all('SELECT 1 FROM ledger_events', [])).length, 0);
+  t.is((await ledgerEntries(database)).length, 0);
 });
 
 test('F6 nothing personal stands in the database file readable, nor in the ledger', async (t) => {
   const { database, added } = await people(t);
   await added(LI);
-  for (const table of ['persons', 'identity_documents', 'ledger_events']) {
+  for (const table of ['persons', 'identity_documents', 'ledger_entries']) {
     for (const row of await database.all<Record<string, unknown>>(`SELECT * FROM ${table}`, [])) {
       const text = Object.values(row)
         .map((value) => (value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : String(value)))
@@ -127,7 +112,7 @@ test('F2 a person is switched off and on, each with one event', async (t) => {
   t.is(await persons.enable(id, 'test'), 'changed');
   t.is((await persons.find(id))?.status, 'active');
   t.is(await persons.enable('psn_none', 'test'), 'unknown');
-  const events = await database.all<{ type: string }>('SELECT type FROM ledger_events ORDER BY seq', []);
+  const events = await ledgerEntries(database);
   t.deepEqual(
     events.map(({ type }) => type),
     ['person.added', 'person.disabled', 'person.enabled'],

@@ -1,32 +1,16 @@
 import test, { type ExecutionContext } from 'ava';
 import { type ExitCode, type PersonCommandContext, run } from '../src/commands/person.ts';
-import { createBlindIndex } from '../src/crypto/blind-index.ts';
-import { createSealer } from '../src/crypto/sealing.ts';
-import { createPasswordFactor } from '../src/factors/password.ts';
-import { createLedger } from '../src/ledger/ledger.ts';
-import { createPersons } from '../src/people/persons.ts';
 import { sqliteDatabase } from './support/databases.ts';
+import { ledgerEntries } from './support/ledger.ts';
+import { testPasswords, testPersons } from './support/people.ts';
 
 const NUMBER = '339900199001011014';
 const ADD = ['add', '--id-number', NUMBER, '--name', '王小明'];
 
 async function commandLine(t: ExecutionContext) {
   const database = await sqliteDatabase(t);
-  const ledger = createLedger(database);
-  const persons = createPersons({
-    database,
-    sealer: createSealer(Buffer.alloc(32, 1)),
-    index: createBlindIndex(Buffer.alloc(32, 2)),
-    ledger,
-  });
-  const cost = { memoryKib: 1024, iterations: 1, parallelism: 1, maxLength: 256 };
-  const limits = { hashesAtOnce: 1, queueMax: 10, queueDeadlineMs: 10_000 };
-  const passwords = createPasswordFactor({
-    database,
-    ledger,
-    pepper: Buffer.alloc(32, 3),
-    options: { ...cost, ...limits },
-  });
+  const persons = testPersons(database);
+  const passwords = testPasswords(database);
   const command = async (args: readonly string[], input: string | Uint8Array = '') => {
     const output = { stdout: '', stderr: '' };
     const context: PersonCommandContext = {
@@ -115,5 +99,5 @@ test('what is refused is said in one sentence, and nothing is changed', async (t
     t.is(answer.stdout, '');
   }
   t.is((await database.all('SELECT 1 FROM persons', [])).length, 0);
-  t.is((await database.all('SELECT 1 FROM ledger_events', [])).length, 0);
+  t.is((await ledgerEntries(database)).length, 0);
 });

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { foreignLinks } from './support/foreign-links.ts';
 import { answerOf, payloadOf, ROOMY } from './support/portal-calls.ts';
 import {
   authorizationPath,
@@ -22,56 +23,6 @@ test.before(async () => {
 test.after.always(() => server.stop());
 
 const ask = (query: Record<string, string>) => server.browser().get(authorizationPath(portal, query));
-
-/** Addresses on a page that lead away from the server. */
-const foreignLinks = (html: string): string[] =>
-  [...html.matchAll(/(?:href|action|src|content)="([^"]*)"/g)]
-    .map(([, address = '']) => URL.parse(address.replaceAll('&amp;', '&'), server.issuer))
-    .filter((url) => url !== null && url.origin !== server.issuer)
-    .map((url) => String(url));
-
-const STRANGE_REDIRECTS = [
-  'https://portal.example/callback/',
-  'https://portal.example/Callback',
-  'https://PORTAL.example/callback',
-  'HTTPS://portal.example/callback',
-  'http://portal.example/callback',
-  'https://portal.example/callback?x=1',
-  'https://portal.example/callback?',
-  'https://portal.example/callback#',
-  'https://portal.example/callback#x',
-  'https://portal.example:443/callback',
-  'https://portal.example:8443/callback',
-  'https://portal.example/%63allback',
-  'https://portal.example/%2e/callback',
-  'https://portal.example/x/../callback',
-  'https://portal.example/..;/callback',
-  'https://portal.example//callback',
-  'https://portal.example\\callback',
-  'https://portal.example/callback ',
-  ' https://portal.example/callback',
-  'https://portal.example/callback%00',
-  'https://portal.example/callback%0d%0ax',
-  'https://user@portal.example/callback',
-  'https://portal.example@evil.cn/callback',
-  'https://portal.example.evil.cn/callback',
-  'https://portalXexample/callback',
-  '//portal.example/callback',
-  '/callback',
-  'javascript:alert(1)//portal.example/callback',
-  'data:text/html,portal.example/callback',
-  'http://localhost/callback',
-];
-
-for (const redirectUri of STRANGE_REDIRECTS) {
-  test(`A1 V17 V45 an address that is not registered letter by letter is never redirected to: ${JSON.stringify(redirectUri)}`, async (t) => {
-    const page = await ask({ redirect_uri: redirectUri });
-    t.is(page.status, 400);
-    t.is(page.location, undefined);
-    t.true(page.text.includes('<h1>'));
-    t.deepEqual(foreignLinks(page.text), []);
-  });
-}
 
 test('A1 without redirect_uri there is a page, although only one is registered', async (t) => {
   const page = await ask({ redirect_uri: '' });
@@ -219,6 +170,6 @@ test('A26 no address of the server leads away to where a stranger says', async (
   ]) {
     const page = await browser.get(server.issuer + path);
     t.true(page.location === undefined || page.location.startsWith(`${server.issuer}/`), `${path} ${page.location}`);
-    t.deepEqual(foreignLinks(page.text), [], path);
+    t.deepEqual(foreignLinks(page.text, server.issuer), [], path);
   }
 });

@@ -1,10 +1,10 @@
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
-import { introspect, OFFLINE, pause, payloadOf, ROOMY, refresh, tokensOf, userinfo } from './support/portal-calls.ts';
+import { hiddenField } from './support/hidden-field.ts';
+import { webServer } from './support/listeners.ts';
+import { introspect, OFFLINE, payloadOf, ROOMY, refresh, tokensOf, userinfo } from './support/portal-calls.ts';
 import { startServer, type TestServer, WANG } from './support/server.ts';
+import { until } from './support/waiting.ts';
 
 /** A portal's logout address on this machine: keeps what arrives, answers what it is told to. */
 interface Receiver {
@@ -17,7 +17,7 @@ interface Receiver {
 async function receiver(t: ExecutionContext): Promise<Receiver> {
   const received: string[] = [];
   const answers: number[] = [];
-  const listener: Server = createServer((request, response) => {
+  const origin = await webServer(t, (request, response) => {
     let body = '';
     request.on('data', (chunk: Buffer) => {
       body += chunk.toString();
@@ -28,22 +28,7 @@ async function receiver(t: ExecutionContext): Promise<Receiver> {
       if (status !== 0) response.writeHead(status).end();
     });
   });
-  listener.listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  t.teardown(() => {
-    listener.closeAllConnections();
-    listener.close();
-  });
-  return { origin: `http://127.0.0.1:${(listener.address() as AddressInfo).port}`, received, answers };
-}
-
-async function until(condition: () => boolean | Promise<boolean>, timeoutMs = 15_000): Promise<boolean> {
-  const end = Date.now() + timeoutMs;
-  while (Date.now() < end) {
-    if (await condition()) return true;
-    await pause(25);
-  }
-  return false;
+  return { origin, received, answers };
 }
 
 async function housed(t: ExecutionContext, origins: readonly string[]): Promise<TestServer> {
@@ -171,7 +156,7 @@ test('E9 C10 a portal that the person withdraws, or whose session they end elsew
   const browser = server.browser();
   const here = payloadOf((await tokensOf(server, client, browser)).id_token).sid;
   await browser.get('/account');
-  const form_token = /name="form_token" value="([^"]+)"/.exec(browser.page.text)?.[1] ?? '';
+  const form_token = hiddenField(browser.page);
   const told = () => portal.received.map((body) => payloadOf(new URLSearchParams(body).get('logout_token')).sid);
 
   await browser.post('/account/sessions/end', { form_token, id: elsewhere?.uid ?? '' });

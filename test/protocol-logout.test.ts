@@ -1,4 +1,5 @@
 import test from 'ava';
+import { hiddenField } from './support/hidden-field.ts';
 import {
   answerOf,
   introspect,
@@ -91,7 +92,7 @@ test('C9 a sign-out page stolen from one browser ends nothing in another', async
   const body = await tokensOf(server, portal, theirs);
   await theirs.get('/session/end');
   await mine.get('/session/end');
-  const xsrf = /name="xsrf" value="([^"]+)"/.exec(mine.page.text)?.[1] ?? '';
+  const xsrf = hiddenField(mine.page, 'xsrf');
   t.truthy(xsrf);
   t.is((await theirs.post('/session/end/confirm', { logout: 'yes', xsrf })).status, 400);
   t.is((await userinfo(server, body.access_token)).status, 200);
@@ -123,7 +124,7 @@ test('C9 leaving one portal alone keeps the others', async (t) => {
   const body = await tokensOf(server, portal, browser);
   const kept = await tokensOf(server, second, browser);
   await browser.get(endPath({ id_token_hint: String(body.id_token) }));
-  const xsrf = /name="xsrf" value="([^"]+)"/.exec(browser.page.text)?.[1] ?? '';
+  const xsrf = hiddenField(browser.page, 'xsrf');
   await browser.post('/session/end/confirm', { xsrf });
   t.is((await userinfo(server, body.access_token)).status, 401);
   t.is((await userinfo(server, kept.access_token)).status, 200);

@@ -1,10 +1,13 @@
 import test from 'ava';
 import { UNAVAILABLE_ID_NUMBER } from '../src/proofing/sample-population-register.ts';
+import { hiddenField } from './support/hidden-field.ts';
 import type { HttpBrowser, Page } from './support/http-client.ts';
 import { authorizationPath, callbackOf, LI, PASSWORD, startServer, type TestServer, WANG } from './support/server.ts';
 
 const CHEN = { idNumber: '449900200002290028', name: '陈雨桐' } as const;
 const ZHAO = { idNumber: '339900199203170021', name: '赵雅琴' } as const;
+const WU = { idNumber: '339900196505120042', name: '吴秀英' } as const;
+const ZHENG = { idNumber: '339900200408150054', name: '郑浩然' } as const;
 const ZHOU = { idNumber: '339900197809230034', name: '周建国' } as const;
 
 let server: TestServer;
@@ -24,8 +27,18 @@ async function register(
   await browser.get(path);
   const filled = { name: CHEN.name, idNumber: CHEN.idNumber, password: PASSWORD, passwordAgain: PASSWORD, ...fields };
   if (headers === undefined) return browser.submit(filled, '/register');
-  const token = /name="form_token" value="([^"]+)"/.exec(browser.page.text)?.[1] ?? '';
+  const token = hiddenField(browser.page);
   return browser.post('/register', { ...filled, form_token: token }, headers);
+}
+
+/** Where the page's own switch of language or type size leads. */
+function displayLink(page: Page, choice: 'lang' | 'text'): string {
+  const links = [...page.text.matchAll(/href="(\/register\?[^"]*)"/g)].map(([, link = '']) =>
+    link.replaceAll('&amp;', '&'),
+  );
+  const found = links.find((link) => new URL(link, page.url).searchParams.has(choice));
+  if (found === undefined) throw new Error(`no switch of ${choice} on ${page.url}`);
+  return found;
 }
 
 /** A page without what differs from one showing to the next. */
@@ -63,6 +76,52 @@ test('who registers in the middle of a sign-in goes back to it, and ends at the 
   await browser.submit({ decision: 'allow' }, '/consent');
   await browser.follow((url) => url.origin !== server.issuer);
   t.truthy(callbackOf(browser.page).searchParams.get('code'));
+});
+
+for (const [choice, chosen, before, person] of [
+  ['lang', 'lang="en"', 'lang="zh-CN"', WU],
+  ['text', 'data-text="large"', 'data-text="normal"', ZHENG],
+] as const) {
+  test(`a change of ${choice} on a refused form or after registering keeps the sign-in that waits`, async (t) => {
+    const browser = server.browser();
+    await browser.get(authorizationPath(await server.addPortal()));
+    await browser.follow();
+    const waiting = new URL(browser.page.url).pathname;
+    const [, link = ''] = /href="(\/register\?[^"]+)"/.exec(browser.page.text) ?? [];
+    const change = async (expected: string) => {
+      const page = await browser.get(displayLink(browser.page, choice));
+      t.is(page.status, 200);
+      t.regex(page.text, new RegExp(`<html[^>]* ${expected}`));
+      t.true(page.text.includes(`href="${waiting}"`), 'the way back stands on the form');
+    };
+
+    t.is((await register({ idNumber: person.idNumber, name: 'wrong' }, browser, undefined, link)).status, 400);
+    await change(chosen);
+    await change(before);
+    const done = await browser.submit(
+      { name: person.name, idNumber: person.idNumber, password: PASSWORD, passwordAgain: PASSWORD },
+      '/register',
+    );
+    t.is(done.status, 201);
+    t.true(done.text.includes(`href="${waiting}"`), 'and the form has sent it along');
+    await change(chosen);
+
+    await browser.get(waiting);
+    await browser.submit({ identifier: person.idNumber, password: PASSWORD }, '/identify');
+    await browser.follow((url) => url.origin !== server.issuer);
+    await browser.submit({ decision: 'allow' }, '/consent');
+    await browser.follow((url) => url.origin !== server.issuer);
+    t.truthy(callbackOf(browser.page).searchParams.get('code'));
+  });
+}
+
+test('a change of language on a refused form that nobody waits for invents no way back', async (t) => {
+  const browser = server.browser();
+  t.is((await register({ name: ' ' }, browser)).status, 400);
+  t.is(displayLink(browser.page, 'lang'), '/register?lang=en');
+  const page = await browser.get('/register?lang=en');
+  t.true(page.text.includes('href="/account"'));
+  t.false(page.text.includes('name="continue"'));
 });
 
 test('A26 registering goes on nowhere but at a sign-in of ours', async (t) => {
@@ -131,7 +190,7 @@ test('E2 a form from another site, without a token or with somebody else’s ope
   t.is((await register({ form_token: '' })).status, 403);
   const [mine, theirs] = [server.browser(), server.browser()];
   await mine.get('/register');
-  const token = /name="form_token" value="([^"]+)"/.exec(mine.page.text)?.[1] ?? '';
+  const token = hiddenField(mine.page);
   t.is((await register({ form_token: token }, theirs)).status, 403);
 });
 

@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { Provider } from 'oidc-provider';
-import { createLedger } from '../src/ledger/ledger.ts';
 import { parseRelyingParty } from '../src/relying-parties/record.ts';
 import { createRelyingParties, type RelyingParties } from '../src/relying-parties/relying-parties.ts';
 import { EXTRA_METADATA, sectorIsFetched, sectorOf, toProtocolMetadata } from '../src/relying-parties/relying-party.ts';
 import { digestSecret, secretMatches } from '../src/relying-parties/secret.ts';
 import type { Database } from '../src/storage/database.ts';
 import { openDatabase } from '../src/storage/open.ts';
-import { temporaryFolder } from './support/databases.ts';
+import { temporaryFolder } from './support/folders.ts';
+import { ledgerEntries, testLedger } from './support/ledger.ts';
 
 const PORTAL = { client_name: '办事大厅', redirect_uris: ['https://portal.example.cn/callback'] };
 const publicJwk = () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'jwk' });
@@ -20,7 +20,7 @@ async function register(t: ExecutionContext, allowChosenSecret = false) {
   const open = async (): Promise<{ parties: RelyingParties; database: Database }> => {
     const database = await openDatabase({ file });
     t.teardown(() => database.close());
-    return { database, parties: createRelyingParties({ database, ledger: createLedger(database), allowChosenSecret }) };
+    return { database, parties: createRelyingParties({ database, ledger: testLedger(database), allowChosenSecret }) };
   };
   return { ...(await open()), open };
 }
@@ -44,11 +44,8 @@ test('a portal is registered with a secret of 43 characters that is stored as a 
   t.false(secretMatches(party.secretDigest!, `${secret}x`));
   const row = await database.get<Record<string, unknown>>('SELECT * FROM relying_parties', []);
   t.false(JSON.stringify(row).includes(secret!));
-  const event = await database.get<{ type: string; client_id: string }>(
-    'SELECT type, client_id FROM ledger_events',
-    [],
-  );
-  t.deepEqual({ ...event }, { type: 'relying-party.added', client_id: party.clientId });
+  const event = (await ledgerEntries(database))[0];
+  t.like(event, { type: 'relying-party.added', client: party.clientId });
   t.is(party.record.subject_type, 'pairwise');
   t.is(party.record.id_token_signed_response_alg, 'ES256');
 });
@@ -65,7 +62,7 @@ test('a client_id is registered once, also by two at the same time', async (t) =
   const record = { ...PORTAL, client_id: 'hall' };
   const outcomes = await Promise.all([parties.add(record, 'test'), parties.add(record, 'test')]);
   t.deepEqual(outcomes.map(({ ok }) => ok).sort(), [false, true]);
-  t.is((await database.all('SELECT seq FROM ledger_events', [])).length, 1);
+  t.is((await ledgerEntries(database)).length, 1);
 });
 
 test('a disabled portal is not found, and its switching is one event each way', async (t) => {
@@ -79,7 +76,7 @@ test('a disabled portal is not found, and its switching is one event each way', 
   t.deepEqual(await parties.enable('hall', 'test'), { ok: true, changed: true });
   t.is((await parties.find('hall'))?.status, 'active');
   t.deepEqual(await parties.disable('nobody', 'test'), { ok: false, reason: 'unknown' });
-  const types = await database.all<{ type: string }>('SELECT type FROM ledger_events ORDER BY seq', []);
+  const types = await ledgerEntries(database);
   t.deepEqual(
     types.map(({ type }) => type),
     ['relying-party.added', 'relying-party.disabled', 'relying-party.enabled'],
@@ -117,11 +114,13 @@ test('an update replaces the record, keeps the secret while one is needed, and t
   const renamed = await parties.update('hall', { ...PORTAL, client_name: '政务服务网' }, 'test');
   t.true(renamed.ok && renamed.secret === undefined && secretMatches(renamed.party.secretDigest!, secret!));
   t.is((await parties.find('hall'))?.record.client_name, '政务服务网');
-  const event = await database.get<{ details: string }>(
-    "SELECT details FROM ledger_events WHERE type = 'relying-party.changed'",
-    [],
-  );
-  t.deepEqual(JSON.parse(event!.details), { origin: 'test', fields: ['client_name'] });
+  const event = (await ledgerEntries(database, 'relying-party.changed'))[0];
+  t.deepEqual(event?.data, {
+    origin: 'test',
+    fields: ['client_name'],
+    before: '{"client_name":"办事大厅"}',
+    after: '{"client_name":"政务服务网"}',
+  });
   const keyed = { ...PORTAL, token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [publicJwk()] } };
   const changed = await parties.update('hall', keyed, 'test');
   t.true(changed.ok && changed.party.secretDigest === null);

@@ -1,7 +1,8 @@
 import test from 'ava';
 import type { IdNumber } from '../src/people/id-number.ts';
 import { maskIdNumber } from '../src/people/masking.ts';
-import type { HttpBrowser, Page } from './support/http-client.ts';
+import { hiddenField } from './support/hidden-field.ts';
+import type { HttpBrowser } from './support/http-client.ts';
 import { answerOf, arrive, ROOMY, tokensOf } from './support/portal-calls.ts';
 import {
   authorizationPath,
@@ -33,7 +34,6 @@ async function open(browser: HttpBrowser, query: Record<string, string> = {}, cl
 }
 
 const credentials = (identifier: string = WANG.idNumber) => ({ identifier, password: PASSWORD });
-const tokenOn = (page: Page): string => /name="form_token" value="([^"]+)"/.exec(page.text)?.[1] ?? '';
 
 test('G1 one person, however the number is written', async (t) => {
   const forms = [
@@ -68,7 +68,7 @@ test('G1 one person, however the number is written', async (t) => {
 test('V4 V53 a ceremony opened in another browser binds nobody: neither its page nor its posts', async (t) => {
   const attacker = server.browser();
   const address = await open(attacker);
-  const stolen = tokenOn(attacker.page);
+  const stolen = hiddenField(attacker.page);
   const victim = server.browser();
   const page = await victim.get(address);
   t.is(page.status, 400);
@@ -91,7 +91,7 @@ test('V4 V53 a ceremony opened in another browser binds nobody: neither its page
 test('V3 V5 steps out of order lead nowhere', async (t) => {
   const browser = server.browser();
   const address = await open(browser);
-  const form_token = tokenOn(browser.page);
+  const form_token = hiddenField(browser.page);
   for (const [step, fields] of [
     ['consent', { decision: 'allow' }],
     ['continue-as', { decision: 'continue' }],
@@ -109,7 +109,7 @@ test('V3 V5 steps out of order lead nowhere', async (t) => {
 
   const proven = server.browser();
   const second = await open(proven, {}, await server.addPortal());
-  const first = tokenOn(proven.page);
+  const first = hiddenField(proven.page);
   await proven.submit(credentials(), '/identify');
   await proven.follow((url) => url.origin !== server.issuer);
   t.true(proven.page.text.includes('/consent"'));
@@ -120,7 +120,7 @@ test('V3 V5 steps out of order lead nowhere', async (t) => {
 test('E2 V48 F5 a sign-in form counts only from our page, in this browser, for this ceremony, with the fields it has', async (t) => {
   const browser = server.browser();
   const address = await open(browser);
-  const form_token = tokenOn(browser.page);
+  const form_token = hiddenField(browser.page);
   const other = server.browser();
   await open(other);
   const post = (fields: Record<string, string>, headers: Record<string, string> = {}) =>
@@ -129,7 +129,7 @@ test('E2 V48 F5 a sign-in form counts only from our page, in this browser, for t
   t.is((await post({ form_token, ...credentials() }, { 'sec-fetch-site': 'cross-site' })).status, 403);
   t.is((await post({ form_token, ...credentials() }, { 'sec-fetch-site': 'same-site' })).status, 403);
   t.is((await post({ form_token: '', ...credentials() })).status, 403);
-  t.is((await post({ form_token: tokenOn(other.page), ...credentials() })).status, 403);
+  t.is((await post({ form_token: hiddenField(other.page), ...credentials() })).status, 403);
   t.is((await post(credentials())).status, 400);
   t.is((await post({ form_token, ...credentials(), accountId: 'x' })).status, 400);
   t.is((await post({ form_token, ...credentials() }, { 'content-type': 'text/plain' })).status, 400);

@@ -1,10 +1,17 @@
-import test from 'ava';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import test, { type ExecutionContext } from 'ava';
+import pg from 'pg';
+import type { ConfigOverrides } from '../src/config/schema.ts';
+import { postgresSchema, postgresTest } from './support/databases.ts';
+import { introspect, OFFLINE, pause, refresh, revoke, tokensOf } from './support/portal-calls.ts';
 import {
   authorizationPath,
   CHALLENGE,
   REDIRECT_URI,
   redemption,
   startServer,
+  type TestServer,
   VERIFIER,
   WANG,
 } from './support/server.ts';
@@ -68,6 +75,109 @@ test('A8 a refresh repeated at once or within ten seconds gives the same success
   t.is((await refresh(body.refresh_token)).status, 400, 'the spent token is spent for good');
   t.is((await refresh(successor)).status, 400, 'and its family has ended');
   t.is((await server.events('refresh.reused')).length, 1);
+});
+
+/** Another node in the middle of a revocation: the rows are deleted, the transaction is still open. */
+interface OpenRevocation {
+  commit(): Promise<unknown>;
+}
+
+const REVOKE_ALL = "DELETE FROM artifacts WHERE model = 'RefreshToken'";
+
+async function revokingOnSqlite(t: ExecutionContext, server: TestServer): Promise<OpenRevocation> {
+  const node = new DatabaseSync(join(server.dataDir, 'tongban.db'));
+  t.teardown(() => node.close());
+  node.exec(`BEGIN IMMEDIATE; ${REVOKE_ALL}`);
+  return { commit: async () => node.exec('COMMIT') };
+}
+
+async function revokingOnPostgres(t: ExecutionContext, url: string): Promise<OpenRevocation> {
+  const node = new pg.Client({ connectionString: url });
+  await node.connect();
+  t.teardown(() => node.end());
+  await node.query(`BEGIN; ${REVOKE_ALL}`);
+  return { commit: () => node.query('COMMIT') };
+}
+
+const KEEP_BOOK = {
+  sqlite: ['CREATE TRIGGER book_put AFTER INSERT ON artifacts BEGIN INSERT INTO book VALUES (NEW.model); END'],
+  postgres: [
+    `CREATE FUNCTION book_put() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN INSERT INTO book VALUES (NEW.model); RETURN NEW; END $$`,
+    'CREATE TRIGGER book_put AFTER INSERT ON artifacts FOR EACH ROW EXECUTE FUNCTION book_put()',
+  ],
+} as const;
+
+/** Has the store itself note every artifact that is ever committed from now on, also one that is deleted again at once. */
+async function committedPuts({ house: { database } }: TestServer): Promise<() => Promise<readonly string[]>> {
+  for (const statement of ['CREATE TABLE book (model TEXT NOT NULL)', ...KEEP_BOOK[database.engine]])
+    await database.write((tx) => tx.run(statement, []));
+  return async () => (await database.all<{ model: string }>('SELECT model FROM book', [])).map(({ model }) => model);
+}
+
+async function refreshThatLosesToRevocation(
+  t: ExecutionContext,
+  config: ConfigOverrides,
+  begin: (server: TestServer) => Promise<OpenRevocation>,
+): Promise<void> {
+  const server = await startServer(undefined, config);
+  t.teardown(() => server.stop());
+  await server.addPerson(WANG);
+  const portal = await server.addPortal();
+  const control = await tokensOf(server, portal, server.browser(), OFFLINE);
+  const tokens = await tokensOf(server, portal, server.browser(), OFFLINE);
+  const puts = await committedPuts(server);
+  t.is((await refresh(server, portal, control.refresh_token)).status, 200);
+  t.deepEqual([...(await puts())].sort(), ['AccessToken', 'RefreshToken'], 'an answer that leaves is in the book');
+  const issued = (await server.events('token.issued')).length;
+
+  const revocation = await begin(server);
+  const answering = refresh(server, portal, tokens.refresh_token);
+  t.is(await Promise.race([answering, pause(400)]), undefined, 'it has read the token and waits to commit');
+  await revocation.commit();
+  const answer = await answering;
+  t.is(answer.status, 400);
+  t.is(answer.body.error, 'invalid_grant');
+  t.false('access_token' in answer.body || 'refresh_token' in answer.body || 'id_token' in answer.body);
+  t.is((await puts()).length, 2, 'nothing of its answer was ever stored');
+  t.is((await server.events('token.issued')).length, issued);
+  t.deepEqual(
+    await introspect(server, portal, tokens.access_token),
+    { active: false },
+    'the commit refused it and ended the grant; a look-up that finds nothing would have left the grant alone',
+  );
+}
+
+test('A8 L8 R1 a refresh whose token is revoked between its look-up and its commit is refused and leaves nothing', (t) =>
+  refreshThatLosesToRevocation(t, {}, (server) => revokingOnSqlite(t, server)));
+
+postgresTest(
+  'A8 L8 R1 on PostgreSQL too a refresh that loses to a revocation is refused and leaves nothing',
+  async (t) => {
+    const url = await postgresSchema(t);
+    await refreshThatLosesToRevocation(t, { database: { url } }, () => revokingOnPostgres(t, url));
+  },
+);
+
+test('A8 R1 whichever of a refresh and a revocation comes first, nothing that was handed out works afterwards', async (t) => {
+  const server = await startServer(t);
+  await server.addPerson(WANG);
+  const portal = await server.addPortal();
+  const statuses = new Set<number>();
+  for (let round = 0; round < 12; round += 1) {
+    const tokens = await tokensOf(server, portal, server.browser(), OFFLINE);
+    const [refreshed, revoked] = await Promise.all([
+      refresh(server, portal, tokens.refresh_token),
+      pause(round).then(() => revoke(server, portal, tokens.refresh_token)),
+    ]);
+    statuses.add(refreshed.status);
+    t.is(revoked.status, 200);
+    t.true(refreshed.status === 200 || refreshed.body.error === 'invalid_grant', JSON.stringify(refreshed.body));
+    for (const token of [tokens.access_token, refreshed.body.access_token, refreshed.body.refresh_token])
+      t.deepEqual(await introspect(server, portal, token ?? 'none'), { active: false });
+    t.is((await refresh(server, portal, refreshed.body.refresh_token ?? tokens.refresh_token)).status, 400);
+  }
+  t.true(statuses.has(200), 'the refresh came first at least once');
 });
 
 test('A8 another portal gets nothing for a spent refresh token', async (t) => {

@@ -15,8 +15,8 @@ import {
   redisPrefix,
   redisTest,
   sqliteDatabase,
-  temporaryFolder,
 } from './support/databases.ts';
+import { temporaryFolder } from './support/folders.ts';
 
 interface Stores {
   readonly store: ArtifactStore;

@@ -3,7 +3,8 @@ import test from 'ava';
 import { Fault } from '../src/shared/fault.ts';
 import { migrate } from '../src/storage/migrations.ts';
 import { openDatabase } from '../src/storage/open.ts';
-import { postgresDatabase, postgresTest, sqliteDatabase, temporaryFolder } from './support/databases.ts';
+import { postgresDatabase, postgresTest, sqliteDatabase } from './support/databases.ts';
+import { temporaryFolder } from './support/folders.ts';
 
 test('a second start changes nothing', async (t) => {
   const database = await sqliteDatabase(t);
@@ -17,16 +18,16 @@ postgresTest('a second start changes nothing (postgres)', async (t) => {
 
 test('a migration that fails leaves the schema as it was', async (t) => {
   const database = await sqliteDatabase(t);
-  const foundation = { id: 1, name: 'foundation', statements: () => [] };
+  const standing = ['foundation', 'evidence'].map((name, at) => ({ id: at + 1, name, statements: () => [] }));
   const broken = {
-    id: 2,
+    id: 3,
     name: 'broken',
     statements: () => ['CREATE TABLE extra (id TEXT)', 'CREATE TABLE extra (id TEXT)'],
   };
-  await t.throwsAsync(migrate(database, [foundation, broken]));
+  await t.throwsAsync(migrate(database, [...standing, broken]));
   t.deepEqual(await database.all(`SELECT name FROM sqlite_master WHERE name = $1`, ['extra']), []);
   const mended = { ...broken, statements: () => ['CREATE TABLE extra (id TEXT)'] };
-  t.deepEqual(await migrate(database, [foundation, mended]), ['broken']);
+  t.deepEqual(await migrate(database, [...standing, mended]), ['broken']);
 });
 
 test('a database made by newer code refuses to start and says what to do', async (t) => {

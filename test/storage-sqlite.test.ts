@@ -9,7 +9,8 @@ import test, { type ExecutionContext } from 'ava';
 import { Fault } from '../src/shared/fault.ts';
 import { openDatabase } from '../src/storage/open.ts';
 import { openSqlite } from '../src/storage/sqlite.ts';
-import { postgresSchema, postgresTest, sqliteDatabase, temporaryFolder } from './support/databases.ts';
+import { postgresSchema, postgresTest, sqliteDatabase } from './support/databases.ts';
+import { temporaryFolder } from './support/folders.ts';
 
 const OPEN_MODULE = pathToFileURL(join(import.meta.dirname, '../src/storage/open.ts')).href;
 
@@ -160,6 +161,6 @@ async function startTwice(t: ExecutionContext, location: { file: string } | { ur
   await database.close();
   t.deepEqual(
     applied.map((row) => row.name),
-    ['foundation'],
+    ['foundation', 'evidence'],
   );
 }

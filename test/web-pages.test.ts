@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { loadAssets } from '../src/web/assets.ts';
 import { LANGUAGES } from '../src/web/language.ts';
-import { PAGE_NAMES, type PageModels } from '../src/web/pages.ts';
+import { PAGE_NAMES, type PageModels, type TrailDay, type TrailLine } from '../src/web/pages.ts';
 import { createRenderer, type PageContext } from '../src/web/render.ts';
 
 const viewsDir = join(import.meta.dirname, '../views');
@@ -19,6 +19,21 @@ const renderer = createRenderer({
 const hostile = '"><script>alert(1)</script>\u202egnp.exe\u200b`\'&';
 const portal = { name: hostile, host: 'zwfw.example.cn' };
 const form = { action: '/interaction/abc', formToken: 'token.mac' };
+
+const trailLine: TrailLine = {
+  seq: 12,
+  kind: 'released',
+  at: 1_790_000_000,
+  since: 1_789_999_000,
+  count: 5,
+  portal: hostile,
+  device: hostile,
+  address: hostile,
+  addressCount: 1,
+  items: ['id_number', 'constructor', hostile],
+  reportable: true,
+};
+const days: readonly TrailDay[] = [{ at: 1_790_000_000, relative: 'today', lines: [trailLine] }];
 
 const models: PageModels = {
   home: {
@@ -79,8 +94,11 @@ const models: PageModels = {
       },
     ],
     portals: [{ ...portal, clientId: hostile, scopes: ['openid', hostile], grantedAt: 1_790_000_000 }],
-    events: [{ at: 1_790_000_000, type: 'sign-in.succeeded', outcome: 'success' }],
+    days,
   },
+  'account-trail': { days, newerUrl: '/account/trail', olderUrl: '/account/trail?before=7' },
+  'not-me': { ...form, line: trailLine, cancelUrl: '/account/trail' },
+  'not-me-done': { caseNumber: hostile, homeUrl: '/' },
   fault: {
     number: 1901,
     requestId: hostile,
@@ -153,6 +171,7 @@ test('the fields of every form keep their names', (t) => {
   t.deepEqual(names('register'), ['form_token', 'continue=abc', 'name', 'idNumber', 'password', 'passwordAgain']);
   t.deepEqual(names('logout'), ['xsrf', 'logout=yes']);
   t.deepEqual(names('account'), ['form_token', 'id', 'form_token', 'client_id']);
+  t.deepEqual(names('not-me'), ['form_token', 'entry']);
 });
 
 /** A koa context as far as pages need one, recording what the answer gets. */

@@ -1,17 +1,17 @@
 import Router from '@koa/router';
 import type { Context } from 'koa';
 import { z } from 'zod';
-import type { EventType } from '../ledger/events.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
 import { maskIdNumber, maskName } from '../people/masking.ts';
 import type { Persons } from '../people/persons.ts';
 import type { RelyingParties } from '../relying-parties/relying-parties.ts';
 import { shownName } from '../relying-parties/relying-party.ts';
-import { Fault } from '../shared/fault.ts';
-import { type FormTokens, isForeignPost } from '../web/form-tokens.ts';
-import { readForm } from '../web/forms.ts';
+import type { FormTokens } from '../web/form-tokens.ts';
 import type { Renderer } from '../web/render.ts';
-import { describeDevice } from './devices.ts';
+import { accountForm, goTo, visitorOrSignIn } from './account-form.ts';
+import { describeAddress, describeDevice } from './devices.ts';
+import { addTrailRoutes, newestDays } from './trail-pages.ts';
+import type { TrailSource } from './trail-reading.ts';
 
 /** A session as this page shows it. */
 export interface AccountSession {
@@ -22,10 +22,12 @@ export interface AccountSession {
   readonly userAgent: string | null;
 }
 
-export interface AccountEvent {
-  readonly at: number;
-  readonly type: EventType;
-  readonly outcome: 'success' | 'failure';
+/** What a person says was not their doing: an entry of theirs, and where they say so from. */
+export interface NotMeReport extends Pick<LedgerEvent, 'address' | 'userAgent' | 'correlation'> {
+  readonly personId: string;
+  readonly seq: number;
+  /** The portal the entry tells of. */
+  readonly clientId: string | undefined;
 }
 
 /** What the account centre asks of the protocol room and the ledger; `app.ts` hands it in. */
@@ -38,7 +40,10 @@ export interface AccountDoors {
     personId: string,
   ): Promise<readonly { readonly clientId: string; readonly scopes: readonly string[]; readonly grantedAt: number }[]>;
   withdraw(personId: string, clientId: string, correlation: string): Promise<void>;
-  recentEvents(personId: string): Promise<readonly AccountEvent[]>;
+  /** What the ledger says about a person, to be shown to that person alone. */
+  readonly ledgerReader: TrailSource;
+  /** Freezes the account and ends everything opened with it; resolves with the number of the case. May be asked again. */
+  reportNotMe(report: NotMeReport): Promise<string>;
   /** Where a browser without a session is sent: an authorization request of the account centre itself. */
   signInUrl(): string;
 }
@@ -69,22 +74,22 @@ export function accountRoutes(sources: AccountCentreSources): Router {
   });
   router.post('/account/sessions/end', (ctx) => postEndSession(ctx as unknown as Context, sources));
   router.post('/account/portals/withdraw', (ctx) => postWithdraw(ctx as unknown as Context, sources));
+  addTrailRoutes(router, sources);
   return router;
 }
 
 async function showAccount(ctx: Context, sources: AccountCentreSources): Promise<void> {
   ctx.state.page = 'account';
-  const { doors, persons, relyingParties, renderer, formTokens } = sources;
-  const person = await doors.currentPerson(ctx);
-  const profile = person && (await persons.profile(person.personId));
-  if (!person || profile?.status !== 'active') return goTo(ctx, doors.signInUrl());
-  const { personId } = person;
-  const [sessions, consents, events] = await Promise.all([
+  const { doors, relyingParties, renderer, formTokens } = sources;
+  const visitor = await visitorOrSignIn(ctx, sources);
+  if (!visitor) return;
+  const { personId, profile } = visitor;
+  const { language } = renderer.preferences(ctx);
+  const [sessions, consents, days] = await Promise.all([
     doors.sessions(personId),
     doors.consents(personId),
-    doors.recentEvents(personId),
+    newestDays(personId, language, sources),
   ]);
-  const { language } = renderer.preferences(ctx);
   const portals = await Promise.all(
     consents.map(async ({ clientId, scopes, grantedAt }) => {
       const party = await relyingParties.inspect(clientId);
@@ -105,50 +110,28 @@ async function showAccount(ctx: Context, sources: AccountCentreSources): Promise
     sessions: sessions.map((session) => ({
       id: session.uid,
       device: describeDevice(session.userAgent ?? '', language),
-      address: session.address ?? '',
+      address: describeAddress(session.address ?? ''),
       startedAt: session.startedAt,
       seenAt: session.seenAt,
-      current: session.uid === person.sessionUid,
+      current: session.uid === visitor.sessionUid,
     })),
     portals,
-    events: [...events],
+    days,
     signOutUrl: '/session/end',
   });
 }
 
-async function accountForm<Values extends { form_token: string }>(
-  ctx: Context,
-  schema: z.ZodType<Values>,
-  { doors, formTokens, origin }: AccountCentreSources,
-): Promise<{ readonly values: Values; readonly personId: string }> {
-  ctx.state.page = 'account';
-  if (isForeignPost(ctx.headers, origin)) throw new Fault('foreign_origin');
-  const person = await doors.currentPerson(ctx);
-  if (!person) throw new Fault('ceremony_expired');
-  const form = await readForm(ctx.req, schema);
-  if (form.state === 'too_large') throw new Fault('body_too_large');
-  if (form.state !== 'read') throw new Fault('malformed_request');
-  if (!formTokens.accepts(form.values.form_token, formTokens.knownBrowserOf(ctx), PURPOSE)) {
-    throw new Fault('form_token_refused');
-  }
-  return { values: form.values, personId: person.personId };
-}
-
 async function postEndSession(ctx: Context, sources: AccountCentreSources): Promise<void> {
-  const { values, personId } = await accountForm(ctx, END_SESSION, sources);
+  ctx.state.page = 'account';
+  const { values, personId } = await accountForm(ctx, END_SESSION, PURPOSE, sources);
   // A session that is not theirs, or over already, is simply not on the page that follows (V39).
   await sources.doors.endSession(personId, values.id);
   goTo(ctx, '/account');
 }
 
 async function postWithdraw(ctx: Context, sources: AccountCentreSources): Promise<void> {
-  const { values, personId } = await accountForm(ctx, WITHDRAW, sources);
+  ctx.state.page = 'account';
+  const { values, personId } = await accountForm(ctx, WITHDRAW, PURPOSE, sources);
   await sources.doors.withdraw(personId, values.client_id, String(ctx.state.requestId));
   goTo(ctx, '/account');
-}
-
-function goTo(ctx: Context, address: string): void {
-  ctx.status = 303;
-  ctx.set('location', address);
-  ctx.body = '';
 }

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { addressGroup } from '../factors/attempts.ts';
 import type { PasswordFactor } from '../factors/password.ts';
 import { judgePassword, type PasswordLengths } from '../factors/password-policy.ts';
+import type { Failures } from '../ledger/flood.ts';
 import { parseIdNumber } from '../people/id-number.ts';
 import { maskName } from '../people/masking.ts';
 import { parsePersonDetails } from '../people/person-details.ts';
@@ -15,7 +16,7 @@ import { ceremonyAddress, ceremonyId } from '../web/ceremony-address.ts';
 import { type FormTokens, isForeignPost } from '../web/form-tokens.ts';
 import { readForm } from '../web/forms.ts';
 import type { RegisterField } from '../web/pages.ts';
-import type { Renderer } from '../web/render.ts';
+import type { PageContext, Renderer } from '../web/render.ts';
 
 export interface RegistrationSources {
   readonly persons: Persons;
@@ -23,6 +24,7 @@ export interface RegistrationSources {
   readonly passwordPolicy: PasswordLengths;
   readonly population: IdentitySource;
   readonly counters: Counters;
+  readonly failures: Failures;
   readonly limits: { readonly registrationsPerAddress: number; readonly addressWindowSeconds: number };
   readonly renderer: Renderer;
   readonly formTokens: FormTokens;
@@ -31,6 +33,7 @@ export interface RegistrationSources {
 
 type Problem = { readonly field?: RegisterField; readonly code: string };
 
+const PAGE = '/register';
 const PURPOSE = 'register';
 const FORM = z.strictObject({
   form_token: z.string().max(128),
@@ -54,12 +57,37 @@ interface Shown {
  */
 export function registrationRoutes(sources: RegistrationSources): Router {
   const router = new Router();
-  router.get('/register', (ctx) => get(ctx as unknown as Context, sources));
-  router.post('/register', (ctx) => post(ctx as unknown as Context, sources));
+  router.get(PAGE, (ctx) => get(ctx as unknown as Context, sources));
+  router.post(PAGE, (ctx) => post(ctx as unknown as Context, sources));
   return router;
 }
 
 const addressAfter = (uid: string | undefined): string => (uid === undefined ? '/account' : ceremonyAddress(uid));
+
+/**
+ * The context of a POST, as the page it was sent from stands at its own address. The links to another language or type size are
+ * followed by GET, so they must carry the waiting sign-in that the POST had in its body.
+ */
+const atFormAddress = (ctx: Context, waiting: string | undefined): PageContext => ({
+  method: 'GET',
+  path: PAGE,
+  querystring: waiting === undefined ? '' : new URLSearchParams({ continue: waiting }).toString(),
+  get: (field) => ctx.get(field),
+  append: (field, value) => ctx.append(field, value),
+  set: (field, value) => ctx.set(field, value),
+  get status() {
+    return ctx.status;
+  },
+  set status(status) {
+    ctx.status = status;
+  },
+  get body() {
+    return ctx.body;
+  },
+  set body(body) {
+    ctx.body = body;
+  },
+});
 
 function get(ctx: Context, sources: RegistrationSources): void {
   const waiting = ceremonyId.safeParse(ctx.query.continue);
@@ -74,10 +102,10 @@ function show(
 ): void {
   ctx.state.page = 'register';
   renderer.page(
-    ctx,
+    ctx.method === 'POST' ? atFormAddress(ctx, values.continue) : ctx,
     'register',
     {
-      action: '/register',
+      action: PAGE,
       formToken: formTokens.issue(formTokens.browserOf(ctx), PURPOSE),
       values: { name: values.name.slice(0, 64), idNumber: values.idNumber.slice(0, 64) },
       passwordCharactersMin: passwordPolicy.minLength,
@@ -91,7 +119,7 @@ function show(
 
 async function post(ctx: Context, sources: RegistrationSources): Promise<void> {
   ctx.state.page = 'register';
-  const { formTokens, origin, persons, passwords, population, counters, limits, renderer } = sources;
+  const { formTokens, origin, persons, passwords, population, counters, limits, renderer, failures } = sources;
   if (isForeignPost(ctx.headers, origin)) throw new Fault('foreign_origin');
   const form = await readForm(ctx.req, FORM);
   if (form.state === 'too_large') throw new Fault('body_too_large');
@@ -110,7 +138,17 @@ async function post(ctx: Context, sources: RegistrationSources): Promise<void> {
   const answer = await population.check({ idNumber, name });
   if (answer === 'unavailable') return show(ctx, sources, values, { code: 'unavailable' });
   // A number that has an account already is answered like one that does not match: registering must not tell who is here (D9).
-  if (answer === 'mismatch' || (await persons.findByIdNumber(idNumber))) {
+  const exists = (await persons.findByIdNumber(idNumber)) !== undefined;
+  if (answer === 'mismatch' || exists) {
+    await failures.record({
+      type: 'registration.refused',
+      outcome: 'failure',
+      actor: 'anonymous',
+      address: ctx.ip,
+      userAgent: ctx.get('user-agent'),
+      correlation: String(ctx.state.requestId),
+      details: { reason: answer === 'mismatch' ? 'mismatch' : 'exists' },
+    });
     return show(ctx, sources, values, { code: 'exists_or_mismatch' });
   }
   const prepared = await passwords.prepare(values.password);
@@ -121,7 +159,12 @@ async function post(ctx: Context, sources: RegistrationSources): Promise<void> {
   );
   if (!added.ok) return show(ctx, sources, values, { code: 'exists_or_mismatch' });
   const continueUrl = addressAfter(values.continue);
-  renderer.page(ctx, 'register-done', { maskedName: maskName(name), continueUrl }, { status: 201 });
+  renderer.page(
+    atFormAddress(ctx, values.continue),
+    'register-done',
+    { maskedName: maskName(name), continueUrl },
+    { status: 201 },
+  );
 }
 
 type Checked = { readonly idNumber: Parameters<Persons['findByIdNumber']>[0]; readonly name: string };

@@ -52,18 +52,33 @@ ${groups.join('\n')}`;
 function events(): string {
   const rows = Object.entries(EVENTS)
     .sort(([left], [right]) => (left < right ? -1 : 1))
-    .map(([type, { means, details }]) =>
-      row(`\`${type}\``, means, details.map((name) => `\`${name}\``).join(', ') || 'none'),
-    );
+    .map(([type, { means, details, severity, clause, ocsf }]) => {
+      const members = Object.entries(details).map(([name, kind]) => `\`${name}\`${kind === 'personal' ? ' *' : ''}`);
+      return row(
+        `\`${type}\``,
+        means,
+        members.join(', ') || 'none',
+        severity,
+        clause,
+        `${ocsf.classUid}/${ocsf.activityId}`,
+      );
+    });
   return `# Ledger events
 
 <!-- Rendered from src/ledger/events.ts; do not edit. Regenerate: ${regenerateCommand('events')} -->
 
 Every change of state writes its event in the same database transaction as the change. Each event has a time, a type and an
 outcome, and, where they apply, the person, the portal, the session, the address of the caller and the request id. \`Details\` are
-the members it may carry beside these. Passwords, codes, tokens and identity numbers are never among them.
+the members of \`data\` it may carry beside these. Passwords, codes, tokens and identity numbers are never among them.
 
-${[row('Event', 'Meaning', 'Details'), row('-', '-', '-'), ...rows].join('\n')}
+When one address causes many failures, the first ten are entries of their own; further ones are counted, and \`repeated\` and
+\`since\` say how many and from when.
+
+Details marked * and the address and browser of a person are personal: the entry holds a salted commitment, and what opens it is
+sealed under a key of the person it concerns. \`Clause\` is the requirement of GB/T 22239-2019, level 3, that the event is evidence
+for; \`OCSF\` is class and activity in the Open Cybersecurity Schema Framework.
+
+${[row('Event', 'Meaning', 'Details', 'Severity', 'Clause', 'OCSF'), row('-', '-', '-', '-', '-', '-'), ...rows].join('\n')}
 `;
 }
 

@@ -1,39 +1,88 @@
-import { openHouse } from '../app.ts';
+import { userInfo } from 'node:os';
+import { type House, openHouse } from '../app.ts';
 import { prepareConfig } from '../config/prepare.ts';
+import { createOutbound } from '../delivery/outbound.ts';
+import { loadFeeds } from '../monitoring/feeds/feed-config.ts';
+import { createIncidents } from '../monitoring/watch/incidents.ts';
+import { languageOfTag } from '../web/language.ts';
+
+/** A command that works on an open house. */
+type InHouse = (args: readonly string[], house: House, operator: string) => Promise<number>;
+
+const { stdin, stdout, stderr } = process;
+
+const COMMANDS = {
+  client: async (args, { relyingParties }) =>
+    (await import('./client.ts')).run(args, { relyingParties, stdin, stdout, stderr }),
+  person: async (args, { config, persons, passwords }) =>
+    (await import('./person.ts')).run(args, {
+      persons,
+      passwords,
+      passwordLengths: config.password,
+      contextWords: [config.branding.nameEn, config.branding.nameZh, config.branding.provinceEn],
+      stdin,
+      stdout,
+      stderr,
+    }),
+  keys: async (args, { keyring }) => (await import('./keys.ts')).run(args, { keyring, stdout, stderr }),
+  incident: async (args, { config, database, ledger }, operator) => {
+    const { operatorClass } = config.watch;
+    const incidents = createIncidents({ database, ledger, operatorClass });
+    const { run } = await import('./incident.ts');
+    return run(args, { incidents, operator, operatorClass, branding: config.branding, stdout, stderr });
+  },
+  feed: async (args, { config, database, ledgerReader: reader }) => {
+    const loaded = loadFeeds(config.monitoring.feedsFile);
+    if (!loaded.ok) {
+      for (const { path, reason } of loaded.faults) stderr.write(`${path} ${reason}\n`);
+      return 2;
+    }
+    const outbound = createOutbound(config.outbound);
+    return (await import('./feed.ts')).run(args, {
+      feeds: loaded.feeds,
+      reader,
+      database,
+      outbound,
+      stdin,
+      stdout,
+      stderr,
+    });
+  },
+} as const satisfies Record<string, InHouse>;
+
+export type HouseCommand = keyof typeof COMMANDS;
 
 /** Opens the house for one command, beside a server that may be running on the same data, and closes it afterwards. */
-export async function runInHouse(name: 'client' | 'person' | 'keys', args: readonly string[]): Promise<number> {
+export async function runInHouse(name: HouseCommand, args: readonly string[]): Promise<number> {
   const prepared = prepareConfig();
   if (!prepared.ok) {
-    process.stderr.write(`${prepared.sentences.join('\n')}\n`);
+    stderr.write(`${prepared.sentences.join('\n')}\n`);
     return prepared.exitCode;
   }
-  const { config } = prepared;
-  const house = await openHouse(config);
-  const { stdin, stdout, stderr } = process;
+  const operator = userInfo().username;
+  const house = await openHouse(prepared.config, operator);
   try {
-    switch (name) {
-      case 'client':
-        return await (await import('./client.ts')).run(args, {
-          relyingParties: house.relyingParties,
-          stdin,
-          stdout,
-          stderr,
-        });
-      case 'person':
-        return await (await import('./person.ts')).run(args, {
-          persons: house.persons,
-          passwords: house.passwords,
-          passwordLengths: config.password,
-          contextWords: [config.branding.nameEn, config.branding.nameZh, config.branding.provinceEn],
-          stdin,
-          stdout,
-          stderr,
-        });
-      default:
-        return await (await import('./keys.ts')).run(args, { keyring: house.keyring, stdout, stderr });
-    }
+    return await COMMANDS[name](args, house, operator);
   } finally {
     await house.close();
   }
+}
+
+/** `tongban audit`: the house is opened only by those actions that need one, so that auditors can verify on any machine. */
+export async function runAudit(args: readonly string[]): Promise<number> {
+  const [{ run }, { Refused }] = await Promise.all([import('./audit.ts'), import('./audit-words.ts')]);
+  const operator = userInfo().username;
+  return run(args, {
+    stdin,
+    stdout,
+    stderr,
+    operator,
+    // The locale of Node is that of LANG and its kin.
+    language: languageOfTag(new Intl.DateTimeFormat().resolvedOptions().locale) ?? 'en',
+    openHouse: async () => {
+      const prepared = prepareConfig();
+      if (!prepared.ok) throw new Refused(prepared.sentences.join('\n'), prepared.exitCode === 1 ? 1 : 2);
+      return openHouse(prepared.config, operator);
+    },
+  });
 }

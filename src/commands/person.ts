@@ -6,6 +6,7 @@ import { factsOf, type IdNumber, parseIdNumber } from '../people/id-number.ts';
 import { maskIdNumber, maskName } from '../people/masking.ts';
 import { type PersonDetails, parsePersonDetails } from '../people/person-details.ts';
 import type { AssuranceLevel, Persons } from '../people/persons.ts';
+import { visibleText } from '../web/visible-text.ts';
 
 /** What the command works with. `stdin` yields the password, `stdout` takes results, `stderr` one sentence on a refusal. */
 export interface PersonCommandContext {
@@ -25,9 +26,13 @@ export const USAGE = `tongban person add --id-number NUMBER --name NAME [--phone
 tongban person show    (--id ID | --id-number NUMBER) [--json]
 tongban person disable (--id ID | --id-number NUMBER) [--json]
 tongban person enable  (--id ID | --id-number NUMBER) [--json]
+tongban person unfreeze (ID | --id ID | --id-number NUMBER) --reason TEXT [--json]
+    after the person has proven who they are; TEXT says how and where, and holds no personal data
 `;
 
 const ORIGIN = 'command';
+const UNFREEZE = 'unfreeze';
+const REASON_LENGTH_MAX = 200;
 const STDIN_BYTES_MAX = 4096;
 const OPTIONS = {
   id: { type: 'string' },
@@ -37,6 +42,7 @@ const OPTIONS = {
   email: { type: 'string' },
   address: { type: 'string' },
   ial: { type: 'string' },
+  reason: { type: 'string' },
   'password-stdin': { type: 'boolean' },
   json: { type: 'boolean' },
 } as const;
@@ -62,12 +68,13 @@ export async function run(args: readonly string[], context: PersonCommandContext
     return 2;
   }
   const { values, positionals } = line;
-  const action = positionals.length === 1 ? ACTIONS.get(positionals[0]!) : undefined;
-  if (action === undefined) {
+  const [name = '', ...operands] = positionals;
+  const action = ACTIONS.get(name);
+  if (action === undefined || operands.length > (name === UNFREEZE ? 1 : 0)) {
     context.stderr.write(USAGE);
     return 2;
   }
-  const outcome = await action(values, context);
+  const outcome = await action(operands.length === 0 ? values : named(values, operands[0]!), context);
   if (!isRefusal(outcome)) {
     context.stdout.write(values.json === true ? `${JSON.stringify(outcome)}\n` : table(outcome));
     return 0;
@@ -114,17 +121,43 @@ const switching =
     const id = await identify(options, context);
     if (typeof id !== 'string') return id;
     const outcome = await context.persons[change](id, ORIGIN);
-    return outcome === 'unknown' ? UNKNOWN : describe(id, context);
+    if (outcome === 'unknown') return UNKNOWN;
+    const shown = await describe(id, context);
+    return change === 'enable' && 'status' in shown && shown.status === 'frozen' ? FROZEN : shown;
   };
+
+const unfreeze: Action = async (options, context) => {
+  const reason = visibleText(options.reason ?? '')
+    .replaceAll(/\s+/g, ' ')
+    .trim();
+  if (reason === '' || reason.length > REASON_LENGTH_MAX) {
+    return refuse(
+      `--reason says in at most ${REASON_LENGTH_MAX} characters how the person has proven who they are.`,
+      2,
+    );
+  }
+  const id = await identify(options, context);
+  if (typeof id !== 'string') return id;
+  const outcome = await context.persons.unfreeze(id, ORIGIN, reason);
+  if (outcome === 'unknown') return UNKNOWN;
+  return outcome === 'unchanged' ? NOT_FROZEN : describe(id, context);
+};
 
 const ACTIONS: ReadonlyMap<string, Action> = new Map([
   ['add', add],
   ['show', show],
   ['disable', switching('disable')],
   ['enable', switching('enable')],
+  [UNFREEZE, unfreeze],
 ]);
 
 const UNKNOWN = refuse('There is no such person.');
+const FROZEN = refuse('The account of this person is frozen: use unfreeze, and say why.');
+const NOT_FROZEN = refuse('The account of this person is not frozen; nothing was changed.');
+
+/** The options with the person named by an operand; naming the person twice is refused by `identify`. */
+const named = (options: Options, id: string): Options =>
+  options.id === undefined ? { ...options, id } : { ...options, 'id-number': id };
 
 async function identify(options: Options, { persons }: PersonCommandContext): Promise<string | Refusal> {
   if ((options.id === undefined) === (options['id-number'] === undefined)) {

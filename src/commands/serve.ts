@@ -25,6 +25,7 @@ export async function run(args: readonly string[]): Promise<number> {
   const log = createLog(config);
   const house = await openHouse(config);
   let serving: Serving | undefined;
+  let signal: string | undefined;
   let demonstration: Demonstration | undefined;
   try {
     if (config.profile === 'demo') await prepareDemo(house);
@@ -33,7 +34,7 @@ export async function run(args: readonly string[]): Promise<number> {
     process.stdout.write(
       config.profile === 'demo' ? welcome(config, demonstration?.urls ?? []) : `Tongban ID serves ${config.issuer}\n`,
     );
-    const signal = await untilSignal();
+    signal = await untilSignal();
     log.info({ signal }, 'stopping');
     return 0;
   } catch (error) {
@@ -43,7 +44,7 @@ export async function run(args: readonly string[]): Promise<number> {
     return 1;
   } finally {
     await demonstration?.close();
-    await serving?.stop();
+    await serving?.stop(signal);
     await house.close();
   }
 }

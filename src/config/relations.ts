@@ -61,6 +61,16 @@ const RELATIONS: readonly Relation[] = [
     broken: ({ demo, port }) => demo.portals && demo.ports.includes(port),
     reason: 'must differ from port',
   },
+  {
+    paths: ['monitoring.port', 'port'],
+    broken: ({ monitoring, port }) => monitoring.port !== 0 && monitoring.port === port,
+    reason: 'must differ from port: metrics and health are not for everybody',
+  },
+  {
+    paths: ['monitoring.port', 'demo.portals', 'demo.ports'],
+    broken: ({ monitoring, demo }) => demo.portals && demo.ports.includes(monitoring.port),
+    reason: 'must differ from the ports of the sample portals',
+  },
 ];
 
 /**

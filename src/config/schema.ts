@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { choice, isWebOrigin, text, whole } from './fields.ts';
 import * as identity from './sections-identity.ts';
+import { monitoring } from './sections-monitoring.ts';
 import * as server from './sections-server.ts';
+import { watch } from './sections-watch.ts';
 
 export const PROFILES = ['demo', 'test', 'production'] as const;
 export type Profile = (typeof PROFILES)[number];
@@ -43,6 +45,8 @@ export const configSchema = z.strictObject({
   outbound: server.outbound,
   outbox: server.outbox,
   sweep: server.sweep,
+  monitoring,
+  watch,
   demo: server.demo,
   support: server.support,
   branding: server.branding,

@@ -66,6 +66,19 @@ export const sweep = z.strictObject({
 });
 
 export const ledger = z.strictObject({
+  origin: z
+    .string()
+    .max(128)
+    .regex(/^[!-*,-~]*$/, 'must be printable ASCII without space and plus')
+    .meta({
+      description:
+        'The name of the audit ledger, the first line of every checkpoint, taken at the first start and kept; empty means the host of the issuer with /audit.',
+    }),
+  signingKeyFile: z.string().max(1024).meta({
+    description:
+      'A file with the SM2 key that signs checkpoints (64 hexadecimal digits, mode 0600); empty means a key derived from secrets.encryptionKey.',
+  }),
+  checkpointIntervalMs: whole(100, 60_000, 'How long an entry waits for its signed checkpoint at most.'),
   retentionDays: whole(183, 36_500, 'How long ledger events are kept; less than 366 days must be accepted explicitly.'),
   shortRetentionAccepted: flag(
     'Accepts a retention below twelve months, against the usual reading of the regulations.',

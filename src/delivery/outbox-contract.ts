@@ -39,6 +39,8 @@ export interface OutboxOptions {
 export interface Outbox {
   /** Looks for due deliveries now: to be called after a commit that enqueued one. */
   wake(): void;
+  /** For metrics: deliveries under way now, and single attempts that failed since the start. */
+  load(): { readonly running: number; readonly failures: number };
   /** Starts nothing more and waits up to `deadlineMs` for what is under way; the rest is aborted and tried again after its lease. */
   stop(deadlineMs: number): Promise<void>;
 }

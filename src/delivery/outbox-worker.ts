@@ -44,6 +44,7 @@ export class OutboxWorker implements Outbox {
   readonly #stopping = new AbortController();
   readonly #timer: NodeJS.Timeout;
   readonly #select: string;
+  #failures = 0;
   #stopped = false;
   #round: Promise<void> | undefined;
   #again = false;
@@ -74,6 +75,11 @@ export class OutboxWorker implements Outbox {
         this.#round = undefined;
         if (this.#again) this.wake();
       });
+  }
+
+  /** For metrics: deliveries under way now, and single attempts that failed since the start. */
+  load(): { readonly running: number; readonly failures: number } {
+    return { running: this.#running.size, failures: this.#failures };
   }
 
   async stop(deadlineMs: number): Promise<void> {
@@ -156,6 +162,7 @@ export class OutboxWorker implements Outbox {
     const failure = exhausted
       ? new DeliveryFailure('interrupted too often', { permanent: true })
       : await this.#attempt(candidate);
+    if (failure !== undefined) this.#failures += 1;
     this.#gate.end(candidate.destination, failure === undefined);
     const attempts = candidate.row.attempts + 1;
     const claim = [candidate.row.id, attempts, leaseUntil] as const;

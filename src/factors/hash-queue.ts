@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { monotonicMs } from '../shared/clock.ts';
 
 /** How many password hashes run and wait. `hashesAtOnce` 0 means processor cores less one, at least one. */
 export interface HashQueueOptions {
@@ -16,12 +17,24 @@ export type Queued<T> = { readonly state: 'done'; readonly value: T } | { readon
  */
 export interface HashQueue {
   run<T>(work: () => Promise<T>): Promise<Queued<T>>;
-  /** For metrics: hashes running, waiting, and started since the process began. */
-  load(): { readonly running: number; readonly waiting: number; readonly started: number };
+  /** For metrics and readiness. */
+  load(): HashLoad;
+}
+
+/** Hashes under way and waiting now; started and refused since the process began. Times in milliseconds. */
+export interface HashLoad {
+  readonly running: number;
+  readonly waiting: number;
+  readonly started: number;
+  readonly refused: number;
+  /** What all hashes together have waited for their turn, and what the one that waits longest has waited so far. */
+  readonly waitedMs: number;
+  readonly oldestMs: number;
 }
 
 interface Waiting {
   readonly start: () => void;
+  readonly sinceMs: number;
   readonly timer: NodeJS.Timeout;
 }
 
@@ -32,12 +45,20 @@ export function createHashQueue({ hashesAtOnce, queueMax, queueDeadlineMs }: Has
   const waiting: Waiting[] = [];
   let running = 0;
   let started = 0;
+  let refused = 0;
+  let waitedMs = 0;
+
+  const refuse = (): typeof BUSY => {
+    refused += 1;
+    return BUSY;
+  };
 
   const release = (): void => {
     running -= 1;
     const next = waiting.shift();
     if (next === undefined) return;
     clearTimeout(next.timer);
+    waitedMs += monotonicMs() - next.sinceMs;
     next.start();
   };
 
@@ -55,9 +76,11 @@ export function createHashQueue({ hashesAtOnce, queueMax, queueDeadlineMs }: Has
     new Promise((resolve) => {
       const place: Waiting = {
         start: () => resolve(begin(work)),
+        sinceMs: monotonicMs(),
         timer: setTimeout(() => {
           waiting.splice(waiting.indexOf(place), 1);
-          resolve(BUSY);
+          waitedMs += monotonicMs() - place.sinceMs;
+          resolve(refuse());
         }, queueDeadlineMs),
       };
       waiting.push(place);
@@ -66,8 +89,15 @@ export function createHashQueue({ hashesAtOnce, queueMax, queueDeadlineMs }: Has
   return {
     async run(work) {
       if (running < limit) return begin(work);
-      return waiting.length < queueMax ? wait(work) : BUSY;
+      return waiting.length < queueMax ? wait(work) : refuse();
     },
-    load: () => ({ running, waiting: waiting.length, started }),
+    load: () => ({
+      running,
+      waiting: waiting.length,
+      started,
+      refused,
+      waitedMs,
+      oldestMs: waiting[0] === undefined ? 0 : monotonicMs() - waiting[0].sinceMs,
+    }),
   };
 }

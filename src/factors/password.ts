@@ -5,7 +5,7 @@ import { nowSeconds } from '../shared/clock.ts';
 import { Fault } from '../shared/fault.ts';
 import type { Database, Transaction } from '../storage/database.ts';
 import { type Argon2Cost, costOf, sameCost, unmatchableHash } from './argon2-phc.ts';
-import { createHashQueue, type HashQueueOptions } from './hash-queue.ts';
+import { createHashQueue, type HashLoad, type HashQueueOptions } from './hash-queue.ts';
 import { normalisePassword } from './password-policy.ts';
 
 /** What the factor tells the ledger, which is another room: the caller hands its own ledger in. */
@@ -44,7 +44,7 @@ export interface PasswordFactor {
    */
   verify(personId: string | undefined, password: string): Promise<'match' | 'mismatch' | 'busy'>;
   /** For metrics: hashes running, waiting, and started so far. */
-  load(): { readonly running: number; readonly waiting: number; readonly started: number };
+  load(): HashLoad;
 }
 
 export interface PasswordFactorParts {

@@ -1,41 +1,238 @@
+import {
+  ACCESS,
+  ACCESS_GIVEN,
+  ACCESS_TAKEN,
+  ACCOUNT,
+  ADMINISTRATION,
+  API,
+  AUDIT,
+  AUTHENTICATION,
+  AUTHENTICATION_OTHER,
+  ENTITY,
+  type EventKind,
+  event,
+  FINDING,
+  LOGOFF,
+  LOGON,
+  MONITORING,
+  PRIVACY,
+  SESSION,
+  TICKET,
+} from './event-kind.ts';
+
 /**
- * The closed catalogue of ledger events. An event is named `subject.what-happened`; `details` lists the members its record may
- * carry beside the common ones. No password, code, token or identity number is ever among them (H5).
+ * The closed catalogue of ledger events: `subject.what-happened`. Nothing else can be written. Details stand in one text; `!`
+ * marks a personal one. No password, code, token or identity number is ever among them (H5). Rendered into docs/events.md.
  */
-interface EventEntry {
-  readonly means: string;
-  readonly details: readonly string[];
-}
-
-const event = (means: string, ...details: string[]): EventEntry => ({ means, details });
-
 export const EVENTS = {
-  'server.started': event('The server began to serve.', 'version', 'profile'),
-  'server.stopped': event('The server stopped in order.', 'signal'),
-  'person.added': event('An account of a natural person was created.', 'origin', 'ial'),
-  'person.disabled': event('A person may no longer sign in.', 'origin'),
-  'person.enabled': event('A person may sign in again.', 'origin'),
-  'password.changed': event('A password was set.', 'origin'),
-  'sign-in.succeeded': event('A person proved who they are.', 'amr', 'acr'),
-  'sign-in.refused': event('A sign-in attempt failed.', 'reason', 'factor'),
-  'session.ended': event('A session ended.', 'cause'),
-  'consent.given': event('A person let a portal see personal data.', 'scopes', 'claims'),
-  'consent.denied': event('A person refused a portal.', 'scopes'),
-  'consent.withdrawn': event('A person withdrew their consent for a portal.'),
-  'token.issued': event('Tokens were issued.', 'grantType', 'scopes'),
-  'token.refused': event('A token request failed.', 'error', 'grantType'),
-  'token.revoked': event('A token was revoked.'),
-  'code.replayed': event('An authorization code was presented twice; its tokens were revoked.'),
-  'refresh.reused': event('A spent refresh token was presented again; its family was revoked.'),
-  'logout.delivered': event('A portal confirmed that it ended its session.', 'attempts'),
-  'logout.undelivered': event('A portal could not be told to end its session.', 'attempts', 'error'),
-  'relying-party.added': event('A relying party was registered.', 'origin'),
-  'relying-party.changed': event('The record of a relying party was changed.', 'origin', 'fields'),
-  'relying-party.disabled': event('A relying party was switched off.', 'origin'),
-  'relying-party.enabled': event('A relying party was switched on.', 'origin'),
-  'key.created': event('A signing key was created.', 'kid', 'alg', 'state'),
-  'key.rotated': event('The current signing key was replaced.', 'kid', 'alg'),
-  'key.removed': event('A retired key was removed.', 'kid', 'alg'),
-} as const satisfies Record<string, EventEntry>;
+  'server.started': event('notice', AUDIT, ENTITY.other, 'The server began to serve.', 'version profile'),
+  'server.stopped': event('notice', AUDIT, ENTITY.other, 'The server stopped in order.', 'signal'),
+  'configuration.changed': event(
+    'warning',
+    ADMINISTRATION,
+    ENTITY.updated,
+    'The server was started with other settings than before; secrets are told by name only.',
+    'changed digest',
+  ),
+  'clock.step': event(
+    'warning',
+    AUDIT,
+    ENTITY.other,
+    'The clock of the machine jumped against the monotonic clock.',
+    'stepMs',
+  ),
+
+  'person.added': event(
+    'info',
+    AUTHENTICATION,
+    ACCOUNT.created,
+    'An account of a natural person was created.',
+    'origin ial',
+  ),
+  'person.disabled': event('warning', ACCESS, ACCOUNT.disabled, 'A person may no longer sign in.', 'origin reason'),
+  'person.enabled': event('notice', ACCESS, ACCOUNT.enabled, 'A person may sign in again.', 'origin'),
+  'person.frozen': event(
+    'alert',
+    ACCESS,
+    ACCOUNT.locked,
+    'Sign-in was frozen: by the person, who did not recognise an activity, or by the watch.',
+    'cause incident',
+  ),
+  'person.erased': event(
+    'warning',
+    PRIVACY,
+    ACCOUNT.other,
+    'The key of what the ledger says about a person was destroyed.',
+    'origin reason',
+  ),
+  'person.notified': event(
+    'notice',
+    MONITORING,
+    ACCOUNT.other,
+    'A person was told on their account page that the watch noticed something.',
+    'incident',
+  ),
+  'password.changed': event('notice', AUTHENTICATION, ACCOUNT.password, 'A password was set.', 'origin'),
+
+  'sign-in.succeeded': event('info', AUTHENTICATION, LOGON, 'A person proved who they are.', 'amr acr device session'),
+  'sign-in.refused': event('warning', AUTHENTICATION, LOGON, 'A sign-in attempt failed.', 'reason factor'),
+  'sign-in.cancelled': event(
+    'info',
+    AUTHENTICATION,
+    AUTHENTICATION_OTHER,
+    'A person turned back before the sign-in was complete.',
+  ),
+  'registration.refused': event('warning', AUTHENTICATION, ACCOUNT.other, 'An account was not created.', 'reason'),
+  'portal.entered': event(
+    'info',
+    ACCESS,
+    SESSION,
+    'A person went on to a portal with a session; the portal was given an authorization code.',
+    'acr scopes session',
+  ),
+  'portal.refused': event('notice', ACCESS, SESSION, 'A portal was sent an error instead of a code.', 'error'),
+  'session.ended': event('info', AUTHENTICATION, LOGOFF, 'A session ended.', 'cause session portals'),
+
+  'consent.given': event('info', PRIVACY, ACCESS_GIVEN, 'A person let a portal see personal data.', 'scopes claims'),
+  'consent.denied': event('notice', PRIVACY, ACCESS_GIVEN, 'A person refused a portal.', 'scopes'),
+  'consent.withdrawn': event('notice', PRIVACY, ACCESS_TAKEN, 'A person withdrew their consent for a portal.'),
+  'personal-data.released': event(
+    'info',
+    PRIVACY,
+    ENTITY.read,
+    'Identity number, phone, address or e-mail went out to a portal.',
+    'claims',
+  ),
+  'personal-data.revealed': event(
+    'warning',
+    PRIVACY,
+    ENTITY.read,
+    'An operator saw personal data in the clear.',
+    'fields !reason',
+  ),
+
+  'token.issued': event('info', ACCESS, TICKET, 'Tokens were issued.', 'grantType scopes session'),
+  'token.refused': event('notice', ACCESS, TICKET, 'A token request failed.', 'error grantType'),
+  'token.revoked': event('info', ACCESS, TICKET, 'A token was revoked.'),
+  'introspection.refused': event(
+    'notice',
+    ACCESS,
+    API,
+    'A portal may not ask about tokens, or did not prove who it is.',
+    'error',
+  ),
+  'code.replayed': event(
+    'alert',
+    ACCESS,
+    TICKET,
+    'An authorization code was presented twice; its tokens were revoked.',
+  ),
+  'refresh.reused': event(
+    'alert',
+    ACCESS,
+    TICKET,
+    'A spent refresh token was presented again; its family was revoked.',
+  ),
+  'logout.delivered': event(
+    'info',
+    AUTHENTICATION,
+    LOGOFF,
+    'A portal confirmed that it ended its session.',
+    'attempts',
+  ),
+  'logout.undelivered': event(
+    'warning',
+    AUTHENTICATION,
+    LOGOFF,
+    'A portal could not be told to end its session.',
+    'attempts error',
+  ),
+
+  'relying-party.added': event('notice', ADMINISTRATION, ENTITY.created, 'A relying party was registered.', 'origin'),
+  'relying-party.changed': event(
+    'notice',
+    ADMINISTRATION,
+    ENTITY.updated,
+    'The record of a relying party was changed.',
+    'origin fields before after',
+  ),
+  'relying-party.disabled': event(
+    'warning',
+    ADMINISTRATION,
+    ENTITY.updated,
+    'A relying party was switched off.',
+    'origin',
+  ),
+  'relying-party.enabled': event(
+    'notice',
+    ADMINISTRATION,
+    ENTITY.updated,
+    'A relying party was switched on.',
+    'origin',
+  ),
+  'key.created': event('notice', ADMINISTRATION, ENTITY.created, 'A signing key was created.', 'kid alg state'),
+  'key.rotated': event('notice', ADMINISTRATION, ENTITY.updated, 'The current signing key was replaced.', 'kid alg'),
+  'key.removed': event('notice', ADMINISTRATION, ENTITY.removed, 'A retired key was removed.', 'kid alg'),
+
+  'audit.opened': event('notice', AUDIT, ENTITY.created, 'The ledger began.', 'origin key'),
+  'audit.search': event('warning', AUDIT, ENTITY.read, 'Somebody searched the ledger.', 'filters matches !reason'),
+  'audit.export': event(
+    'warning',
+    AUDIT,
+    ENTITY.read,
+    'Somebody exported a part of the ledger.',
+    'from to format opened !reason',
+  ),
+  'audit.verified': event(
+    'info',
+    AUDIT,
+    ENTITY.other,
+    'The ledger was verified against its checkpoints.',
+    'verdict size reason',
+  ),
+  'audit.gap': event('alert', AUDIT, FINDING, 'Entries are missing or do not match.', 'seq reason'),
+  'audit.prune-proposed': event(
+    'warning',
+    AUDIT,
+    ENTITY.other,
+    'Somebody proposed to remove entries older than the retention.',
+    'proposal from to !reason',
+  ),
+  'audit.prune': event(
+    'alert',
+    AUDIT,
+    ENTITY.removed,
+    'Entries past their retention were removed; their hashes stay.',
+    'from to root approvers',
+  ),
+
+  'watch.alerted': event(
+    'alert',
+    MONITORING,
+    FINDING,
+    'A detection of the watch fired.',
+    'rule severity evidence count incident response',
+  ),
+  'incident.changed': event(
+    'notice',
+    MONITORING,
+    FINDING,
+    'An incident was graded, assigned, handled or closed.',
+    'incident change !note',
+  ),
+  'feed.failed': event('warning', MONITORING, ENTITY.other, 'A feed cannot deliver; its events wait.', 'feed error'),
+  'feed.recovered': event('notice', MONITORING, ENTITY.other, 'A feed delivers again.', 'feed waitedSeconds events'),
+  'feed.dead-letter': event(
+    'alert',
+    MONITORING,
+    ENTITY.other,
+    'A feed gave up on events; they can be replayed.',
+    'feed from to reason',
+  ),
+} as const satisfies Record<string, EventKind>;
 
 export type EventType = keyof typeof EVENTS;
+
+/** The kind behind a type; undefined for a type this version does not know, such as one of a newer version. */
+export const eventKind = (type: string): EventKind | undefined =>
+  Object.hasOwn(EVENTS, type) ? EVENTS[type as EventType] : undefined;

@@ -1,18 +1,30 @@
+import type { BlindIndex } from '../crypto/blind-index.ts';
 import { nowMs } from '../shared/clock.ts';
-import type { Database, Transaction } from '../storage/database.ts';
-import type { EventType } from './events.ts';
+import type { Database, SqlValue, Transaction } from '../storage/database.ts';
+import { canonicalEntry, type EntryValue, type LedgerEntry } from './entry.ts';
+import { EVENTS, type EventType } from './events.ts';
+import type { Openings, PersonalValue } from './openings.ts';
+import { addressKeyOf } from './reader.ts';
 
 /** One thing that happened: who, what, where, with what outcome. Members that do not apply are left out. */
 export interface LedgerEvent {
   readonly type: EventType;
   readonly outcome?: 'success' | 'failure';
+  /** Who did it, where that is not the person or the portal: `anonymous`, `system`, `operator:<name>`. */
+  readonly actor?: string;
+  /** The person it concerns. */
   readonly personId?: string | undefined;
   readonly clientId?: string | undefined;
   readonly sessionUid?: string | undefined;
+  /** The address a person's browser or device called from: personal. */
   readonly address?: string | undefined;
+  /** The address of a portal's own server: not personal. */
+  readonly hostAddress?: string | undefined;
+  readonly userAgent?: string | undefined;
   /** The request id under which the log has the same request. */
   readonly correlation?: string | undefined;
-  readonly details?: Readonly<Record<string, string | number | readonly string[]>>;
+  /** Only members the catalogue names for this type. */
+  readonly details?: Readonly<Record<string, EntryValue>>;
 }
 
 export interface Ledger {
@@ -22,24 +34,102 @@ export interface Ledger {
   record(event: LedgerEvent): Promise<void>;
 }
 
-const INSERT = `INSERT INTO ledger_events
-  (at_ms, type, outcome, person_id, client_id, session_uid, address, correlation, details)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`;
+export interface LedgerSources {
+  readonly database: Database;
+  readonly openings: Openings;
+  readonly index: BlindIndex;
+  /** The name of this node, as it stands in every entry. */
+  readonly node: string;
+  /** Who acts where an event does not say, for commands: `operator:<name>`. */
+  readonly operator?: string;
+}
 
-/** The ledger on the relational store. Rows are only ever inserted. */
-export function createLedger(database: Database): Ledger {
+const TEXT_LENGTH_MAX = 1024;
+const LIST_LENGTH_MAX = 64;
+const LIST_ITEM_LENGTH_MAX = 200;
+const USER_AGENT_LENGTH_MAX = 255;
+const DAY_CHARACTERS = 10;
+
+/** What a count says beside the members of its type (flood.ts): how many more there were, and since when. */
+const COUNT_DETAILS = { repeated: 'plain', since: 'plain' } as const;
+
+/** One writer at a time: the next number is known at once, and the order of numbers is the order of commits. */
+const INSERT_NUMBERED = `INSERT INTO ledger_entries (seq, entry, address_key, key_id, openings)
+  VALUES ((SELECT coalesce(max(seq) + 1, 0) FROM ledger_entries), $1, $2, $3, $4)`;
+const INSERT_UNNUMBERED = 'INSERT INTO ledger_inbox (entry, address_key, key_id, openings) VALUES ($1, $2, $3, $4)';
+
+/**
+ * The ledger's writing side on the relational store. Rows are only ever inserted here; the sequencer hashes and signs them
+ * (L8, L9). What an event says is bounded: long texts are cut, so that an entry cannot outgrow its limit.
+ */
+export function createLedger({ database, openings, index, node, operator }: LedgerSources): Ledger {
+  const insert = database.engine === 'sqlite' ? INSERT_NUMBERED : INSERT_UNNUMBERED;
+
   const append = async (tx: Transaction, event: LedgerEvent): Promise<void> => {
-    await tx.run(INSERT, [
-      nowMs(),
-      event.type,
-      event.outcome ?? 'success',
-      event.personId ?? null,
-      event.clientId ?? null,
-      event.sessionUid ?? null,
-      event.address ?? null,
-      event.correlation ?? null,
-      event.details === undefined ? '{}' : JSON.stringify(event.details),
-    ]);
+    const ts = new Date(nowMs()).toISOString();
+    const { plain, personal } = sortDetails(event);
+    const committed =
+      personal.length === 0
+        ? undefined
+        : await openings.commit(tx, event.personId ?? `day:${ts.slice(0, DAY_CHARACTERS)}`, personal);
+    const commitments = committed?.commitments ?? {};
+    const { ip, ua, ...secrets } = commitments;
+    const data: Record<string, EntryValue> = { ...plain };
+    for (const [field, value] of Object.entries(secrets)) data[field.slice('data.'.length)] = value;
+    const entry: LedgerEntry = {
+      v: 1,
+      ts,
+      node,
+      type: event.type,
+      outcome: event.outcome ?? 'success',
+      actor: event.actor ?? operator ?? actorOf(event),
+      subject: event.personId ?? null,
+      client: event.clientId?.toWellFormed() ?? null,
+      ip: ip ?? event.hostAddress ?? null,
+      ua: ua ?? null,
+      corr: event.correlation ?? null,
+      data,
+    };
+    const row: SqlValue[] = [
+      canonicalEntry(entry),
+      event.address === undefined ? null : addressKeyOf(index, event.address),
+      committed?.keyId ?? null,
+      committed?.openings ?? null,
+    ];
+    await tx.run(insert, row);
   };
   return { append, record: (event) => database.write((tx) => append(tx, event)) };
+}
+
+/** What the house does of itself, whomever it concerns. */
+const ACTS_OF_THE_HOUSE = /^(?:audit|clock|configuration|feed|incident|key|logout|relying-party|server|watch)\./;
+
+function actorOf({ type, personId, clientId }: LedgerEvent): string {
+  if (ACTS_OF_THE_HOUSE.test(type)) return 'system';
+  return personId ?? (clientId === undefined ? 'system' : `client:${clientId.toWellFormed()}`);
+}
+
+/** Divides what an event says into what may stand in the open and what may not, by the catalogue. */
+function sortDetails(event: LedgerEvent): { plain: Record<string, EntryValue>; personal: PersonalValue[] } {
+  const plain: Record<string, EntryValue> = {};
+  const personal: PersonalValue[] = [];
+  if (event.address !== undefined) personal.push({ field: 'ip', value: event.address });
+  if (event.userAgent) {
+    personal.push({ field: 'ua', value: event.userAgent.slice(0, USER_AGENT_LENGTH_MAX).toWellFormed() });
+  }
+  if (event.sessionUid !== undefined) plain.session = event.sessionUid;
+  const kinds: Readonly<Record<string, 'plain' | 'personal'>> = { ...EVENTS[event.type].details, ...COUNT_DETAILS };
+  for (const [name, value] of Object.entries(event.details ?? {})) {
+    const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
+    if (kind === undefined) throw new TypeError(`${event.type} has no detail ${name}: name it in the catalogue`);
+    if (kind === 'plain') plain[name] = bounded(value);
+    else personal.push({ field: `data.${name}`, value: String(bounded(value)) });
+  }
+  return { plain, personal };
+}
+
+function bounded(value: EntryValue): EntryValue {
+  if (typeof value === 'string') return value.slice(0, TEXT_LENGTH_MAX).toWellFormed();
+  if (!Array.isArray(value)) return value;
+  return value.slice(0, LIST_LENGTH_MAX).map((item: string) => item.slice(0, LIST_ITEM_LENGTH_MAX).toWellFormed());
 }

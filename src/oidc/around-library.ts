@@ -4,6 +4,7 @@ import { Fault } from '../shared/fault.ts';
 import { readBody } from '../web/forms.ts';
 import type { Documents } from '../web/front.ts';
 import { contentPolicy, formTarget } from '../web/security-headers.ts';
+import type { ShortWays } from './short-way.ts';
 
 /** Our own pages beside the protocol's endpoints. */
 export interface OwnPages {
@@ -20,8 +21,10 @@ const QUERY_LENGTH_MAX = 8000;
  * Everything of ours that stands directly around the library, in one layer: each layer of the Koa stack costs every request
  * a promise or two.
  */
-export function aroundLibrary(pages: OwnPages, documents: Documents): Middleware {
+export function aroundLibrary(pages: OwnPages, documents: Documents, shortWays: ShortWays): Middleware {
   return async (ctx, next) => {
+    const shortWay = shortWays.get(ctx.path);
+    if (shortWay !== undefined && (await shortWay(ctx))) return;
     if (ctx.method === 'POST' && POSTABLE_PATHS.has(ctx.path)) return postAsGet(ctx);
     if (pages.owns(ctx.path)) return pages.handle(ctx, next);
     await next();
@@ -66,9 +69,12 @@ function keepDocument(ctx: Context, documents: Documents): void {
 }
 
 /** The page of response_mode=form_post submits itself to the portal, which the policy on forms must allow; its script keeps its hash. */
-function admitFormPost(ctx: Context, { params }: KoaContextWithOIDC['oidc']): void {
+function admitFormPost(ctx: Context, { client, params }: KoaContextWithOIDC['oidc']): void {
   if (params?.response_mode !== 'form_post' || typeof ctx.body !== 'string' || !ctx.response.is('html')) return;
-  const target = formTarget(String(params.redirect_uri));
+  const redirectUri = String(params.redirect_uri);
+  // A refused request has named an address of its own choosing.
+  if (!client?.redirectUriAllowed(redirectUri)) return;
+  const target = formTarget(redirectUri);
   if (!target) return;
   const scripts = /script-src ([^;]+)/.exec(ctx.response.get('content-security-policy'))?.[1];
   const policy = contentPolicy([target]);

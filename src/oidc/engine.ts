@@ -4,6 +4,7 @@ import { errors, type JWK, type KoaContextWithOIDC } from 'oidc-provider';
 import type { Config } from '../config/schema.ts';
 import { DeliveryFailure } from '../delivery/delivery-failure.ts';
 import { enqueue } from '../delivery/outbox.ts';
+import type { Failures } from '../ledger/flood.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Persons } from '../people/persons.ts';
 import type { RelyingParties } from '../relying-parties/relying-parties.ts';
@@ -16,14 +17,18 @@ import type { Documents } from '../web/front.ts';
 import { createFindAccount } from './accounts.ts';
 import { aroundLibrary, type OwnPages } from './around-library.ts';
 import { commitBeforeAnswer } from './commit.ts';
+import { features } from './features.ts';
 import { grantLoader } from './grants.ts';
 import { createInteractions } from './interactions.ts';
+import { createIntrospection } from './introspection.ts';
 import type { ProtocolPages } from './pages.ts';
 import { buildProvider, type ProviderSources } from './provider.ts';
 import type { LogoutNotice } from './session-ends.ts';
 import { shadow } from './shadows.ts';
+import type { ShortWay, ShortWays } from './short-way.ts';
 import { createSuccession } from './token-ids.ts';
 import { currentUnit } from './unit-of-work.ts';
+import { createUserinfo } from './userinfo.ts';
 
 export const LOGOUT_TOPIC = 'backchannel_logout';
 
@@ -32,6 +37,7 @@ export interface EngineSources {
   readonly database: Database;
   readonly store: ArtifactStore;
   readonly ledger: Ledger;
+  readonly failures: Failures;
   readonly relyingParties: RelyingParties;
   readonly persons: Persons;
   readonly pages: ProtocolPages;
@@ -47,6 +53,8 @@ export interface EngineSources {
   readonly reportError: (requestId: string, error: unknown) => void;
   /** Our own pages, built on the engine's Interactions. */
   readonly routes: (interactions: Interactions) => OwnPages;
+  /** False lets the library answer everything itself, so that both ways can be compared. */
+  readonly shortWays?: boolean;
 }
 
 /** One protocol engine with one set of keys: the Koa application and what delivers its logout tokens. */
@@ -59,7 +67,15 @@ export interface Engine {
 
 /** Builds an engine. To change keys, build another and swap the listener: requests under way finish on the old one. */
 export function createEngine(sources: EngineSources, signingKeys: readonly JWK[]): Engine {
-  const { config, database, store, ledger, relyingParties, pages } = sources;
+  const { config, database, store, ledger, failures, relyingParties, pages } = sources;
+  const findAccount = createFindAccount({
+    profileOf: (personId) => sources.persons.profile(personId),
+    released: (personId, clientId, claims) => {
+      const unit = currentUnit();
+      const base = { personId, clientId, actor: `client:${clientId}`, correlation: unit?.requestId };
+      unit?.also((tx) => ledger.append(tx, { ...base, type: 'personal-data.released', details: { claims } }));
+    },
+  });
   const { provider, sessions } = buildProvider({
     ...sources,
     signingKeys,
@@ -70,7 +86,7 @@ export function createEngine(sources: EngineSources, signingKeys: readonly JWK[]
       // The library refuses an empty scope and takes an absent one for every scope: a service without any gets the barest.
       return { ...toProtocolMetadata(party), scope: party.record.scope || 'openid' };
     },
-    findAccount: createFindAccount((personId) => sources.persons.profile(personId)),
+    findAccount,
     loadExistingGrant: grantLoader(database),
     renderError: pages.renderError,
     logoutPage: pages.logoutPage,
@@ -90,8 +106,8 @@ export function createEngine(sources: EngineSources, signingKeys: readonly JWK[]
   const interactions = createInteractions(provider, ledger);
 
   provider.use(sources.shell);
-  provider.use(commitBeforeAnswer({ store, ledger, refuse, wake: sources.wakeOutbox }));
-  provider.use(aroundLibrary(sources.routes(interactions), sources.documents));
+  provider.use(commitBeforeAnswer({ store, ledger, failures, refuse, wake: sources.wakeOutbox }));
+  provider.use(aroundLibrary(sources.routes(interactions), sources.documents, shortWays()));
 
   // The library answers these itself; without this line their cause would be lost.
   provider.on('server_error', (ctx, error) => {
@@ -104,6 +120,16 @@ export function createEngine(sources: EngineSources, signingKeys: readonly JWK[]
     if (ctx.oidc.route === 'authorization' || ctx.oidc.route === 'resume') {
       await pages.renderError(ctx, { error, error_description: description });
     } else ctx.body = { error, error_description: description };
+  }
+
+  function shortWays(): ShortWays {
+    const ways = new Map<string, ShortWay>();
+    if (sources.shortWays === false) return ways;
+    const { introspection } = features(config, { ...pages, dPoPNonceSecret: sources.dPoPNonceSecret });
+    const allowedPolicy = introspection?.allowedPolicy;
+    if (allowedPolicy) ways.set(provider.pathFor('introspection'), createIntrospection({ provider, allowedPolicy }));
+    ways.set(provider.pathFor('userinfo'), createUserinfo({ provider, findAccount }));
+    return ways;
   }
 
   return {

@@ -3,7 +3,7 @@ import type { Config } from '../config/schema.ts';
 import { CLAIMS_BY_SCOPE } from '../people/claims.ts';
 import { EXTRA_METADATA, sectorIsFetched } from '../relying-parties/relying-party.ts';
 import { nowSeconds } from '../shared/clock.ts';
-import type { Account } from './accounts.ts';
+import type { FindAccount } from './accounts.ts';
 import { type AdapterSources, ArtifactAdapter, CLOCK_TOLERANCE_SECONDS, SessionAdapter } from './adapter.ts';
 import { type FeatureHooks, features } from './features.ts';
 import { ACR_VALUES, promptPolicy } from './policy.ts';
@@ -21,7 +21,7 @@ export interface ProviderSources extends AdapterSources, FeatureHooks {
   readonly signingKeys: readonly JWK[];
   /** keygrip-compatible: sign, verify, index (crypto/cookie-keys.ts). */
   readonly cookieKeys: NonNullable<NonNullable<Configuration['cookies']>['keys']>;
-  readonly findAccount: (personId: string, scopeAllowed: string | undefined) => Promise<Account | undefined>;
+  readonly findAccount: FindAccount;
   readonly pairwiseSub: (personId: string, sector: string) => string;
   readonly loadExistingGrant: NonNullable<Configuration['loadExistingGrant']>;
   readonly renderError: NonNullable<Configuration['renderError']>;
@@ -87,7 +87,7 @@ export function buildProvider(sources: ProviderSources): BuiltProvider {
       jwks_uri: config.outbound.bodyBytesMax,
       sector_identifier_uri: config.outbound.bodyBytesMax,
     },
-    findAccount: async (ctx, sub) => sources.findAccount(sub, ctx?.oidc?.client?.scope),
+    findAccount: async (ctx, sub) => sources.findAccount(sub, ctx?.oidc?.client),
     formats: { bitsOfOpaqueRandomness: 256 },
     interactions: { policy: promptPolicy(), url: async (_ctx, interaction) => `/interaction/${interaction.uid}` },
     issueRefreshToken: async (_ctx, client, code) =>

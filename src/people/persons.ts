@@ -7,6 +7,7 @@ import type { Connection, Database, Transaction } from '../storage/database.ts';
 import { createRowCache } from '../storage/row-cache.ts';
 import { factsOf, type IdNumber, type Sex } from './id-number.ts';
 import type { PersonDetails } from './person-details.ts';
+import { createPersonStatuses, type PersonStatus, type PersonStatuses } from './person-status.ts';
 
 /** How the resident ID card is named in `identity_documents`: its type and the country that issued it. */
 export const RESIDENT_ID_CARD = { type: 'resident_id_card', issuer: 'CN' } as const;
@@ -16,7 +17,7 @@ export type AssuranceLevel = 0 | 1 | 2 | 3 | 4;
 /** A natural person as every request needs them: nothing is unsealed for it. `updatedAt` is epoch seconds. */
 export interface Person {
   readonly id: string;
-  readonly status: 'active' | 'disabled';
+  readonly status: PersonStatus;
   readonly ial: AssuranceLevel;
   readonly updatedAt: number;
 }
@@ -48,7 +49,7 @@ export type AddOutcome =
 /** Writes what must exist together with a new account, such as its password, in the same transaction. */
 export type Alongside = (tx: Transaction, person: Person) => Promise<void>;
 
-export interface Persons {
+export interface Persons extends PersonStatuses {
   /**
    * Creates the account of a natural person. One ID number has one account: the unique keyed index decides, also between
    * parallel calls and nodes. The details come from `parsePersonDetails`.
@@ -57,12 +58,7 @@ export interface Persons {
   findByIdNumber(number: IdNumber): Promise<Person | undefined>;
   find(id: string): Promise<Person | undefined>;
   profile(id: string): Promise<PersonProfile | undefined>;
-  /** A disabled person may not sign in. `unknown`: there is no such person; `unchanged`: it was so already. */
-  disable(id: string, origin: string): Promise<StatusOutcome>;
-  enable(id: string, origin: string): Promise<StatusOutcome>;
 }
-
-export type StatusOutcome = 'changed' | 'unchanged' | 'unknown';
 
 export interface PersonsOptions {
   readonly database: Database;
@@ -88,20 +84,6 @@ export function createPersons({ database, sealer, index, ledger }: PersonsOption
 
   /** Sealed rows only: what is opened is never kept. */
   const rows = createRowCache<ProfileRow>(database, ROWS_KEPT_MAX);
-
-  const setStatus = async (id: string, status: Person['status'], origin: string): Promise<StatusOutcome> => {
-    try {
-      return await database.write(async (tx) => {
-        const changed = await tx.run(UPDATE_STATUS, [status, nowSeconds(), id]);
-        if (changed === 0) return (await findIn(tx, id)) === undefined ? 'unknown' : 'unchanged';
-        const type = status === 'disabled' ? 'person.disabled' : 'person.enabled';
-        await ledger.append(tx, { type, personId: id, details: { origin } });
-        return 'changed';
-      });
-    } finally {
-      rows.forget(id);
-    }
-  };
 
   return {
     async add(input, alongside) {
@@ -131,14 +113,13 @@ export function createPersons({ database, sealer, index, ledger }: PersonsOption
       return row && new OpenedProfile(sealer, row);
     },
 
-    disable: (id, origin) => setStatus(id, 'disabled', origin),
-    enable: (id, origin) => setStatus(id, 'active', origin),
+    ...createPersonStatuses({ database, ledger, forget: (id) => rows.forget(id) }),
   };
 }
 
 interface PersonRow {
   readonly id: string;
-  readonly status: Person['status'];
+  readonly status: PersonStatus;
   readonly ial: number;
   readonly updated_at: number;
 }
@@ -160,7 +141,6 @@ const SELECT_BY_INDEX = `SELECT p.id, p.status, p.ial, p.updated_at FROM identit
 const SELECT_PROFILE = `SELECT p.id, p.status, p.ial, p.updated_at, p.name_sealed, p.phone_sealed, p.email_sealed,
   p.address_sealed, d.id AS document_id, d.number_sealed FROM persons p
   JOIN identity_documents d ON d.person_id = p.id WHERE p.id = $1 AND d.type = $2 AND d.issuer = $3`;
-const UPDATE_STATUS = 'UPDATE persons SET status = $1, updated_at = $2 WHERE id = $3 AND status <> $1';
 const INSERT_PERSON = `INSERT INTO persons
   (id, status, ial, name_sealed, phone_sealed, email_sealed, address_sealed, created_at, updated_at)
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)`;
@@ -223,12 +203,13 @@ const personOf = (row: PersonRow): Person => ({
 /** Opens each sealed column when it is first asked for: most requests need none, and few need all. */
 class OpenedProfile implements PersonProfile {
   readonly id: string;
-  readonly status: Person['status'];
+  readonly status: PersonStatus;
   readonly ial: AssuranceLevel;
   readonly updatedAt: number;
   readonly #sealer: Sealer;
   readonly #row: ProfileRow;
   #idNumber: IdNumber | undefined;
+  #name: string | undefined;
 
   constructor(sealer: Sealer, row: ProfileRow) {
     const person = personOf(row);
@@ -247,7 +228,8 @@ class OpenedProfile implements PersonProfile {
   }
 
   get name(): string {
-    return this.#sealer.unseal(this.#row.name_sealed, personContext('name_sealed', this.id));
+    this.#name ??= this.#sealer.unseal(this.#row.name_sealed, personContext('name_sealed', this.id));
+    return this.#name;
   }
 
   get phone(): string | undefined {

@@ -127,7 +127,11 @@ export function createRelyingParties(
       const updated = await change(clientId, async (tx) => {
         const parameters = [clientId, JSON.stringify(record), digest(secret) ?? kept, nowSeconds(), before.record];
         if ((await tx.run(UPDATE, parameters)) === 0) return false;
-        await ledger.append(tx, { type: 'relying-party.changed', clientId, details: { origin, fields } });
+        await ledger.append(tx, {
+          type: 'relying-party.changed',
+          clientId,
+          details: { origin, fields, ...beforeAndAfter(JSON.parse(before.record), record, fields) },
+        });
         return true;
       });
       return updated ? registered(await load(clientId), secret) : refused('was changed meanwhile: read it again');
@@ -185,4 +189,15 @@ function freeze<T extends object>(value: T): T {
 function changedFields(before: Readonly<Record<string, unknown>>, after: Readonly<Record<string, unknown>>): string[] {
   const names = new Set([...Object.keys(before), ...Object.keys(after)]);
   return [...names].filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]));
+}
+
+/** The changed members as they were and as they are, as JSON: what an administrator did can be read without a copy of the store. */
+function beforeAndAfter(
+  before: Readonly<Record<string, unknown>>,
+  after: Readonly<Record<string, unknown>>,
+  fields: readonly string[],
+): { readonly before: string; readonly after: string } {
+  const only = (record: Readonly<Record<string, unknown>>): string =>
+    JSON.stringify(Object.fromEntries(fields.map((name) => [name, record[name] ?? null])));
+  return { before: only(before), after: only(after) };
 }

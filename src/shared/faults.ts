@@ -135,6 +135,14 @@ export const FAULTS = {
     'Identity verification is briefly unavailable; nothing you entered was judged wrong. Please try again later.',
     'The identity source did not answer or its circuit is open.',
   ),
+  ledger_mismatch: entry(
+    1204,
+    503,
+    'temporarily_unavailable',
+    '系统正在进行安全核查，暂停办理，请稍后再试或拨打服务热线。',
+    'The service has paused for a security check. Please try again later or call the help line.',
+    'The audit ledger does not match its last signed checkpoint. Nothing is served until this is explained: run tongban audit verify, and compare with the witness.',
+  ),
   // 13xx: relying parties
   relying_party_unknown: entry(
     1301,

@@ -1,7 +1,9 @@
 import type { Context } from 'koa';
 import type { BlindIndex } from '../crypto/blind-index.ts';
 import type { Attempts } from '../factors/attempts.ts';
+import type { Challenges } from '../factors/challenges.ts';
 import type { PasswordFactor } from '../factors/password.ts';
+import type { Failures } from '../ledger/flood.ts';
 import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
 import { parseIdNumber } from '../people/id-number.ts';
 import type { KnownDevices } from '../people/known-devices.ts';
@@ -11,7 +13,7 @@ import type { Transaction } from '../storage/database.ts';
 import { hostCookieName, readCookie, writeCookie } from '../web/cookies.ts';
 import type { Login } from './interactions.ts';
 
-/** `refused` is one answer for unknown, wrong, locked and disabled: a stranger learns nothing from it (D9). */
+/** `refused` is one answer for unknown, wrong, locked, disabled and frozen: a stranger learns nothing from it (D9). */
 export type IdentifyOutcome =
   | {
       readonly state: 'proven';
@@ -32,8 +34,10 @@ export interface IdentifySources {
   readonly persons: Persons;
   readonly passwords: PasswordFactor;
   readonly attempts: Attempts;
+  readonly challenges: Challenges;
   readonly devices: KnownDevices;
   readonly ledger: Ledger;
+  readonly failures: Failures;
   readonly index: BlindIndex;
   /** The level a sign-in with one factor reaches. */
   readonly acr: string;
@@ -48,7 +52,7 @@ const DEVICE_SECONDS = 180 * 24 * 3600;
  * number is right takes the same look-ups and the same hash, and gives the same answer.
  */
 export function createIdentify(sources: IdentifySources): Identify {
-  const { persons, passwords, attempts, devices, ledger, index } = sources;
+  const { persons, passwords, attempts, challenges, devices, ledger, failures, index } = sources;
   return {
     async withPassword(ctx, { identifier, password, clientId }) {
       const parsed = parseIdNumber(identifier);
@@ -62,30 +66,37 @@ export function createIdentify(sources: IdentifySources): Identify {
         address: ctx.ip,
         ...(device === undefined ? {} : { knownDeviceDigest: device }),
       };
-      const event = { personId: person?.id, clientId, address: ctx.ip, correlation: String(ctx.state.requestId) };
+      const event = {
+        personId: person?.id,
+        clientId,
+        address: ctx.ip,
+        userAgent: ctx.get('user-agent'),
+        correlation: String(ctx.state.requestId),
+      };
       const refuse = async (reason: string, state: 'refused' | 'too_many' | 'busy'): Promise<IdentifyOutcome> => {
         const refusal: LedgerEvent = {
           ...event,
           type: 'sign-in.refused',
           outcome: 'failure',
+          actor: 'anonymous',
           details: { reason, factor: 'password' },
         };
-        await ledger.record(refusal);
+        await failures.record(refusal);
         return { state };
       };
 
       const allowance = await attempts.take(attempt);
-      if (allowance === 'address_exhausted') return { state: 'too_many' };
-      if (allowance === 'account_exhausted') {
+      if (allowance === 'address_exhausted') return refuse('address_limit', 'too_many');
+      const challenged = device === undefined && (await challenges.stands(person?.id, ctx.ip));
+      if (allowance === 'account_exhausted' || challenged) {
         // The hash is spent all the same, so that a locked account takes as long as a wrong password (D9).
-        return (await passwords.verify(undefined, password)) === 'busy'
-          ? { state: 'busy' }
-          : refuse('locked', 'refused');
+        if ((await passwords.verify(undefined, password)) === 'busy') return { state: 'busy' };
+        return refuse(challenged ? 'challenged' : 'locked', 'refused');
       }
       const verdict = await passwords.verify(person?.id, password);
       if (verdict === 'busy') return { state: 'busy' };
       if (!person || verdict === 'mismatch') return refuse(person ? 'mismatch' : 'unknown', 'refused');
-      if (person.status !== 'active') return refuse('disabled', 'refused');
+      if (person.status !== 'active') return refuse(person.status, 'refused');
 
       const amr = ['pwd'];
       const [remembered] = await Promise.all([devices.remember(person.id, secret), attempts.succeeded(attempt)]);
@@ -95,7 +106,8 @@ export function createIdentify(sources: IdentifySources): Identify {
       );
       const write = async (tx: Transaction): Promise<void> => {
         await remembered.write(tx);
-        await ledger.append(tx, { ...event, type: 'sign-in.succeeded', details: { amr, acr: sources.acr } });
+        const details = { amr, acr: sources.acr, device: device === undefined ? 'new' : 'known' };
+        await ledger.append(tx, { ...event, type: 'sign-in.succeeded', details });
       };
       return { state: 'proven', login: { personId: person.id, amr, acr: sources.acr, at: nowSeconds() }, write };
     },

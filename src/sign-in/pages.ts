@@ -231,7 +231,7 @@ async function postConsent(ctx: Context, sources: SignInSources): Promise<void> 
   const { decision } = await formOf(ctx, DECISION, sources);
   const { step, personId } = await stepOf(ctx, request, sources, false);
   if (step !== 'consent' || personId === undefined) throw new Fault('ceremony_expired');
-  const event = { personId, clientId: request.clientId, address: ctx.ip, correlation: String(ctx.state.requestId) };
+  const event = { personId, ...originOf(ctx, request) };
   if (decision === 'allow') {
     const details = { scopes: [...request.missingScopes], claims: [...request.missingClaims] };
     return goOn(
@@ -251,5 +251,19 @@ async function postConsent(ctx: Context, sources: SignInSources): Promise<void> 
 async function postCancel(ctx: Context, sources: SignInSources): Promise<void> {
   const request = await requestOf(ctx, sources);
   await formOf(ctx, DECISION, sources);
+  await sources.ledger.record({
+    ...originOf(ctx, request),
+    type: 'sign-in.cancelled',
+    outcome: 'failure',
+    actor: 'anonymous',
+  });
   goOn(ctx, await sources.interactions.refused(request, 'access_denied', 'the citizen did not sign in'));
 }
+
+/** Where a step of the ceremony comes from, for the ledger. */
+const originOf = (ctx: Context, { clientId }: CeremonyRequest) => ({
+  clientId,
+  address: ctx.ip,
+  userAgent: ctx.get('user-agent'),
+  correlation: String(ctx.state.requestId),
+});

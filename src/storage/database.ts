@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import type { TallyReading } from '../shared/tally.ts';
 import type { Tables } from './tables.ts';
 
 /** What a column holds and a parameter may be, on every engine. Times are whole seconds, truth values 0 or 1. */
@@ -38,5 +39,14 @@ export interface Database extends Connection {
    * Undefined where that cannot be told: then no row may be kept in memory.
    */
   foreignCommits(): number | undefined;
+  /** For metrics: writes that wait now; groups and their COMMITs since the start (SQLite); connections (PostgreSQL). */
+  load(): StoreLoad;
   close(): Promise<void>;
+}
+
+export interface StoreLoad {
+  readonly writesWaiting: number;
+  readonly groupSizes?: TallyReading;
+  readonly commitSeconds?: TallyReading;
+  readonly connections?: { readonly idle: number; readonly busy: number };
 }

@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { monotonicMs } from '../shared/clock.ts';
 import { Fault } from '../shared/fault.ts';
+import { Tally, type TallyReading } from '../shared/tally.ts';
 import type { Transaction } from './database.ts';
 import type { SqliteStatements } from './sqlite-statements.ts';
 import { SqliteTransaction } from './sqlite-transaction.ts';
@@ -13,6 +14,15 @@ const LOCK_WAIT_MS_MAX = 5_000;
 const LOCK_RETRY_MS = 5;
 /** A work that awaits anything but its transaction holds up every writer; after this long it is abandoned. */
 const WORK_MS_MAX = 5_000;
+const GROUP_SIZES = [1, 2, 4, 8, 16, 32, 64, 128, 256] as const;
+const COMMIT_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5] as const;
+
+/** What the writer has done since it began: writes that wait now, how many shared each COMMIT, and how long each COMMIT took. */
+export interface WriterLoad {
+  readonly writesWaiting: number;
+  readonly groupSizes: TallyReading;
+  readonly commitSeconds: TallyReading;
+}
 
 interface Waiting {
   readonly work: (tx: Transaction) => Promise<unknown>;
@@ -35,6 +45,8 @@ export class GroupCommit {
   readonly #control: Readonly<
     Record<'begin' | 'commit' | 'rollback' | 'savepoint' | 'release' | 'rollbackTo', StatementSync>
   >;
+  readonly #groupSizes = new Tally(GROUP_SIZES);
+  readonly #commitSeconds = new Tally(COMMIT_SECONDS);
   #queue: Waiting[] = [];
   #scheduled = false;
   #closing = false;
@@ -72,6 +84,15 @@ export class GroupCommit {
     });
   }
 
+  /** For metrics. */
+  load(): WriterLoad {
+    return {
+      writesWaiting: this.#queue.length,
+      groupSizes: this.#groupSizes.read(),
+      commitSeconds: this.#commitSeconds.read(),
+    };
+  }
+
   /** Refuses new writes and resolves when those already queued are committed. */
   async drain(): Promise<void> {
     this.#closing = true;
@@ -93,7 +114,7 @@ export class GroupCommit {
     try {
       await this.#begin();
       await this.#runAll(group);
-      if (this.#database.isTransaction) this.#control.commit.run();
+      if (this.#database.isTransaction) this.#commit(group.length);
       for (const waiting of group) if (!waiting.failed) waiting.resolve(waiting.result);
     } catch (error) {
       if (this.#database.isTransaction) this.#control.rollback.run();
@@ -103,6 +124,13 @@ export class GroupCommit {
     this.#scheduled = false;
     if (this.#queue.length > 0) this.#schedule();
     else this.#onIdle?.();
+  }
+
+  #commit(size: number): void {
+    const startedMs = monotonicMs();
+    this.#control.commit.run();
+    this.#groupSizes.count(size);
+    this.#commitSeconds.count((monotonicMs() - startedMs) / 1000);
   }
 
   /** Waits for the lock without blocking the event loop, as SQLite's own busy handler would. */

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import pg from 'pg';
 import { Fault } from '../shared/fault.ts';
-import type { Database, SqlValue, Transaction } from './database.ts';
+import type { Database, SqlValue, StoreLoad, Transaction } from './database.ts';
 import { PostgresClient } from './postgres-client.ts';
 import { createQueryBuilder } from './query-dialect.ts';
 import { isRetryable, translatePostgresError, unavailable } from './storage-errors.ts';
@@ -107,6 +107,11 @@ class PostgresDatabase implements Database {
   /** Other nodes may commit at any moment, and nobody tells us. */
   foreignCommits(): undefined {
     return undefined;
+  }
+
+  load(): StoreLoad {
+    const { idleCount, totalCount, waitingCount } = this.#pool;
+    return { writesWaiting: waitingCount, connections: { idle: idleCount, busy: totalCount - idleCount } };
   }
 
   close(): Promise<void> {

@@ -2,7 +2,7 @@ import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Kysely } from 'kysely';
-import type { Database, SqlValue, Transaction } from './database.ts';
+import type { Database, SqlValue, StoreLoad, Transaction } from './database.ts';
 import { GroupCommit } from './group-commit.ts';
 import { createQueryBuilder, isReading } from './query-dialect.ts';
 import { SqliteStatements } from './sqlite-statements.ts';
@@ -130,6 +130,10 @@ class SqliteDatabase implements Database {
       this.#foreignSeen = undefined;
     });
     return row.data_version;
+  }
+
+  load(): StoreLoad {
+    return this.#committer.load();
   }
 
   close(): Promise<void> {

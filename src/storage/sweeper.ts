@@ -28,6 +28,8 @@ export interface SweeperOptions {
 export interface Sweeper {
   /** Runs one round now; resolves with the number of rows deleted. */
   sweep(): Promise<number>;
+  /** For metrics: rows deleted since the start. */
+  swept(): number;
   /** Ends the rounds; resolves when the running one has stopped. */
   stop(): Promise<void>;
 }
@@ -42,6 +44,7 @@ export function startSweeper({
   onError,
 }: SweeperOptions): Sweeper {
   let stopped = false;
+  let swept = 0;
   let timer: NodeJS.Timeout | undefined;
   let round: Promise<void> = Promise.resolve();
 
@@ -50,6 +53,7 @@ export function startSweeper({
     for (;;) {
       const count = await deleteBatch();
       deleted += count;
+      swept += count;
       if (count < batch || stopped) return deleted;
       // Requests that arrived meanwhile go first.
       await new Promise((resolve) => setImmediate(resolve));
@@ -82,6 +86,7 @@ export function startSweeper({
 
   return {
     sweep,
+    swept: () => swept,
     stop: async () => {
       stopped = true;
       clearTimeout(timer);

@@ -8,7 +8,7 @@ export interface Tables {
   settings: { name: string; value: string };
   persons: {
     id: string;
-    status: 'active' | 'disabled';
+    status: 'active' | 'disabled' | 'frozen';
     ial: number;
     name_sealed: Uint8Array;
     phone_sealed: Uint8Array | null;
@@ -81,17 +81,47 @@ export interface Tables {
     retires_at: number | null;
   };
   counters: { name: string; value: number; expires_at: number };
-  ledger_events: {
-    seq: Generated<number>;
-    at_ms: number;
-    type: string;
-    outcome: 'success' | 'failure';
-    person_id: string | null;
-    client_id: string | null;
-    session_uid: string | null;
-    address: string | null;
-    correlation: string | null;
-    details: string;
+  ledger_entries: LedgerRow & { seq: Generated<number> };
+  /** PostgreSQL only: written, not yet numbered. */
+  ledger_inbox: LedgerRow & { id: Generated<number> };
+  ledger_tiles: { level: number; position: number; hashes: Uint8Array };
+  /** One row, id 1. Written by the sequencer that holds the lease and knows the fence. */
+  ledger_tree: { id: number; size: number; fence: number; holder: string; lease_until_ms: number };
+  ledger_checkpoints: { size: number; at_ms: number; note: string };
+  ledger_index: { kind: 'subject' | 'address'; key: string; seq: number };
+  ledger_subject_keys: { id: string; subject: string; key_sealed: Uint8Array; created_at: number };
+  ledger_approvals: {
+    id: string;
+    action: string;
+    parameters: string;
+    proposed_by: string;
+    proposed_at: number;
+    reason: string;
+    approved_by: string | null;
+    approved_at: number | null;
+    done_at: number | null;
+  };
+  follower_cursors: { name: string; next_seq: number; updated_at: number; state: string };
+  feed_dead_letters: {
+    id: string;
+    feed: string;
+    first_seq: number;
+    last_seq: number;
+    reason: string;
+    at: number;
+    replayed_at: number | null;
+  };
+  incidents: {
+    id: string;
+    rule: string;
+    level: 'I' | 'II' | 'III' | 'IV';
+    status: 'open' | 'handled' | 'closed';
+    discovered_at: number;
+    owner: string | null;
+    affected_count: number;
+    title: string;
+    record: string;
+    updated_at: number;
   };
   outbox: {
     id: string;
@@ -104,4 +134,12 @@ export interface Tables {
     finished_at: number | null;
     last_error: string | null;
   };
+}
+
+/** One entry of the ledger: the text as hashed, the key an address is found by, and the sealed personal values behind its commitments. */
+interface LedgerRow {
+  entry: string;
+  address_key: string | null;
+  key_id: string | null;
+  openings: Uint8Array | null;
 }

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Config } from '../config/schema.ts';
+import { monotonicMs } from '../shared/clock.ts';
 import { FAULTS, type FaultCode } from '../shared/faults.ts';
 import { randomToken } from '../shared/random.ts';
 import { securityHeaders } from './security-headers.ts';
@@ -48,35 +49,61 @@ export function createDocuments(config: Config): Documents {
 /** Says whether this server can do its work right now; never throws. */
 export type Readiness = () => Promise<boolean>;
 
+/** Told of each answer, for metrics: the name of its route, and how long it took. */
+export type Observe = (route: unknown, method: unknown, status: number, durationMs: number) => void;
+
 export interface FrontOptions {
   readonly config: Config;
   readonly documents: Documents;
   readonly ready: Readiness;
   /** The Koa application of the protocol engine in force: asked at each request, so that it can be swapped while serving. */
   readonly application: () => RequestListener;
+  /** Told of what the front answers by itself; the shell tells of the rest. */
+  readonly observe?: Observe;
 }
 
 /**
  * What every request meets first, before any parser of ours or the library's: one host, known methods, bounded addresses, one
  * spelling per path, the security headers, and the answers that never change.
  */
-export function createFront({ config, documents, ready, application }: FrontOptions): RequestListener {
+export function createFront({
+  config,
+  documents,
+  ready,
+  application,
+  observe = () => undefined,
+}: FrontOptions): RequestListener {
   const host = new URL(config.issuer).host.toLowerCase();
   const scheme = new URL(config.issuer).protocol.slice(0, -1);
   const headers = Object.entries(securityHeaders({ secure: config.issuer.startsWith('https:') }));
   return (request, response) => {
+    const startedMs = monotonicMs();
+    const tell = (route: string): void =>
+      observe(route, request.method, response.statusCode, monotonicMs() - startedMs);
     const address = request.url ?? '/';
     const queryAt = address.indexOf('?');
     const path = queryAt < 0 ? address : address.slice(0, queryAt);
     const fault = judge(request, address, path, host);
     const document = fault === undefined ? documents.find(path) : undefined;
-    if (document && (request.method === 'GET' || request.method === 'HEAD'))
-      return answerDocument(request, response, document);
+    if (document && (request.method === 'GET' || request.method === 'HEAD')) {
+      answerDocument(request, response, document);
+      return tell(path === '/jwks' ? 'jwks' : 'discovery');
+    }
     for (const [name, value] of headers) response.setHeader(name, value);
     // Load balancers ask by address, not by name; these two answers reflect nothing.
-    if (path === '/health/live') return answerHealth(response, true);
-    if (path === '/health/ready') return void ready().then((isReady) => answerHealth(response, isReady));
-    if (fault) return answerFault(request, response, fault);
+    if (path === '/health/live') {
+      answerHealth(response, true);
+      return tell('health');
+    }
+    if (path === '/health/ready')
+      return void ready().then((isReady) => {
+        answerHealth(response, isReady);
+        tell('health');
+      });
+    if (fault) {
+      answerFault(request, response, fault);
+      return tell('refused');
+    }
     settleForwarding(request.headers, scheme, config.http.trustedProxies > 0);
     application()(request, response);
   };

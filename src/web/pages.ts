@@ -1,5 +1,3 @@
-import type { EventType } from '../ledger/events.ts';
-
 /** A portal as pages name it: the registered name and the host people can compare with the address bar. */
 export interface PortalView {
   readonly name: string;
@@ -14,6 +12,58 @@ interface FormView {
 
 export type SignInProblem = 'refused' | 'too_many' | 'busy' | 'identifier_form';
 export type RegisterField = 'name' | 'idNumber' | 'password' | 'passwordAgain';
+
+/** What a line of the trail tells; each kind has its sentence in the catalogues. */
+export type TrailKind =
+  | 'signed-in'
+  | 'signed-in-new-device'
+  | 'refused'
+  | 'entered'
+  | 'released'
+  | 'consent-given'
+  | 'consent-denied'
+  | 'consent-withdrawn'
+  | 'password-set'
+  | 'password-changed'
+  | 'signed-out'
+  | 'session-ended'
+  | 'ended-by-freeze'
+  | 'ended-by-disabling'
+  | 'ended-otherwise'
+  | 'account-opened'
+  | 'account-disabled'
+  | 'account-enabled'
+  | 'frozen-by-person'
+  | 'frozen-by-watch';
+
+/** One thing that happened to an account, as its person reads it. Texts are empty where nothing is known, or no longer. */
+export interface TrailLine {
+  /** The number of the newest entry it tells of. */
+  readonly seq: number;
+  readonly kind: TrailKind;
+  /** The newest moment, and the oldest where the line stands for several. */
+  readonly at: number;
+  readonly since: number;
+  /** How many times. */
+  readonly count: number;
+  readonly portal: string;
+  readonly device: string;
+  /** Empty also where there were several. */
+  readonly address: string;
+  /** How many addresses are known, up to a limit. */
+  readonly addressCount: number;
+  /** Names of scopes or claims. */
+  readonly items: readonly string[];
+  /** Whether it could be somebody else's doing. */
+  readonly reportable: boolean;
+}
+
+/** The lines of one day in Beijing time, newest first. */
+export interface TrailDay {
+  readonly at: number;
+  readonly relative?: 'today' | 'yesterday';
+  readonly lines: readonly TrailLine[];
+}
 
 /**
  * What each page shows. Every moment is in epoch seconds; every address is already safe to link to. Names, hosts and identifiers
@@ -92,13 +142,19 @@ export interface PageModels {
       readonly scopes: readonly string[];
       readonly grantedAt: number;
     })[];
-    readonly events: readonly {
-      readonly at: number;
-      readonly type: EventType;
-      readonly outcome: 'success' | 'failure';
-    }[];
+    /** The newest lines of the trail. */
+    readonly days: readonly TrailDay[];
     readonly signOutUrl?: string;
   };
+  /** `newerUrl` stands on every page but the newest. */
+  readonly 'account-trail': {
+    readonly days: readonly TrailDay[];
+    readonly newerUrl?: string;
+    readonly olderUrl?: string;
+  };
+  /** Posts `entry`, the number of the line. */
+  readonly 'not-me': FormView & { readonly line: TrailLine; readonly cancelUrl: string };
+  readonly 'not-me-done': { readonly caseNumber: string; readonly homeUrl: string };
   readonly fault: {
     readonly number: number;
     readonly requestId: string;
@@ -122,5 +178,8 @@ export const PAGE_NAMES = [
   'logout',
   'logout-done',
   'account',
+  'account-trail',
+  'not-me',
+  'not-me-done',
   'fault',
 ] as const satisfies readonly PageName[];

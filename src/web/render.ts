@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Eta } from 'eta';
 import type { Assets } from './assets.ts';
-import { LANGUAGES, type Language, machineTime, showTime } from './language.ts';
+import { LANGUAGES, type Language, machineTime, showClock, showDay, showTime } from './language.ts';
 import { en } from './messages/en.ts';
 import { type Messages, zhCN } from './messages/zh-CN.ts';
 import { PAGE_NAMES, type PageModels, type PageName } from './pages.ts';
@@ -118,5 +118,10 @@ const shellOf = ({ assets, branding, hotline }: RendererOptions, language: Langu
     province: language === 'en' ? branding.provinceEn : branding.provinceZh,
     hotline,
   },
-  show: { time: (at: number) => showTime(at, language), machineTime },
+  show: {
+    time: (at: number) => showTime(at, language),
+    day: (at: number) => showDay(at, language),
+    clock: showClock,
+    machineTime,
+  },
 });

@@ -5,6 +5,7 @@ import { monotonicMs } from '../shared/clock.ts';
 import { Fault } from '../shared/fault.ts';
 import { FAULTS, type FaultCode, faultTitle } from '../shared/faults.ts';
 import { randomToken } from '../shared/random.ts';
+import type { Observe } from './front.ts';
 import type { Renderer } from './render.ts';
 
 /** Routes on which a request without the right cookies makes the library throw outside its own error handler (R14). */
@@ -45,7 +46,7 @@ export function createShowFault(renderer: Renderer, config: Config): ShowFault {
  * The outermost layer of the Koa application: names the request, answers whatever nothing else has answered, and writes one
  * line about it. No stack, SQL or personal datum passes it (H3).
  */
-export function createShell(log: Logger, showFault: ShowFault): Middleware {
+export function createShell(log: Logger, showFault: ShowFault, observe: Observe = () => undefined): Middleware {
   return async (ctx, next) => {
     const startedMs = monotonicMs();
     ctx.state.requestId = randomToken(16);
@@ -57,14 +58,17 @@ export function createShell(log: Logger, showFault: ShowFault): Middleware {
     } catch (error) {
       answerError(ctx, error, log, showFault);
     }
+    // The path may end in a one-time identifier, so log and metrics have the name of the route.
+    const route: unknown = ctx._matchedRouteName ?? ctx.state.page ?? 'none';
+    const durationMs = monotonicMs() - startedMs;
+    observe(route, ctx.method, ctx.status, durationMs);
     log.info(
       {
         id: ctx.state.requestId,
         method: ctx.method,
-        // The path may end in a one-time identifier, so the log has the name of the route.
-        route: ctx._matchedRouteName ?? ctx.state.page ?? 'none',
+        route,
         status: ctx.status,
-        ms: Math.round((monotonicMs() - startedMs) * 10) / 10,
+        ms: Math.round(durationMs * 10) / 10,
         address: ctx.ip,
       },
       'request',

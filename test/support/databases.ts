@@ -1,6 +1,4 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import pg from 'pg';
@@ -8,6 +6,9 @@ import { randomToken } from '../../src/shared/random.ts';
 import type { Database } from '../../src/storage/database.ts';
 import { openDatabase } from '../../src/storage/open.ts';
 import { connectRedis, type RedisConnection } from '../../src/storage/redis-client.ts';
+import { temporaryFolder } from './folders.ts';
+
+export { temporaryFolder };
 
 const HOST = '127.0.0.1';
 const POSTGRES_PORT = 5432;
@@ -42,13 +43,6 @@ function listens(port: number): boolean {
   const probe = `require('node:net').connect({ host: '${HOST}', port: ${port} })
     .once('connect', () => process.exit(0)).once('error', () => process.exit(1))`;
   return spawnSync(process.execPath, ['-e', probe], { timeout: PROBE_MS }).status === 0;
-}
-
-/** A private folder that goes with the test. */
-export function temporaryFolder(t: ExecutionContext): string {
-  const folder = mkdtempSync(join(tmpdir(), 'tongban-test-'));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
 }
 
 /** A migrated SQLite database in a file of its own. */

@@ -8,10 +8,12 @@ import { pino } from 'pino';
 import { type House, openHouse } from '../../src/app.ts';
 import { prepareConfig } from '../../src/config/prepare.ts';
 import type { ConfigOverrides } from '../../src/config/schema.ts';
+import type { LedgerEntry } from '../../src/ledger/entry.ts';
 import { parseIdNumber } from '../../src/people/id-number.ts';
 import { type Serving, serve } from '../../src/serve.ts';
 import { randomToken } from '../../src/shared/random.ts';
 import { createBrowser, type HttpBrowser, type Page } from './http-client.ts';
+import { ledgerEntries } from './ledger.ts';
 
 export const PASSWORD = 'correct horse battery';
 export const REDIRECT_URI = 'https://portal.example/callback';
@@ -40,9 +42,8 @@ export interface TestServer {
   /** Goes through sign-in and consent and resolves with the portal's callback address. */
   signIn(browser: HttpBrowser, portal: TestPortal, options?: SignInOptions): Promise<URL>;
   token(portal: TestPortal, fields: Record<string, string>, headers?: Record<string, string>): Promise<TokenAnswer>;
-  events(
-    type?: string,
-  ): Promise<readonly { readonly type: string; readonly outcome: string; readonly details: string }[]>;
+  /** What stands in the ledger, of one type if named. */
+  events(type?: string): Promise<readonly LedgerEntry[]>;
   stop(): Promise<void>;
 }
 
@@ -150,11 +151,7 @@ function testServer(house: House, issuer: string, dataDir: string, stop: () => P
       };
     },
     async events(type) {
-      const rows = await house.database.all<{ type: string; outcome: string; details: string }>(
-        'SELECT type, outcome, details FROM ledger_events ORDER BY seq',
-        [],
-      );
-      return type === undefined ? rows : rows.filter((row) => row.type === type);
+      return ledgerEntries(house.database, type);
     },
   };
   return server;

@@ -9,23 +9,12 @@ export const foundation: Migration = {
   statements: (engine) => {
     const bytes = engine === 'sqlite' ? 'BLOB' : 'BYTEA';
     const integer = engine === 'sqlite' ? 'INTEGER' : 'BIGINT';
-    const sequence = engine === 'sqlite' ? 'INTEGER PRIMARY KEY' : 'BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY';
     // SQLite takes a text in an integer column unless told otherwise.
     const strict = engine === 'sqlite' ? ' STRICT' : '';
     const table = (name: string, columns: string): string => `CREATE TABLE ${name} (${columns})${strict}`;
     return [
       ...peopleTables(table, bytes, integer),
       ...protocolTables(table, bytes, integer),
-      table(
-        'ledger_events',
-        `seq ${sequence}, at_ms ${integer} NOT NULL, type TEXT NOT NULL,
-         outcome TEXT NOT NULL CHECK (outcome IN ('success', 'failure')), person_id TEXT, client_id TEXT,
-         session_uid TEXT, address TEXT, correlation TEXT, details TEXT NOT NULL`,
-      ),
-      // Token issues are by far the most events and are looked up by time and type: a page of this index for each would double their cost.
-      `CREATE INDEX ledger_events_person ON ledger_events (person_id, at_ms)
-         WHERE person_id IS NOT NULL AND type <> 'token.issued'`,
-      'CREATE INDEX ledger_events_type ON ledger_events (type, at_ms)',
       table(
         'outbox',
         `id TEXT PRIMARY KEY NOT NULL, topic TEXT NOT NULL, payload TEXT NOT NULL,
@@ -46,7 +35,7 @@ const peopleTables = (table: Table, bytes: string, integer: string): string[] =>
   table('settings', 'name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL'),
   table(
     'persons',
-    `id TEXT PRIMARY KEY NOT NULL, status TEXT NOT NULL CHECK (status IN ('active', 'disabled')),
+    `id TEXT PRIMARY KEY NOT NULL, status TEXT NOT NULL CHECK (status IN ('active', 'disabled', 'frozen')),
      ial ${integer} NOT NULL, name_sealed ${bytes} NOT NULL, phone_sealed ${bytes}, email_sealed ${bytes},
      address_sealed ${bytes}, created_at ${integer} NOT NULL, updated_at ${integer} NOT NULL`,
   ),

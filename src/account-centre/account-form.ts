@@ -1,0 +1,55 @@
+import type { Context } from 'koa';
+import type { z } from 'zod';
+import type { PersonProfile } from '../people/persons.ts';
+import { Fault } from '../shared/fault.ts';
+import { isForeignPost } from '../web/form-tokens.ts';
+import { readForm } from '../web/forms.ts';
+import type { AccountCentreSources } from './pages.ts';
+
+/** Who looks at their own account, and in which session. */
+export interface Visitor {
+  readonly personId: string;
+  readonly sessionUid: string;
+  readonly profile: PersonProfile;
+}
+
+/** Whoever is signed in here and may be; everybody else is sent to sign in, and the result is undefined. */
+export async function visitorOrSignIn(
+  ctx: Context,
+  { doors, persons }: AccountCentreSources,
+): Promise<Visitor | undefined> {
+  const person = await doors.currentPerson(ctx);
+  const profile = person && (await persons.profile(person.personId));
+  if (person && profile?.status === 'active') return { ...person, profile };
+  goTo(ctx, doors.signInUrl());
+  return undefined;
+}
+
+/**
+ * Reads a form of the account centre, from our own page, shown to this browser for `purpose` (E2), sent by somebody who is signed
+ * in. Throws the fault that fits when it is not.
+ */
+export async function accountForm<Values extends { form_token: string }>(
+  ctx: Context,
+  schema: z.ZodType<Values>,
+  purpose: string,
+  { doors, formTokens, origin }: AccountCentreSources,
+): Promise<{ readonly values: Values; readonly personId: string }> {
+  if (isForeignPost(ctx.headers, origin)) throw new Fault('foreign_origin');
+  const person = await doors.currentPerson(ctx);
+  if (!person) throw new Fault('ceremony_expired');
+  const form = await readForm(ctx.req, schema);
+  if (form.state === 'too_large') throw new Fault('body_too_large');
+  if (form.state !== 'read') throw new Fault('malformed_request');
+  if (!formTokens.accepts(form.values.form_token, formTokens.knownBrowserOf(ctx), purpose)) {
+    throw new Fault('form_token_refused');
+  }
+  return { values: form.values, personId: person.personId };
+}
+
+/** 303: the browser goes on by GET. */
+export function goTo(ctx: Context, address: string): void {
+  ctx.status = 303;
+  ctx.set('location', address);
+  ctx.body = '';
+}

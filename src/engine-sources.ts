@@ -1,0 +1,176 @@
+import { join } from 'node:path';
+import type Router from '@koa/router';
+import type { Middleware } from 'koa';
+import type { Logger } from 'pino';
+import { accountRoutes } from './account-centre/pages.ts';
+import { registrationRoutes } from './account-centre/registration.ts';
+import { accountDoors } from './account-doors.ts';
+import type { House } from './app.ts';
+import { createCookieKeys } from './crypto/cookie-keys.ts';
+import { deriveKeyBytes, hmacKey } from './crypto/digests.ts';
+import { createOutbound } from './delivery/outbound.ts';
+import { createAttempts } from './factors/attempts.ts';
+import type { Challenges } from './factors/challenges.ts';
+import type { OwnPages } from './oidc/around-library.ts';
+import type { EngineSources } from './oidc/engine.ts';
+import { createProtocolPages } from './oidc/pages.ts';
+import { createPairwiseSub } from './oidc/pairwise.ts';
+import { ACR_ONE_FACTOR } from './oidc/policy.ts';
+import { createKnownDevices } from './people/known-devices.ts';
+import { createSamplePopulationRegister, SAMPLE_PEOPLE } from './proofing/sample-population-register.ts';
+import { createIdentify } from './sign-in/identify.ts';
+import type { Interactions } from './sign-in/interactions.ts';
+import { signInRoutes } from './sign-in/pages.ts';
+import type { Counters } from './storage/counters.ts';
+import { loadAssets } from './web/assets.ts';
+import { createFormTokens } from './web/form-tokens.ts';
+import type { Observe } from './web/front.ts';
+import { type HomeDemo, homeRoute } from './web/home.ts';
+import { createRenderer } from './web/render.ts';
+import { createShell, createShowFault } from './web/shell.ts';
+
+const VIEWS = join(import.meta.dirname, '..', 'views');
+
+/** What a serving house has beside its parts. */
+export interface Surroundings {
+  readonly documents: EngineSources['documents'];
+  readonly wakeOutbox: () => void;
+  readonly observe: Observe;
+  /** For the limits of sign-in and registration. */
+  readonly counters: Counters;
+  readonly challenges: Challenges;
+  readonly demo: HomeDemo | undefined;
+}
+
+/** What the protocol engine and our pages are made of, out of the parts of the house. */
+export function engineSources(house: House, log: Logger, surroundings: Surroundings): EngineSources {
+  const { documents, wakeOutbox, observe, demo, counters, challenges } = surroundings;
+  const { config, database, store, ledger, failures, persons, passwords, relyingParties, index } = house;
+  const { secrets } = config;
+  const origin = config.issuer;
+  const secure = origin.startsWith('https:');
+  const derived = (label: string): Buffer => deriveKeyBytes(hmacKey(Buffer.from(secrets.encryptionKey)), label);
+  const assets = loadAssets(join(VIEWS, 'assets'));
+  const renderer = createRenderer({
+    viewsDir: VIEWS,
+    assets,
+    branding: config.branding,
+    hotline: config.support.hotline,
+    secure,
+  });
+  const showFault = createShowFault(renderer, config);
+  const formTokens = createFormTokens({ secret: derived('form-tokens'), secure });
+  const identify = createIdentify({
+    persons,
+    passwords,
+    attempts: createAttempts({ counters, limits: config.limits }),
+    challenges,
+    devices: createKnownDevices({ database }),
+    ledger,
+    failures,
+    index,
+    acr: ACR_ONE_FACTOR,
+    secure,
+  });
+
+  const routes = (interactions: Interactions): OwnPages => {
+    const registered = config.registration.enabled && config.registers.population === 'sample';
+    const routers = [
+      homeRoute({
+        renderer,
+        relyingParties,
+        persons,
+        currentPerson: interactions.currentPerson,
+        ...(demo ? { demo } : {}),
+      }),
+      signInRoutes({
+        interactions,
+        identify,
+        persons,
+        relyingParties,
+        renderer,
+        formTokens,
+        ledger,
+        origin,
+        registerUrl: registered ? '/register' : undefined,
+      }),
+      accountRoutes({
+        doors: accountDoors(house, interactions, wakeOutbox),
+        persons,
+        relyingParties,
+        renderer,
+        formTokens,
+        ledger,
+        origin,
+      }),
+      ...(registered
+        ? [
+            registrationRoutes({
+              persons,
+              passwords,
+              passwordPolicy: config.password,
+              population: createSamplePopulationRegister(SAMPLE_PEOPLE),
+              counters,
+              failures,
+              limits: config.limits,
+              renderer,
+              formTokens,
+              origin,
+            }),
+          ]
+        : []),
+    ];
+    return pages(assets, routers);
+  };
+
+  return {
+    config,
+    database,
+    store,
+    ledger,
+    failures,
+    relyingParties,
+    documents,
+    wakeOutbox,
+    routes,
+    persons,
+    pages: createProtocolPages({ renderer, relyingParties, showFault }),
+    shell: createShell(log, showFault, observe),
+    reportError: (id, error) => log.error({ id, err: error }, 'unexpected error in the protocol library'),
+    cookieKeys: createCookieKeys(secrets.cookieKeys) as unknown as EngineSources['cookieKeys'],
+    dPoPNonceSecret: derived('dpop-nonces'),
+    successionSecret: derived('refresh-succession'),
+    pairwiseSub: createPairwiseSub(Buffer.from(secrets.pairwiseSalt)),
+    outboundFetch: createOutbound({
+      ...config.outbound,
+      allowedOrigins: callableOrigins(config),
+    }) as EngineSources['outboundFetch'],
+  };
+}
+
+/** The sample portals run on this machine, where nothing may be called unless it is named. */
+const callableOrigins = ({ outbound, demo }: House['config']): readonly string[] => [
+  ...outbound.allowedOrigins,
+  ...(demo.portals ? demo.ports.map((port) => `http://localhost:${port}`) : []),
+];
+
+/** Our own pages, kept off the path of protocol requests: only these prefixes reach the routers. */
+function pages(assets: ReturnType<typeof loadAssets>, routers: readonly Router[]): OwnPages {
+  const stack = routers.map((router) => router.routes() as unknown as Middleware);
+  return {
+    owns: (path) => path === '/' || OWN_PREFIXES.some((prefix) => path.startsWith(prefix)),
+    handle(ctx, next) {
+      if (ctx.path.startsWith('/assets/')) {
+        ctx.state.page = 'assets';
+        return assets.serve(ctx) ? undefined : next();
+      }
+      const dispatch = (at: number): Promise<unknown> => {
+        const middleware = stack[at];
+        return middleware ? Promise.resolve(middleware(ctx, () => dispatch(at + 1))) : next();
+      };
+      return dispatch(0);
+    },
+  };
+}
+
+const OWN_PREFIXES = ['/interaction/', '/account', '/register', '/assets/'] as const;

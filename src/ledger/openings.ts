@@ -1,0 +1,145 @@
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
+import type { Sealer } from '../crypto/sealing.ts';
+import { nowSeconds } from '../shared/clock.ts';
+import { newId } from '../shared/ids.ts';
+import { randomSecret } from '../shared/random.ts';
+import type { Database, Transaction } from '../storage/database.ts';
+import { createRowCache } from '../storage/row-cache.ts';
+import { commitment, SALT_BYTES } from './entry.ts';
+
+/** A personal value of an entry: the field it stands in (`ip`, `ua`, `data.<name>`) and what it says. */
+export interface PersonalValue {
+  readonly field: string;
+  readonly value: string;
+}
+
+/** The commitments to put into the entry, by field, and what opens them, encrypted under the key of the subject. */
+export interface Committed {
+  readonly commitments: Readonly<Record<string, string>>;
+  readonly keyId: string;
+  readonly openings: Buffer;
+}
+
+/** One opening: the salt (base64) and the value whose commitment the entry holds. */
+export interface Opening {
+  readonly salt: string;
+  readonly value: string;
+}
+
+/**
+ * Personal values of the ledger. Each subject has a key of its own; when it is destroyed nobody can open what the ledger says
+ * about that subject any more, and every proof stays valid (L2).
+ */
+export interface Openings {
+  /** Commits to `values` (at least one) for `subject`, whose key is made at the first call in the same transaction. */
+  commit(tx: Transaction, subject: string, values: readonly PersonalValue[]): Promise<Committed>;
+  /** Salts and values by field. Empty when the key is gone, and without those that do not match the commitment in `committed`. */
+  open(
+    keyId: string,
+    openings: Uint8Array,
+    committed: (field: string) => string | undefined,
+  ): Promise<ReadonlyMap<string, Opening>>;
+  /** Destroys the key of a subject. False when there is none. */
+  erase(tx: Transaction, subject: string): Promise<boolean>;
+}
+
+// The commitment in the entry already authenticates salt and value, so the cipher needs no tag of its own.
+const CIPHER = 'sm4-ctr';
+const KEY_BYTES = 16;
+const IV_BYTES = 16;
+const KEYS_KEPT_MAX = 20_000;
+/** A key younger than this may still belong to a transaction that is undone. */
+const SETTLED_SECONDS = 15;
+const SEPARATOR = '\n';
+
+const FIND = 'SELECT id, key_sealed, created_at FROM ledger_subject_keys WHERE subject = $1';
+const FIND_BY_ID = 'SELECT key_sealed FROM ledger_subject_keys WHERE id = $1';
+const INSERT = `INSERT INTO ledger_subject_keys (id, subject, key_sealed, created_at) VALUES ($1, $2, $3, $4)
+  ON CONFLICT (subject) DO NOTHING`;
+const ERASE = 'DELETE FROM ledger_subject_keys WHERE subject = $1';
+
+interface SubjectKey {
+  readonly id: string;
+  readonly key: KeyObject;
+  readonly createdAt: number;
+}
+
+/** Openings on the relational store; `sealer` wraps the keys of the subjects. */
+export function createOpenings(database: Database, sealer: Sealer): Openings {
+  const cache = createRowCache<SubjectKey>(database, KEYS_KEPT_MAX);
+  const contextOf = (id: string): string => `ledger_subject_keys:key_sealed:${id}`;
+  const unwrap = (id: string, sealed: Uint8Array): KeyObject =>
+    createSecretKey(Buffer.from(sealer.unseal(sealed, contextOf(id)), 'base64'));
+
+  const stored = async (tx: Transaction, subject: string): Promise<SubjectKey | undefined> => {
+    const row = await tx.get<{ id: string; key_sealed: Uint8Array; created_at: number }>(FIND, [subject]);
+    return row && { id: row.id, key: unwrap(row.id, row.key_sealed), createdAt: row.created_at };
+  };
+
+  const keyFor = async (tx: Transaction, subject: string): Promise<SubjectKey> => {
+    const known = await cache.find(subject, () => stored(tx, subject));
+    if (known) {
+      if (nowSeconds() - known.createdAt < SETTLED_SECONDS) cache.forget(subject);
+      return known;
+    }
+    const id = newId('lk');
+    const key = randomSecret(KEY_BYTES);
+    const createdAt = nowSeconds();
+    const sealed = sealer.seal(key.toString('base64'), contextOf(id));
+    if ((await tx.run(INSERT, [id, subject, sealed, createdAt])) === 1) {
+      return { id, key: createSecretKey(key), createdAt };
+    }
+    const raced = await stored(tx, subject);
+    if (raced === undefined) throw new Error('the key of a subject vanished while it was used');
+    return raced;
+  };
+
+  return {
+    async commit(tx, subject, values) {
+      const { id, key } = await keyFor(tx, subject);
+      const commitments: Record<string, string> = {};
+      const salts = randomSecret(IV_BYTES + SALT_BYTES * values.length);
+      const iv = salts.subarray(0, IV_BYTES);
+      const lines = values.map(({ field, value }, index) => {
+        const salt = salts.subarray(IV_BYTES + SALT_BYTES * index, IV_BYTES + SALT_BYTES * (index + 1));
+        commitments[field] = commitment(field, salt, value);
+        return `${field}${SEPARATOR}${salt.toString('base64')}${SEPARATOR}${JSON.stringify(value)}`;
+      });
+      const cipher = createCipheriv(CIPHER, key, iv);
+      const openings = Buffer.concat([iv, cipher.update(lines.join(SEPARATOR), 'utf8'), cipher.final()]);
+      return { commitments, keyId: id, openings };
+    },
+
+    async open(keyId, openings, committed) {
+      const opened = new Map<string, Opening>();
+      const row = await database.get<{ key_sealed: Uint8Array }>(FIND_BY_ID, [keyId]);
+      if (!row) return opened;
+      const decipher = createDecipheriv(CIPHER, unwrap(keyId, row.key_sealed), openings.subarray(0, IV_BYTES));
+      const text = decipher.update(openings.subarray(IV_BYTES), undefined, 'utf8') + decipher.final('utf8');
+      const lines = text.split(SEPARATOR);
+      for (let at = 0; at + 2 < lines.length; at += 3) {
+        const [field, salt, quoted] = lines.slice(at, at + 3) as [string, string, string];
+        const value = unquote(quoted);
+        if (value === undefined || commitment(field, Buffer.from(salt, 'base64'), value) !== committed(field)) continue;
+        opened.set(field, { salt, value });
+      }
+      return opened;
+    },
+
+    async erase(tx, subject) {
+      const erased = (await tx.run(ERASE, [subject])) > 0;
+      cache.forget(subject);
+      return erased;
+    },
+  };
+}
+
+/** Altered openings decrypt to anything: what is no JSON string is no opening. */
+function unquote(text: string): string | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'string' ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}

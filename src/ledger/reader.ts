@@ -1,0 +1,95 @@
+import type { BlindIndex } from '../crypto/blind-index.ts';
+import type { Database } from '../storage/database.ts';
+import { isCommitment, parseEntry } from './entry.ts';
+import type { Opening, Openings } from './openings.ts';
+
+/** An entry as it is stored: its number, its canonical text, and what opens its commitments. */
+export interface StoredEntry {
+  readonly seq: number;
+  readonly entry: string;
+  readonly keyId: string | null;
+  readonly openings: Uint8Array | null;
+}
+
+/** Reads what the sequencer has numbered, hashed and signed. Nothing beyond the newest checkpoint is shown to anybody. */
+export interface LedgerReader {
+  /** How many entries the newest checkpoint covers; 0 before the first. */
+  signedSize(): Promise<number>;
+  /** The entries from number `from` on, in order, at most `limit` (4,096 at most), none beyond the signed size. Pruned ones are left out. */
+  read(from: number, limit: number): Promise<readonly StoredEntry[]>;
+  /** Salts and values behind the commitments of one entry, by field (`ip`, `ua`, `data.<name>`). Empty when the subject was erased. */
+  openings(entry: StoredEntry): Promise<ReadonlyMap<string, Opening>>;
+  /** The values alone. */
+  open(entry: StoredEntry): Promise<Readonly<Record<string, string>>>;
+  /** What concerns a person, newest first: at most `limit` entries with numbers below `before`. */
+  subjectEntries(personId: string, before: number | undefined, limit: number): Promise<readonly StoredEntry[]>;
+  /** What came from an address, newest first. */
+  addressEntries(address: string, before: number | undefined, limit: number): Promise<readonly StoredEntry[]>;
+}
+
+export const READ_MAX = 4096;
+
+interface EntryRow {
+  readonly seq: number;
+  readonly entry: string;
+  readonly key_id: string | null;
+  readonly openings: Uint8Array | null;
+}
+
+const SIGNED_SIZE = 'SELECT size FROM ledger_checkpoints ORDER BY size DESC LIMIT 1';
+const READ =
+  'SELECT seq, entry, key_id, openings FROM ledger_entries WHERE seq >= $1 AND seq < $2 ORDER BY seq LIMIT $3';
+const INDEXED = `SELECT e.seq, e.entry, e.key_id, e.openings FROM ledger_index i JOIN ledger_entries e ON e.seq = i.seq
+  WHERE i.kind = $1 AND i.key = $2 AND i.seq < $3 ORDER BY i.seq DESC LIMIT $4`;
+
+/** What an address is found by: a keyed digest, since there are few enough addresses to try them all. */
+export const addressKeyOf = (index: BlindIndex, address: string): string =>
+  index.of({ type: 'ledger-address', issuer: '', number: address });
+
+const toEntry = ({ seq, entry, key_id, openings }: EntryRow): StoredEntry => ({
+  seq: Number(seq),
+  entry,
+  keyId: key_id,
+  openings,
+});
+
+export interface ReaderSources {
+  readonly database: Database;
+  readonly openings: Openings;
+  readonly index: BlindIndex;
+}
+
+export function createLedgerReader({ database, openings, index }: ReaderSources): LedgerReader {
+  const signedSize = async (): Promise<number> =>
+    Number((await database.get<{ size: number }>(SIGNED_SIZE, []))?.size ?? 0);
+
+  const indexed = async (
+    kind: string,
+    key: string,
+    before: number | undefined,
+    limit: number,
+  ): Promise<readonly StoredEntry[]> => {
+    const below = Math.min(before ?? Number.MAX_SAFE_INTEGER, await signedSize());
+    return (await database.all<EntryRow>(INDEXED, [kind, key, below, Math.min(limit, READ_MAX)])).map(toEntry);
+  };
+
+  const open = async (stored: StoredEntry): Promise<ReadonlyMap<string, Opening>> => {
+    const entry = parseEntry(stored.entry);
+    if (!entry || stored.keyId === null || stored.openings === null) return new Map();
+    const committed = (field: string): string | undefined => {
+      const value = field === 'ip' ? entry.ip : field === 'ua' ? entry.ua : entry.data[field.replace(/^data\./, '')];
+      return isCommitment(value) ? value : undefined;
+    };
+    return openings.open(stored.keyId, stored.openings, committed);
+  };
+
+  return {
+    signedSize,
+    read: async (from, limit) =>
+      (await database.all<EntryRow>(READ, [from, await signedSize(), Math.min(limit, READ_MAX)])).map(toEntry),
+    openings: open,
+    open: async (stored) => Object.fromEntries([...(await open(stored))].map(([field, { value }]) => [field, value])),
+    subjectEntries: (personId, before, limit) => indexed('subject', personId, before, limit),
+    addressEntries: (address, before, limit) => indexed('address', addressKeyOf(index, address), before, limit),
+  };
+}

@@ -1,0 +1,41 @@
+import type { Connection } from '../storage/database.ts';
+import type { NodeReader } from './merkle.ts';
+import { nodeFromTiles } from './tiles.ts';
+
+/** The tree below the newest checkpoint: what proofs are made of. */
+export interface SignedTree {
+  readonly size: number;
+  readonly note: string;
+  readonly node: NodeReader;
+  /** The notes that are kept for sizes from `from` to `to`, both inclusive, in the order of their sizes. */
+  notes(from: number, to: number): Promise<readonly string[]>;
+}
+
+const NEWEST = 'SELECT size, note FROM ledger_checkpoints ORDER BY size DESC LIMIT 1';
+const NOTES = 'SELECT note FROM ledger_checkpoints WHERE size >= $1 AND size <= $2 ORDER BY size';
+const TILE = 'SELECT hashes FROM ledger_tiles WHERE level = $1 AND position = $2';
+/** Proofs of neighbours need the same tiles: 2 MB of them. */
+const TILES_KEPT_MAX = 256;
+
+/** The tree as it is signed now; it may grow meanwhile, below `size` nothing changes. Undefined before the first checkpoint. */
+export async function signedTree(connection: Connection): Promise<SignedTree | undefined> {
+  const newest = await connection.get<{ size: number; note: string }>(NEWEST, []);
+  if (newest === undefined) return undefined;
+  const kept = new Map<string, Promise<Uint8Array | undefined>>();
+  const read = async (level: number, position: number): Promise<Uint8Array | undefined> =>
+    (await connection.get<{ hashes: Uint8Array }>(TILE, [level, position]))?.hashes;
+  return {
+    size: Number(newest.size),
+    note: newest.note,
+    node: nodeFromTiles((level, position) => {
+      const name = `${level}/${position}`;
+      const known = kept.get(name) ?? read(level, position);
+      // What was asked for last goes to the end; the first to go is what nobody has asked for longest.
+      kept.delete(name);
+      if (kept.size >= TILES_KEPT_MAX) for (const oldest of kept.keys()) if (kept.delete(oldest)) break;
+      kept.set(name, known);
+      return known;
+    }),
+    notes: async (from, to) => (await connection.all<{ note: string }>(NOTES, [from, to])).map(({ note }) => note),
+  };
+}

@@ -1,0 +1,75 @@
+/** One metric: what it says, what kind it is, and the names of its labels. */
+export interface MetricKind {
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+  readonly labels: readonly string[];
+}
+
+const kind =
+  (type: MetricKind['type']) =>
+  (help: string, ...labels: readonly string[]): MetricKind => ({ type, help, labels });
+const counter = kind('counter');
+const gauge = kind('gauge');
+const histogram = kind('histogram');
+
+/**
+ * The closed list of our own metrics; nothing else is ever shown beside those of the process. Units are seconds and bytes. No label
+ * holds anything a stranger can choose: each is a name from our own code or from the configuration, or the id of a public key.
+ * "Since the start" means of this process; "in the store" means of all nodes together, so that such a value is not to be summed.
+ */
+export const METRICS = {
+  tongban_http_requests_total: counter('Requests answered since the start.', 'route', 'method', 'status'),
+  tongban_http_request_duration_seconds: histogram('Time from a request to its answer.', 'route'),
+
+  tongban_hash_queue_depth: gauge('Password hashes that wait for their turn.'),
+  tongban_hash_queue_limit: gauge('Password hashes that may wait at once.'),
+  tongban_hash_queue_running: gauge('Password hashes under way.'),
+  tongban_hash_queue_oldest_seconds: gauge('How long the longest waiting password hash has waited.'),
+  tongban_hash_queue_started_total: counter('Password hashes started since the start.'),
+  tongban_hash_queue_refused_total: counter('Password hashes refused because the queue was full or the wait too long.'),
+  tongban_hash_queue_wait_seconds_total: counter('Time all password hashes together waited for their turn.'),
+
+  tongban_database_writes_waiting: gauge('Writes that wait for the next transaction or for a connection.'),
+  tongban_database_group_size: histogram('Writes that shared one transaction and its fsync.'),
+  tongban_database_commit_seconds: histogram('Time of one COMMIT with its fsync.'),
+  tongban_database_connections: gauge('Connections of this process to PostgreSQL.', 'state'),
+  tongban_swept_rows_total: counter('Expired rows removed since the start.'),
+  tongban_data_folder_free_bytes: gauge('Free space on the disk of the data folder.'),
+
+  tongban_ledger_events_total: counter('Ledger events written by this process since the start.', 'type'),
+  tongban_ledger_append_failures_total: counter('Ledger events that could not be written since the start.'),
+  tongban_ledger_entries: gauge('Entries of the ledger, in the store.'),
+  tongban_ledger_unsigned_entries: gauge('Entries no checkpoint covers yet, in the store.'),
+  tongban_ledger_unsigned_seconds: gauge('Age of the oldest entry no checkpoint covers yet, in the store.'),
+  tongban_ledger_checkpoint_age_seconds: gauge(
+    'Age of the newest checkpoint, in the store; a quiet ledger signs nothing.',
+  ),
+
+  tongban_feed_lag_events: gauge('Events a feed has not delivered yet.', 'feed'),
+  tongban_feed_lag_seconds: gauge('Age of the oldest event a feed has not delivered yet.', 'feed'),
+  tongban_feed_up: gauge('1 while a feed delivers, 0 while it cannot.', 'feed'),
+  tongban_detections_total: counter('Detections of the watch since the start.', 'rule'),
+  tongban_incidents_open: gauge('Incidents that are not closed, by level, in the store.', 'level'),
+
+  tongban_sign_ins_total: counter('Sign-in attempts of people, by outcome and factor.', 'outcome', 'factor'),
+  tongban_sessions_begun_total: counter('Sign-ins that began or renewed a session.'),
+  tongban_sessions_ended_total: counter(
+    'Sessions that ended, by cause; one that only expires is not counted.',
+    'cause',
+  ),
+  tongban_logout_deliveries_total: counter('Logout notices to portals that came to an end, by outcome.', 'outcome'),
+  tongban_deliveries_waiting: gauge('Messages in the outbox that are not delivered yet, in the store.'),
+  tongban_deliveries_running: gauge('Deliveries under way in this process.'),
+  tongban_delivery_failures_total: counter('Single attempts to deliver that failed since the start.'),
+
+  tongban_key_retires_seconds: gauge(
+    'When a signing key is to be replaced or removed, as seconds since 1970.',
+    'kid',
+    'alg',
+  ),
+  tongban_certificate_expires_seconds: gauge('When a certificate file ends, as seconds since 1970.', 'file'),
+  tongban_readiness: gauge('What /readyz says of a check: 0 ok, 1 warn, 2 fail.', 'check'),
+  tongban_scrape_failures_total: counter('Sources of metrics that did not answer a scrape.', 'source'),
+} as const satisfies Record<string, MetricKind>;
+
+export type MetricName = keyof typeof METRICS;

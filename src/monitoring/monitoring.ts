@@ -1,0 +1,114 @@
+import type { Config } from '../config/schema.ts';
+import type { Database } from '../storage/database.ts';
+import { readCertificates } from './certificates.ts';
+import type { EventCounts } from './event-counts.ts';
+import type { FeedReading, HashReading, OutboxReading, StoreReading } from './metric-sources.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import { type PrivateAnswer, type PrivatePort, startPrivatePort } from './private-port.ts';
+import { type Check, createReadiness, type Verdict } from './readiness.ts';
+import {
+  createStoreCheck,
+  freeBytesOf,
+  judgeCertificates,
+  judgeDraining,
+  judgeFeeds,
+  judgeHashQueue,
+  judgeKeys,
+  judgeLedger,
+  judgeSpace,
+} from './readiness-checks.ts';
+import type { RequestCounts } from './request-counts.ts';
+import { probeWrite, readDeliveriesWaiting, readIncidents, readKeys, readLedger } from './store-readings.ts';
+
+/** The running parts of a node that monitoring looks at; it changes none of them. */
+export interface MonitoredNode {
+  readonly config: Pick<Config, 'monitoring' | 'dataDir' | 'keys' | 'password'>;
+  readonly database: Database;
+  readonly requests: RequestCounts;
+  readonly events: Pick<EventCounts, 'read'>;
+  readonly hashes: () => HashReading;
+  /** True from the moment the node begins to stop. */
+  readonly draining: () => boolean;
+  readonly store?: () => StoreReading;
+  readonly outbox?: () => OutboxReading;
+  readonly sweptRows?: () => number;
+  readonly feeds?: () => readonly FeedReading[];
+  readonly detections?: () => Readonly<Record<string, number>>;
+  /** Answers the paths under `/ledger/` of the private port. */
+  readonly ledgerFiles?: (path: string) => Promise<PrivateAnswer>;
+  readonly onFault?: (error: unknown) => void;
+}
+
+export interface Monitoring {
+  readonly metrics: Metrics;
+  readonly readiness: () => Promise<Verdict>;
+  /** Opens the private port; undefined when the configuration wants none. Rejects when the port cannot be had. */
+  open(): Promise<PrivatePort | undefined>;
+}
+
+/** Metrics and readiness of one node, from the parts it is made of. */
+export function createMonitoring(node: MonitoredNode): Monitoring {
+  const { config, database } = node;
+  const { monitoring } = config;
+  const readiness = createReadiness(checksOf(node));
+  const metrics = createMetrics({
+    requests: node.requests,
+    events: node.events.read,
+    hashQueue: node.hashes,
+    hashQueueLimit: () => config.password.queueMax,
+    freeBytes: () => freeBytesOf(config.dataDir),
+    ledger: () => readLedger(database),
+    incidents: () => readIncidents(database),
+    deliveriesWaiting: () => readDeliveriesWaiting(database),
+    keys: () => readKeys(database, config.keys.rotationDays),
+    certificates: () => readCertificates(monitoring.certificateFiles),
+    readiness,
+    ...whatIsThere({
+      store: node.store,
+      outbox: node.outbox,
+      sweptRows: node.sweptRows,
+      feeds: node.feeds,
+      detections: node.detections,
+    }),
+  });
+  return {
+    metrics,
+    readiness,
+    async open() {
+      if (monitoring.port === 0) return undefined;
+      const { host, port, allowedNetworks } = monitoring;
+      return startPrivatePort({
+        host,
+        port,
+        allowedNetworks,
+        metrics,
+        readiness,
+        ...whatIsThere({ ledger: node.ledgerFiles, onFault: node.onFault }),
+      });
+    },
+  };
+}
+
+function checksOf({ config, database, hashes, feeds, draining }: MonitoredNode): Readonly<Record<string, Check>> {
+  const { keys, password, monitoring, dataDir } = config;
+  const store = createStoreCheck(
+    () => database.get('SELECT 1 AS one', []),
+    () => probeWrite(database),
+  );
+  return {
+    draining: { look: () => judgeDraining(draining()) },
+    database: { look: store },
+    ledger: { look: async () => judgeLedger(await readLedger(database)) },
+    keys: { look: async () => judgeKeys(await readKeys(database, keys.rotationDays)) },
+    certificates: { look: async () => judgeCertificates(await readCertificates(monitoring.certificateFiles)) },
+    disk: { look: async () => judgeSpace(await freeBytesOf(dataDir)) },
+    hashQueue: { worst: 'warn', look: () => judgeHashQueue(hashes(), password.queueMax) },
+    feeds: { worst: 'warn', look: () => judgeFeeds(feeds?.() ?? []) },
+  };
+}
+
+type Present<T> = { readonly [Key in keyof T]?: NonNullable<T[Key]> };
+
+/** Leaves out what is undefined, so that optional parts stay optional. */
+const whatIsThere = <T extends object>(parts: T): Present<T> =>
+  Object.fromEntries(Object.entries(parts).filter(([, part]) => part !== undefined)) as Present<T>;

@@ -1,0 +1,120 @@
+import type { StoredEntry } from '../../ledger/reader.ts';
+import type { Counters } from '../../storage/counters.ts';
+import { EventReading, type ReadingSources } from './event-reading.ts';
+import { EvidenceMemory } from './evidence.ts';
+import type { About, Rule, Tally, WatchEvent } from './rule.ts';
+import type { Standing } from './standing.ts';
+import { type Count, type Finding, Tallying } from './tallying.ts';
+import type { Awaited } from './watch-cursor.ts';
+
+/** What one entry leads to: alerts to write, and what is waited for from now on. */
+export interface Examination {
+  readonly findings: readonly Finding[];
+  readonly awaited: readonly Awaited[];
+}
+
+export interface ExaminerSources extends ReadingSources {
+  readonly counters: Counters;
+  readonly standing: Standing;
+}
+
+const AWAITED_MAX = 1000;
+
+/** Of the lanes a rule compares only the first is what it looks for. */
+const isEvidence = ({ lanes }: Rule, { lane }: Count): boolean => lanes === undefined || lane === lanes[0];
+
+const isSame =
+  (ruleId: string, key: string) =>
+  ({ rule, about }: Awaited): boolean =>
+    rule === ruleId && about.key === key;
+
+/** Runs the rules over entries, one after the other in their order. Writes nothing but counters. */
+export class Examiner {
+  readonly #sources: ExaminerSources;
+  readonly #reading: EventReading;
+  readonly #tallying: Tallying;
+  readonly #evidence = new EvidenceMemory();
+
+  constructor(sources: ExaminerSources) {
+    this.#sources = sources;
+    this.#reading = new EventReading(sources);
+    this.#tallying = new Tallying(sources.counters);
+  }
+
+  async examine(stored: StoredEntry, awaited: readonly Awaited[]): Promise<Examination> {
+    const examined = await this.#reading.examine(stored);
+    if (examined === undefined) return { findings: [], awaited };
+    const { event, rules, facts } = examined;
+    const findings: Finding[] = [];
+    let waiting = awaited;
+    for (const rule of rules) {
+      for (const tally of rule.examine(event, facts)) {
+        if (tally.do === 'mark') await this.#mark(rule, tally, event);
+        else if (tally.do === 'settle') waiting = waiting.filter((one) => !isSame(rule.id, tally.key)(one));
+        else if (tally.do === 'expect') waiting = this.#expect(rule, tally.about, event, waiting);
+        else {
+          const finding = await this.#count(rule, tally, event);
+          if (finding !== undefined) findings.push(finding);
+        }
+      }
+    }
+    return { findings, awaited: waiting };
+  }
+
+  /** Remembers evidence without counting, as far as nothing was alerted for it yet: for entries that were counted before a restart. */
+  async recall(stored: StoredEntry): Promise<void> {
+    const examined = await this.#reading.examine(stored);
+    if (examined === undefined) return;
+    for (const rule of examined.rules) {
+      for (const tally of rule.examine(examined.event, examined.facts)) {
+        if (tally.do === 'mark') this.#evidence.remember(rule.id, tally.name, stored.seq, 1);
+        if (tally.do !== 'count' || tally.after !== undefined || !isEvidence(rule, tally)) continue;
+        const { key } = tally.about;
+        if (this.#sources.standing.alertedSeq(rule.id, key) >= stored.seq) continue;
+        this.#evidence.remember(rule.id, key, stored.seq, rule.evidenceMax);
+      }
+    }
+  }
+
+  /** What was waited for in vain until `nowMs`, and what is still waited for. */
+  overdue(awaited: readonly Awaited[], nowMs: number): Examination {
+    const { rules, standing } = this.#sources;
+    const findings = awaited.flatMap(({ rule: id, about, seq, dueMs }): readonly Finding[] => {
+      const rule = rules.find((known) => known.id === id);
+      if (rule === undefined || dueMs > nowMs) return [];
+      if (standing.isCooling(id, about.key, dueMs, rule.cooldownSeconds)) return [];
+      return [{ rule, about, count: 1, evidence: [seq], seq, atMs: dueMs }];
+    });
+    return { findings, awaited: awaited.filter(({ dueMs }) => dueMs > nowMs) };
+  }
+
+  /** What was alerted is no evidence for the next alert. */
+  forget({ rule, about }: Finding): void {
+    this.#evidence.forget(rule.id, about.key);
+  }
+
+  async #mark(rule: Rule, tally: Extract<Tally, { readonly do: 'mark' }>, { seq }: WatchEvent): Promise<void> {
+    this.#evidence.remember(rule.id, tally.name, seq, 1);
+    await this.#tallying.mark(rule, this.#sources.settings, tally);
+  }
+
+  #expect(rule: Rule, about: About, { seq, atMs }: WatchEvent, awaited: readonly Awaited[]): readonly Awaited[] {
+    if (awaited.some(isSame(rule.id, about.key)) || awaited.length >= AWAITED_MAX) return awaited;
+    const dueMs = atMs + this.#sources.settings[rule.setting].windowSeconds * 1000;
+    return [...awaited, { rule: rule.id, about, seq, dueMs }];
+  }
+
+  async #count(rule: Rule, tally: Count, event: WatchEvent): Promise<Finding | undefined> {
+    const outcome = await this.#tallying.count(rule, this.#sources.settings, tally, event);
+    if (outcome === 'passed') return undefined;
+    const { key } = tally.about;
+    if (isEvidence(rule, tally)) this.#evidence.remember(rule.id, key, event.seq, rule.evidenceMax);
+    if (outcome === 'counted' || this.#sources.standing.isCooling(rule.id, key, event.atMs, rule.cooldownSeconds)) {
+      return undefined;
+    }
+    const marked = (tally.after ?? []).flatMap((name) => this.#evidence.of(rule.id, name));
+    const all = [...outcome.evidence, ...marked, ...this.#evidence.of(rule.id, key)];
+    const evidence = [...new Set(all)].sort((left, right) => left - right).slice(-rule.evidenceMax);
+    return { ...outcome, evidence };
+  }
+}

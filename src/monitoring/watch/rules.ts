@@ -1,0 +1,50 @@
+import type { Rule } from './rule.ts';
+import {
+  administratorUnusual,
+  clockDrift,
+  feedDown,
+  ledgerMismatch,
+  massRevealByOperator,
+  massRevealByPortal,
+} from './rules-house.ts';
+import { codeReplay, impossibleTravel, newDeviceSensitiveScope, refreshReuse } from './rules-session.ts';
+import { bruteForce, disabledAccountUse, passwordSpray, recoveryEnumeration, stuffingRatio } from './rules-sign-in.ts';
+
+/**
+ * Every detection, in the order of the documentation. A mandate that is granted and then used in bulk will be one more when there
+ * are mandates: no event tells of them yet.
+ */
+export const RULES: readonly Rule[] = [
+  bruteForce,
+  passwordSpray,
+  stuffingRatio,
+  refreshReuse,
+  codeReplay,
+  newDeviceSensitiveScope,
+  impossibleTravel,
+  disabledAccountUse,
+  massRevealByPortal,
+  massRevealByOperator,
+  recoveryEnumeration,
+  administratorUnusual,
+  clockDrift,
+  feedDown,
+  ledgerMismatch,
+];
+
+export const findRule = (id: string): Rule | undefined => RULES.find((rule) => rule.id === id);
+
+/** The rules that look at a type of event. */
+export function rulesByType(rules: readonly Rule[]): (type: string) => readonly Rule[] {
+  const known = new Map<string, readonly Rule[]>();
+  return (type) => {
+    let looking = known.get(type);
+    if (looking === undefined) {
+      looking = rules.filter(({ looksAt }) =>
+        looksAt.some((sort) => (sort.endsWith('.') ? type.startsWith(sort) : type === sort)),
+      );
+      known.set(type, looking);
+    }
+    return looking;
+  };
+}

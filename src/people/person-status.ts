@@ -1,0 +1,87 @@
+import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
+import { nowSeconds } from '../shared/clock.ts';
+import type { Database, Transaction } from '../storage/database.ts';
+
+/** `disabled`: switched off by an administrator. `frozen`: shut until the person has proven again who they are. */
+export type PersonStatus = 'active' | 'disabled' | 'frozen';
+
+/** `unknown`: there is no such person; `unchanged`: the person was not in a state this change begins from. */
+export type StatusOutcome = 'changed' | 'unchanged' | 'unknown';
+
+export type FreezeCause = 'reported_by_person' | 'watch';
+
+/** What belongs to a freeze: where it was asked for, if by somebody with a browser, and its incident. */
+export interface FreezeDetails extends Pick<LedgerEvent, 'address' | 'userAgent' | 'correlation'> {
+  /** The id of the incident, or what opens it in the same transaction and resolves with its id. */
+  readonly incident?: string | ((tx: Transaction) => Promise<string>);
+}
+
+/** Whether a person may sign in, and every way this changes: each writes its ledger event in the same transaction. */
+export interface PersonStatuses {
+  /** A disabled person may not sign in. */
+  disable(id: string, origin: string): Promise<StatusOutcome>;
+  /** Takes back `disable`; a frozen person stays frozen. */
+  enable(id: string, origin: string): Promise<StatusOutcome>;
+  /** Shuts an active account. Of several calls at once one finds it active, and only that one has `incident` opened. */
+  freeze(id: string, cause: FreezeCause, details?: FreezeDetails): Promise<StatusOutcome>;
+  /** Opens a frozen account again. `reason` says how the person has proven who they are; it names nobody. */
+  unfreeze(id: string, origin: string, reason: string): Promise<StatusOutcome>;
+}
+
+export interface PersonStatusSources {
+  readonly database: Database;
+  readonly ledger: Ledger;
+  /** Called after the commit: what was kept of this person is out of date. */
+  readonly forget: (id: string) => void;
+}
+
+const EXISTS = 'SELECT 1 AS one FROM persons WHERE id = $1';
+const UPDATE = 'UPDATE persons SET status = $1, updated_at = $2 WHERE id = $3 AND status IN ($4, $5)';
+
+interface Change {
+  readonly from: readonly [PersonStatus, PersonStatus];
+  readonly to: PersonStatus;
+}
+
+const DISABLE: Change = { from: ['active', 'frozen'], to: 'disabled' };
+const ENABLE: Change = { from: ['disabled', 'disabled'], to: 'active' };
+const FREEZE: Change = { from: ['active', 'active'], to: 'frozen' };
+const UNFREEZE: Change = { from: ['frozen', 'frozen'], to: 'active' };
+
+export function createPersonStatuses({ database, ledger, forget }: PersonStatusSources): PersonStatuses {
+  const change = async (
+    id: string,
+    { from, to }: Change,
+    tell: (tx: Transaction) => Promise<void>,
+  ): Promise<StatusOutcome> => {
+    try {
+      return await database.write(async (tx) => {
+        if ((await tx.run(UPDATE, [to, nowSeconds(), id, ...from])) === 0) {
+          return (await tx.get(EXISTS, [id])) === undefined ? 'unknown' : 'unchanged';
+        }
+        await tell(tx);
+        return 'changed';
+      });
+    } finally {
+      forget(id);
+    }
+  };
+
+  return {
+    disable: (id, origin) =>
+      change(id, DISABLE, (tx) => ledger.append(tx, { type: 'person.disabled', personId: id, details: { origin } })),
+    enable: (id, origin) =>
+      change(id, ENABLE, (tx) => ledger.append(tx, { type: 'person.enabled', personId: id, details: { origin } })),
+    freeze: (id, cause, { incident, ...caller } = {}) =>
+      change(id, FREEZE, async (tx) => {
+        const named = typeof incident === 'function' ? await incident(tx) : incident;
+        const actor = cause === 'watch' ? { actor: 'system' } : {};
+        const details = { cause, ...(named === undefined ? {} : { incident: named }) };
+        await ledger.append(tx, { type: 'person.frozen', ...actor, ...caller, personId: id, details });
+      }),
+    unfreeze: (id, origin, reason) =>
+      change(id, UNFREEZE, (tx) =>
+        ledger.append(tx, { type: 'person.enabled', personId: id, details: { origin: `${origin}: ${reason}` } }),
+      ),
+  };
+}

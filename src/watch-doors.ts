@@ -1,0 +1,127 @@
+import type { Logger } from 'pino';
+import type { House } from './app.ts';
+import { createOutbound } from './delivery/outbound.ts';
+import type { Outbox } from './delivery/outbox-contract.ts';
+import type { Challenges } from './factors/challenges.ts';
+import { createTileService } from './ledger/tile-service.ts';
+import { startClockWatch } from './monitoring/clock-watch.ts';
+import { loadFeeds } from './monitoring/feeds/feed-config.ts';
+import { type RunningFeeds, startFeeds } from './monitoring/feeds/feeds.ts';
+import { createMonitoring } from './monitoring/monitoring.ts';
+import type { RequestCounts } from './monitoring/request-counts.ts';
+import { loadRegions } from './monitoring/watch/regions.ts';
+import { startWatch, type Watch } from './monitoring/watch/watch.ts';
+import { Fault } from './shared/fault.ts';
+import { createMemoryCounters } from './storage/memory-counters.ts';
+
+/** What the watch looks at beside the ledger. */
+export interface Watched {
+  readonly requests: RequestCounts;
+  readonly outbox: Outbox;
+  readonly sweptRows: () => number;
+  readonly challenges: Challenges;
+  readonly draining: () => boolean;
+}
+
+/** Everything that watches a serving house: detections, feeds, the private port and the clock. */
+export interface WatchRunning {
+  stop(): Promise<void>;
+}
+
+/** Opens the private port and starts what watches. */
+export async function runWatch(house: House, log: Logger, watched: Watched): Promise<WatchRunning> {
+  const { config, database, ledger } = house;
+  const feeds = runFeeds(house, log);
+  const detections = runDetections(house, log, watched);
+  const monitoring = createMonitoring({
+    config,
+    database,
+    requests: watched.requests,
+    events: house.events,
+    hashes: house.passwords.load,
+    draining: watched.draining,
+    store: () => database.load(),
+    outbox: () => watched.outbox.load(),
+    sweptRows: watched.sweptRows,
+    ledgerFiles: createTileService(database),
+    detections: detections.counts,
+    feeds: () =>
+      feeds
+        .status()
+        .filter(({ state }) => state !== 'standby')
+        .map(({ name, state, lagEvents, lagSeconds }) => ({ name, up: state !== 'failing', lagEvents, lagSeconds })),
+    onFault: (error) => log.error({ err: error }, 'the private port could not answer'),
+  });
+  const privatePort = await monitoring.open();
+  const clock = startClockWatch((stepMs) => {
+    log.warn({ stepMs }, 'the clock of this machine jumped');
+    ledger
+      .record({ type: 'clock.step', details: { stepMs } })
+      .catch((error: unknown) => log.error({ err: error }, 'a step of the clock could not be recorded'));
+  });
+  return {
+    async stop() {
+      clock.stop();
+      await Promise.all([feeds.stop(), detections.stop()]);
+      await privatePort?.stop();
+    },
+  };
+}
+
+/** Starts the feeds of the configured file. Throws `Fault('internal')` with every fault of the file at once. */
+function runFeeds({ config, database, ledger, ledgerReader }: House, log: Logger): RunningFeeds {
+  const loaded = loadFeeds(config.monitoring.feedsFile);
+  if (!loaded.ok) {
+    const faults = loaded.faults.map(({ path, reason }) => `${path} ${reason}`);
+    throw new Fault('internal', `The feeds cannot be read:\n${faults.join('\n')}`);
+  }
+  return startFeeds({
+    reader: ledgerReader,
+    database,
+    ledger,
+    feeds: loaded.feeds,
+    outbound: createOutbound(config.outbound),
+    log,
+    onGap: ({ from, to, reason }) =>
+      ledger.record({
+        type: 'audit.gap',
+        outcome: 'failure',
+        details: { seq: from, reason: `${reason} up to ${to - 1}` },
+      }),
+  });
+}
+
+/** The watch counts very many names: with counters of its own it cannot push out those of the sign-in limits. */
+const WATCH_COUNTERS_MAX = 1_000_000;
+
+/** Starts the detections. Throws `Fault('internal')` when the table of regions cannot be read. */
+function runDetections(house: House, log: Logger, { outbox, challenges }: Watched): Watch {
+  const { config, database, ledger, ledgerReader, persons, sessionEnds } = house;
+  const { regionsFile } = config.watch;
+  const table = regionsFile === '' ? undefined : loadRegions(regionsFile);
+  if (table?.ok === false) throw new Fault('internal', table.reason);
+  return startWatch({
+    reader: ledgerReader,
+    database,
+    ledger,
+    counters: createMemoryCounters(WATCH_COUNTERS_MAX),
+    settings: config.watch,
+    regions: table?.regions,
+    log,
+    responses: {
+      async notify(personId, { incident }) {
+        await ledger.record({ type: 'person.notified', actor: 'system', personId, details: { incident } });
+      },
+      challenge: (target, seconds) => challenges.raise(target, seconds),
+      async lock(personId, incident) {
+        await persons.freeze(personId, 'watch', { incident });
+        await sessionEnds.endAll(personId, 'person_frozen');
+        outbox.wake();
+      },
+      async endSessions(personId) {
+        await sessionEnds.endAll(personId, 'ended_by_watch');
+        outbox.wake();
+      },
+    },
+  });
+}

@@ -1,0 +1,41 @@
+import { createBlindIndex } from '../../src/crypto/blind-index.ts';
+import { createSealer } from '../../src/crypto/sealing.ts';
+import { type LedgerEntry, parseEntry } from '../../src/ledger/entry.ts';
+import { createLedger, type Ledger } from '../../src/ledger/ledger.ts';
+import { createOpenings, type Openings } from '../../src/ledger/openings.ts';
+import { createLedgerReader, type LedgerReader } from '../../src/ledger/reader.ts';
+import type { Database } from '../../src/storage/database.ts';
+
+const KEY = Buffer.from('a key of tests that seals nothing that anybody lives by');
+
+export interface TestLedger extends Ledger {
+  readonly openings: Openings;
+  readonly reader: LedgerReader;
+}
+
+/** A ledger on any database, with keys of its own. */
+export function testLedger(database: Database): TestLedger {
+  const openings = createOpenings(database, createSealer(KEY));
+  const index = createBlindIndex(KEY);
+  return {
+    ...createLedger({ database, openings, index, node: 'n1' }),
+    openings,
+    reader: createLedgerReader({ database, openings, index }),
+  };
+}
+
+/** Everything written so far, numbered or not, in order; of one type if named. */
+export async function ledgerEntries(database: Database, type?: string): Promise<readonly LedgerEntry[]> {
+  const rows = await database.all<{ entry: string }>('SELECT entry FROM ledger_entries ORDER BY seq', []);
+  const waiting =
+    database.engine === 'postgres'
+      ? await database.all<{ entry: string }>('SELECT entry FROM ledger_inbox ORDER BY id', [])
+      : [];
+  return [...rows, ...waiting]
+    .map(({ entry }) => {
+      const parsed = parseEntry(entry);
+      if (parsed === undefined) throw new Error(`not an entry: ${entry}`);
+      return parsed;
+    })
+    .filter((entry) => type === undefined || entry.type === type);
+}
