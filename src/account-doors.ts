@@ -100,8 +100,7 @@ async function freezeAndOpenCase(
   };
   const opened: string[] = [];
   const open = async (tx: Transaction): Promise<string> => {
-    // Of a rule, an incident takes the id and the title.
-    const { id } = await incidents.alert(tx, NOT_ME as Rule, alert, undefined, false);
+    const { id } = await incidents.alert(tx, NOT_ME, alert, undefined, false);
     opened.push(id);
     return id;
   };

@@ -114,6 +114,11 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
         if (outcome !== 'unknown') await sessionEnds.endAll(id, 'person_disabled');
         return outcome;
       },
+      /** A session begun in the very moment of the freeze must not live again. */
+      async unfreeze(id, origin, reason) {
+        await sessionEnds.endAll(id, 'person_frozen');
+        return persons.unfreeze(id, origin, reason);
+      },
     },
     passwords: createPasswordFactor({ database, ledger, pepper: bytesOf(secrets.pepper), options: config.password }),
     relyingParties: createRelyingParties({

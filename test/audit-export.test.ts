@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process';
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { writePrivateFile } from '../src/commands/private-file.ts';
 import { csvLine } from '../src/ledger/csv.ts';
@@ -133,7 +132,7 @@ test('L15 a file is its owner’s alone, whole or not there, and never replaced 
      BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`,
     [],
   );
-  await t.throwsAsync(audit([...EXPORT, '--out', file('unrecorded.jsonl')]));
+  t.is((await audit([...EXPORT, '--out', file('unrecorded.jsonl')])).code, 1);
   t.deepEqual(
     (await readdir(folder)).filter((name) => name.includes('unrecorded')),
     [],
@@ -179,5 +178,4 @@ test('L15 nothing an export needs is left out when an entry is missing', async (
   t.is(refused.code, 1);
   t.regex(refused.stderr, /missing/);
   t.false((await readdir(folder)).includes('gap.jsonl'));
-  t.is(join(folder, 'gap.jsonl'), file('gap.jsonl'));
 });

@@ -57,6 +57,7 @@ const KINDS: Kinds = {
   'person.added': 'account-opened',
   'person.disabled': 'account-disabled',
   'person.enabled': 'account-enabled',
+  'person.notified': 'noticed',
   'person.frozen': ({ data }) => (data.cause === 'reported_by_person' ? 'frozen-by-person' : 'frozen-by-watch'),
 };
 
@@ -68,6 +69,7 @@ const REPORTABLE: ReadonlySet<TrailKind> = new Set([
   'released',
   'consent-given',
   'password-changed',
+  'noticed',
 ]);
 /** Kinds that say which data they are about. */
 const WITH_ITEMS: ReadonlySet<TrailKind> = new Set(['released', 'consent-given', 'consent-denied']);

@@ -230,6 +230,8 @@ function payloadOf(row: SessionRow, id: string | undefined): AdapterPayload {
   return {
     ...row.payload,
     ...(id === undefined ? {} : { jti: id }),
-    authorizations: structuredClone(row.authorizations),
+    authorizations: Object.fromEntries(
+      Object.entries(row.authorizations).map(([clientId, held]) => [clientId, { ...held }]),
+    ),
   } as AdapterPayload;
 }

@@ -42,7 +42,7 @@ const BY_ID = `SELECT ${COLUMNS} FROM sessions WHERE id_digest = $1 AND ended_at
 const BY_UID = `SELECT ${COLUMNS} FROM sessions WHERE uid = $1`;
 const INSERT = `INSERT INTO sessions
   (uid, id_digest, account_id, payload, authorizations, expires_at, started_at, seen_at, address, user_agent)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9)`;
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9) ON CONFLICT (uid) DO NOTHING`;
 const UPDATE = `UPDATE sessions SET id_digest = $2, account_id = $3, payload = $4, authorizations = $5, expires_at = $6, seen_at = $7
   WHERE uid = $1`;
 const MERGE = 'UPDATE sessions SET authorizations = $2, seen_at = $3 WHERE uid = $1';
@@ -90,23 +90,11 @@ export function mergeAuthorizations(
  */
 export async function writeSession(tx: Transaction, write: SessionWrite): Promise<void> {
   const now = nowSeconds();
+  // A request that has read none makes one: only what another has written under this uid meanwhile needs to be looked at.
+  if (!write.readAs && (await insertSession(tx, write, now))) return;
   const stored = await tx.get<StoredSession>(BY_UID, [write.uid]);
-  if (!stored) {
-    if (write.readAs) return; // swept or ended since this request read it
-    await tx.run(INSERT, [
-      write.uid,
-      write.idDigest,
-      write.accountId,
-      JSON.stringify(write.payload),
-      JSON.stringify(write.authorizations),
-      write.expiresAt,
-      now,
-      write.address,
-      write.userAgent,
-    ]);
-    return;
-  }
-  if (stored.ended_at !== null) return;
+  // Without a row it was swept or ended since this request read it.
+  if (!stored || stored.ended_at !== null) return;
   const authorizations = JSON.stringify(
     mergeAuthorizations(
       write.readAs?.authorizations ?? {},
@@ -128,6 +116,22 @@ export async function writeSession(tx: Transaction, write: SessionWrite): Promis
     write.expiresAt,
     now,
   ]);
+}
+
+/** False when there is a row of this uid already. */
+async function insertSession(tx: Transaction, write: SessionWrite, now: number): Promise<boolean> {
+  const inserted = await tx.run(INSERT, [
+    write.uid,
+    write.idDigest,
+    write.accountId,
+    JSON.stringify(write.payload),
+    JSON.stringify(write.authorizations),
+    write.expiresAt,
+    now,
+    write.address,
+    write.userAgent,
+  ]);
+  return inserted === 1;
 }
 
 /** Puts the mark of an ended session on its row, where it stays until the row would have expired. False when it had ended before. */

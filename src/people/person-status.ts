@@ -24,7 +24,7 @@ export interface PersonStatuses {
   enable(id: string, origin: string): Promise<StatusOutcome>;
   /** Shuts an active account. Of several calls at once one finds it active, and only that one has `incident` opened. */
   freeze(id: string, cause: FreezeCause, details?: FreezeDetails): Promise<StatusOutcome>;
-  /** Opens a frozen account again. `reason` says how the person has proven who they are; it names nobody. */
+  /** Opens a frozen account again. `reason` says how the person has proven who they are. */
   unfreeze(id: string, origin: string, reason: string): Promise<StatusOutcome>;
 }
 
@@ -81,7 +81,7 @@ export function createPersonStatuses({ database, ledger, forget }: PersonStatusS
       }),
     unfreeze: (id, origin, reason) =>
       change(id, UNFREEZE, (tx) =>
-        ledger.append(tx, { type: 'person.enabled', personId: id, details: { origin: `${origin}: ${reason}` } }),
+        ledger.append(tx, { type: 'person.enabled', personId: id, details: { origin, reason } }),
       ),
   };
 }

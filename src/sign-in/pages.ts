@@ -65,6 +65,13 @@ async function requestOf(ctx: Context, { interactions }: SignInSources): Promise
   return found;
 }
 
+const ceremonyOf = ({ prompt, requestedPrompts, reasons, startedBy }: CeremonyRequest) => ({
+  prompt,
+  requestedPrompts,
+  reasons,
+  startedBy,
+});
+
 async function stepOf(
   ctx: Context,
   request: CeremonyRequest,
@@ -72,14 +79,7 @@ async function stepOf(
   wantsSwitch: boolean,
 ): Promise<{ readonly step: Step; readonly personId: string | undefined }> {
   const signedIn = await interactions.currentPerson(ctx);
-  const step = nextStep({
-    prompt: request.prompt,
-    requestedPrompts: request.requestedPrompts,
-    reasons: request.reasons,
-    startedBy: request.startedBy,
-    signedIn: signedIn?.personId,
-    wantsSwitch,
-  });
+  const step = nextStep({ ...ceremonyOf(request), signedIn: signedIn?.personId, wantsSwitch });
   return { step, personId: signedIn?.personId };
 }
 
@@ -203,7 +203,8 @@ function goOn(ctx: Context, address: string): void {
 async function postCredentials(ctx: Context, sources: SignInSources): Promise<void> {
   const request = await requestOf(ctx, sources);
   const { identifier, password } = await formOf(ctx, CREDENTIALS, sources);
-  const { step } = await stepOf(ctx, request, sources, true);
+  // Whoever may be signed in already, somebody says now who they are: the session is not asked.
+  const step = nextStep({ ...ceremonyOf(request), signedIn: undefined, wantsSwitch: true });
   if (step !== 'identify') throw new Fault('ceremony_expired');
   const outcome = await sources.identify.withPassword(ctx, { identifier, password, clientId: request.clientId });
   if (outcome.state === 'proven')

@@ -34,7 +34,8 @@ export type TrailKind =
   | 'account-disabled'
   | 'account-enabled'
   | 'frozen-by-person'
-  | 'frozen-by-watch';
+  | 'frozen-by-watch'
+  | 'noticed';
 
 /** One thing that happened to an account, as its person reads it. Texts are empty where nothing is known, or no longer. */
 export interface TrailLine {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { type House, openHouse } from '../../src/app.ts';
 import { run } from '../../src/commands/audit.ts';
+import type { AuditContext } from '../../src/commands/audit-office.ts';
 import { prepareConfig } from '../../src/config/prepare.ts';
 import type { Config, ConfigOverrides } from '../../src/config/schema.ts';
 import { createSoftwareSm2Signer } from '../../src/crypto/sm2-software-signer.ts';
@@ -42,7 +43,7 @@ export const commandLine =
   (config: Config) =>
   async (args: readonly string[], input = '', language: Language = 'en'): Promise<Said> => {
     const output = { stdout: '', stderr: '' };
-    const code = await run(args, {
+    const context: AuditContext = {
       stdin: (async function* () {
         yield input;
       })(),
@@ -51,8 +52,13 @@ export const commandLine =
       operator: OPERATOR,
       language,
       openHouse: () => openHouse(config, OPERATOR),
-    });
-    return { code, ...output };
+    };
+    try {
+      return { code: await run(args, context), ...output };
+    } catch (error) {
+      // As the command line ends when something breaks.
+      return { code: 1, ...output, stderr: `${output.stderr}${error instanceof Error ? error.message : error}` };
+    }
   };
 
 export async function auditDesk(t: ExecutionContext, engine: 'sqlite' | 'postgres' = 'sqlite'): Promise<AuditDesk> {

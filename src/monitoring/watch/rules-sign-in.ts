@@ -62,6 +62,9 @@ export const stuffingRatio = defineRule({
   ],
 });
 
+/** Reasons for which an account is shut, whoever comes. */
+const SHUT: ReadonlySet<string | undefined> = new Set(['disabled', 'frozen']);
+
 export const disabledAccountUse = defineRule({
   setting: 'disabledAccountUse',
   title: { zh: '已停用账户被使用', en: 'A disabled account is used' },
@@ -72,7 +75,7 @@ export const disabledAccountUse = defineRule({
   severity: 'warning',
   looksAt: ['sign-in.refused'],
   examine: ({ entry }) =>
-    entry.subject !== null && textOf(entry, 'reason') === 'disabled'
+    entry.subject !== null && SHUT.has(textOf(entry, 'reason'))
       ? [{ do: 'count', about: personAbout(entry.subject), weight: weightOf(entry) }]
       : [],
 });

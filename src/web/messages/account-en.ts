@@ -68,6 +68,7 @@ export const accountEn: typeof accountZh = {
       'account-disabled': () => 'Account switched off',
       'account-enabled': () => 'Account switched on again',
       'frozen-by-person': () => 'You reported an activity that was not yours; the account was frozen',
+      noticed: () => 'We noticed something unusual about a sign-in around this time. If it was not you, tell us',
       'frozen-by-watch': () => 'Something unusual was noticed; the account was frozen',
     },
   },
@@ -89,7 +90,7 @@ export const accountEn: typeof accountZh = {
       `Bring your ID card to a service counter, or call ${hotline}. Once your identity is proven, you can sign in again.`,
       'Have your password changed at the same time, to one you have not used anywhere.',
     ],
-    submit: 'This was not me, freeze my account',
+    submit: 'Freeze my account now',
     cancel: 'It was me, go back',
   },
   notMeDone: {

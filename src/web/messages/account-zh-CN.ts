@@ -59,6 +59,7 @@ export const accountZh = {
       'account-disabled': () => '账户被停用',
       'account-enabled': () => '账户恢复使用',
       'frozen-by-person': () => '您报告了不是本人的操作，账户已冻结',
+      noticed: () => '系统在此时间前后发现登录异常，如非本人操作请告知我们',
       'frozen-by-watch': () => '系统发现异常，账户已冻结',
     } satisfies Readonly<Record<TrailKind, (line: Pick<TrailLine, 'portal' | 'count'>) => string>>,
   },
@@ -79,7 +80,7 @@ export const accountZh = {
       `带身份证到政务服务窗口，或拨打 ${hotline}，核实身份后即可恢复登录。`,
       '核实身份时请一并更换密码，别处用过的密码不要再用。',
     ],
-    submit: '不是本人操作，立即冻结',
+    submit: '立即冻结我的账户',
     cancel: '是我本人操作，返回',
   },
   notMeDone: {
