@@ -52,6 +52,10 @@ for (const [engine, engineTest] of ENGINES) {
       t.is(whole.code, 0, whole.stderr);
       const said = JSON.parse(whole.stdout);
       t.like(said, { kind: 'range', from: 0, count: said.to });
+      t.false(
+        (await readFile(file('whole.jsonl'), 'utf8')).includes('"openings"'),
+        'nothing personal unless asked for',
+      );
       t.true((await verdicts(desk, 'whole.jsonl')).every((code) => code === 0));
 
       t.is(
@@ -137,6 +141,16 @@ test('L15 a file is its owner’s alone, whole or not there, and never replaced 
     (await readdir(folder)).filter((name) => name.includes('unrecorded')),
     [],
   );
+});
+
+test('L15 an export whose record cannot be signed is not written', async (t) => {
+  const { audit, file, folder, house } = await ledgerOf(t, 20);
+  await house.database.run(
+    `CREATE TRIGGER refuse BEFORE INSERT ON ledger_checkpoints BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`,
+    [],
+  );
+  t.is((await audit([...EXPORT, '--out', file('unsigned.jsonl')])).code, 1);
+  t.false((await readdir(folder)).includes('unsigned.jsonl'));
 });
 
 test('L15 a table does nothing when a spreadsheet opens it', async (t) => {

@@ -83,7 +83,9 @@ export async function run(args: readonly string[], context: AuditContext): Promi
     if (outcome === 'exists')
       throw new Refused('There is a file of this name; it was left as it is. --force replaces it.');
     const said = { file: out, kind, from, to, count, size: tree.size };
-    context.stdout.write(json ? `${JSON.stringify(said)}\n` : `${sentence(said, format)}\n`);
+    context.stdout.write(
+      json ? `${JSON.stringify(said)}\n` : `${sentence({ ...said, kind: selection.kind }, format)}\n`,
+    );
     return 0;
   });
 }
@@ -103,7 +105,7 @@ function sentence(
     format === 'csv'
       ? 'A table proves nothing: export as jsonl for that.'
       : `Proven against the checkpoint of size ${size}; check it with: tongban audit verify --export FILE --key KEY`;
-  return `Exported ${what} (${count}). ${proof}`;
+  return `Exported ${what}. ${proof}`;
 }
 
 async function spanOf(

@@ -14,28 +14,38 @@ export interface SignedTree {
 const NEWEST = 'SELECT size, note FROM ledger_checkpoints ORDER BY size DESC LIMIT 1';
 const NOTES = 'SELECT note FROM ledger_checkpoints WHERE size >= $1 AND size <= $2 ORDER BY size';
 const TILE = 'SELECT hashes FROM ledger_tiles WHERE level = $1 AND position = $2';
-/** Proofs of neighbours need the same tiles: 2 MB of them. */
+/** Proofs of neighbours need the same tiles and the same nodes: 2 MB and 1 MB of them. */
 const TILES_KEPT_MAX = 256;
+const NODES_KEPT_MAX = 8192;
 
 /** The tree as it is signed now; it may grow meanwhile, below `size` nothing changes. Undefined before the first checkpoint. */
 export async function signedTree(connection: Connection): Promise<SignedTree | undefined> {
   const newest = await connection.get<{ size: number; note: string }>(NEWEST, []);
   if (newest === undefined) return undefined;
-  const kept = new Map<string, Promise<Uint8Array | undefined>>();
-  const read = async (level: number, position: number): Promise<Uint8Array | undefined> =>
-    (await connection.get<{ hashes: Uint8Array }>(TILE, [level, position]))?.hashes;
+  const tile = remembering(
+    async (level, position) => (await connection.get<{ hashes: Uint8Array }>(TILE, [level, position]))?.hashes,
+    TILES_KEPT_MAX,
+  );
   return {
     size: Number(newest.size),
     note: newest.note,
-    node: nodeFromTiles((level, position) => {
-      const name = `${level}/${position}`;
-      const known = kept.get(name) ?? read(level, position);
-      // What was asked for last goes to the end; the first to go is what nobody has asked for longest.
-      kept.delete(name);
-      if (kept.size >= TILES_KEPT_MAX) for (const oldest of kept.keys()) if (kept.delete(oldest)) break;
-      kept.set(name, known);
-      return known;
-    }),
+    node: remembering(nodeFromTiles(tile), NODES_KEPT_MAX),
     notes: async (from, to) => (await connection.all<{ note: string }>(NOTES, [from, to])).map(({ note }) => note),
+  };
+}
+
+/** The same function with what it was asked for last in memory; what nobody has asked for longest goes first. */
+function remembering<T>(
+  read: (level: number, position: number) => Promise<T>,
+  keptMax: number,
+): (level: number, position: number) => Promise<T> {
+  const kept = new Map<string, Promise<T>>();
+  return (level, position) => {
+    const name = `${level}/${position}`;
+    const known = kept.get(name) ?? read(level, position);
+    kept.delete(name);
+    if (kept.size >= keptMax) for (const oldest of kept.keys()) if (kept.delete(oldest)) break;
+    kept.set(name, known);
+    return known;
   };
 }
