@@ -116,6 +116,7 @@ test('L15 a file is its owner’s alone, whole or not there, and never replaced 
   t.is(refused.code, 1);
   t.regex(refused.stderr, /--force replaces it/);
   t.is(await readFile(file('mine.jsonl'), 'utf8'), 'mine');
+  t.is((await ledgerEntries(house.database, 'audit.export')).length, 0, 'nothing went out, nothing is on record');
   t.is((await audit([...EXPORT, '--out', file('mine.jsonl'), '--force'])).code, 0);
   t.is((await stat(file('mine.jsonl'))).mode & 0o777, 0o600);
 

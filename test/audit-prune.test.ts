@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import test, { type ExecutionContext } from 'ava';
 import { createSm2Verifier, createSoftwareSm2Signer } from '../src/crypto/sm2-software-signer.ts';
@@ -11,6 +13,7 @@ import { type AuditDesk, auditDesk, manySignIns, OPERATOR, writeSignIns } from '
 import { type EngineTest, embeddedTest, postgresTest } from './support/databases.ts';
 import { ledgerEntries } from './support/ledger.ts';
 import { WITNESS, WITNESS_KEY_HEX } from './support/ledger-builder.ts';
+import { cleanEnvironment } from './support/product.ts';
 import { pythonMissing, runPython } from './support/python-verifier.ts';
 
 const DAY_MS = 86_400_000;
@@ -31,8 +34,9 @@ async function oldLedger(
   const desk = await auditDesk(t, engine);
   t.teardown(() => turnClock(0));
   turnClock(-500 * DAY_MS);
-  for (let at = 0; at < old; at += 300) {
-    await writeSignIns(desk.house, manySignIns(Math.min(300, old - at), at));
+  const step = old > 1000 ? 4000 : 300;
+  for (let at = 0; at < old; at += step) {
+    await writeSignIns(desk.house, manySignIns(Math.min(step, old - at), at));
     await desk.sign();
   }
   turnClock(0);
@@ -284,3 +288,32 @@ test.serial('L15 a time is met to the second, although the ledger is searched wi
   t.deepEqual(await found(45, 35), [1]);
   t.deepEqual(await found(39, 31), []);
 });
+
+test.serial(
+  'L13 a removal killed in the middle leaves whole tiles, verifies, and is finished by the next',
+  async (t) => {
+    const desk = await oldLedger(t, 20_000);
+    const { audit, house } = desk;
+    const id = await propose(t, desk);
+    const { dataDir } = house.config;
+    const child = spawn(process.execPath, ['src/main.ts', 'audit', 'prune', 'approve', id, '--by', 'Zhao Min'], {
+      cwd: new URL('../', import.meta.url),
+      env: { ...cleanEnvironment(), TONGBAN_PROFILE: 'test', TONGBAN_DATA_DIR: dataDir },
+    });
+    const closed = once(child, 'close');
+    const first = async (): Promise<number> =>
+      Number((await house.database.get<{ seq: number }>('SELECT min(seq) AS seq FROM ledger_entries', []))?.seq);
+    while ((await first()) < 2048 && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 2));
+    child.kill('SIGKILL');
+    await closed;
+    const reached = await first();
+    t.true(reached >= 2048 && reached < 19_968, `killed at ${reached}`);
+    t.is(reached % 256, 0);
+    t.is((await audit(['verify', '--live'])).code, 0);
+    const finished = await audit(['prune', 'approve', id, '--by', 'Zhao Min']);
+    t.is(finished.code, 0, finished.stderr);
+    t.is(await first(), 19_968);
+    t.is((await audit(['verify', '--live'])).code, 0);
+    t.is((await ledgerEntries(house.database, 'audit.prune')).length, 1);
+  },
+);

@@ -91,7 +91,13 @@ async function shell(t: ExecutionContext, list: readonly object[], origin?: stri
         written[name] += text;
       },
     });
-    const context = { feeds, reader: house.ledger.reader, database, outbound: house.outbound(origin) };
+    const context = {
+      feeds,
+      reader: house.ledger.reader,
+      ledger: house.ledger,
+      database,
+      outbound: house.outbound(origin),
+    };
     const streams = { stdin: Readable.from([input]), stdout: sink('stdout'), stderr: sink('stderr') };
     return { code: await run(args, { ...context, ...streams }), ...written };
   };

@@ -5,8 +5,8 @@ import { type SignedTree, signedTree } from '../ledger/signed-tree.ts';
 import { Fault } from '../shared/fault.ts';
 import { FILTER_OPTIONS, FILTER_WORDS, type Wanted, wantedBy } from './audit-filter.ts';
 import { type AuditContext, inOffice } from './audit-office.ts';
-import { type ExitCode, flag, path, Refused, reason, understand, wholeNumber } from './audit-words.ts';
-import { writePrivateFile } from './private-file.ts';
+import { type ExitCode, FILE_EXISTS, flag, path, Refused, reason, understand, wholeNumber } from './audit-words.ts';
+import { exists, writePrivateFile } from './private-file.ts';
 import { createProgress } from './progress.ts';
 
 export const USAGE = `tongban audit export --out FILE [--format jsonl|csv] [--from-seq N] [--to-seq N] [--from TIME] [--to TIME]
@@ -52,6 +52,7 @@ type Words = z.infer<typeof words>;
  */
 export async function run(args: readonly string[], context: AuditContext): Promise<ExitCode> {
   const { words: asked } = understand(args, OPTIONS, words, USAGE);
+  if (!asked.force && (await exists(asked.out))) throw new Refused(FILE_EXISTS);
   return inOffice<ExitCode>(context, async ({ house, settle }) => {
     const { out, format, open, force, json, reason: ground, 'from-seq': fromSeq, 'to-seq': toSeq, ...filters } = asked;
     const { database, ledger, ledgerReader: reader, ledgerKey } = house;
@@ -80,8 +81,7 @@ export async function run(args: readonly string[], context: AuditContext): Promi
     const pieces = format === 'csv' ? exportTable(sources, wish) : exportWithProofs(sources, wish);
     const outcome = await writePrivateFile(out, pieces, { force });
     writing.end();
-    if (outcome === 'exists')
-      throw new Refused('There is a file of this name; it was left as it is. --force replaces it.');
+    if (outcome === 'exists') throw new Refused(FILE_EXISTS);
     const said = { file: out, kind, from, to, count, size: tree.size };
     context.stdout.write(
       json ? `${JSON.stringify(said)}\n` : `${sentence({ ...said, kind: selection.kind }, format)}\n`,

@@ -6,7 +6,7 @@ import { inclusionProof } from '../ledger/merkle.ts';
 import { PROOF_FILE_EXTENSION, parseProofFile, verifyProofFile, writeProofFile } from '../ledger/proof-file.ts';
 import { signedTree } from '../ledger/signed-tree.ts';
 import { type AuditContext, inOffice } from './audit-office.ts';
-import { type ExitCode, flag, path, Refused, understand, wholeNumber } from './audit-words.ts';
+import { type ExitCode, FILE_EXISTS, flag, path, Refused, understand, wholeNumber } from './audit-words.ts';
 import { writePrivateFile } from './private-file.ts';
 
 export const USAGE = `tongban audit prove SEQ [--out FILE] [--force] [--json]    the proof that an entry stands in the ledger, and its text
@@ -58,8 +58,7 @@ export async function prove(args: readonly string[], context: AuditContext): Pro
       [words.out, proof],
     ] as const) {
       const outcome = await writePrivateFile(file, [text], { force: words.force });
-      if (outcome === 'exists')
-        throw new Refused('There is a file of this name; it was left as it is. --force replaces it.');
+      if (outcome === 'exists') throw new Refused(FILE_EXISTS);
     }
     const said = { seq: index, size: tree.size, proof: words.out, entry: entryFile };
     const check = `Entry ${index} stands in the ledger of ${tree.size} entries. Check it with: tongban audit check-proof PROOF ENTRY --key KEY`;

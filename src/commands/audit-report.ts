@@ -5,8 +5,8 @@ import { liveVerdict } from '../ledger/live-verdict.ts';
 import { nowMs, nowSeconds } from '../shared/clock.ts';
 import { type AuditContext, type AuditOffice, inOffice } from './audit-office.ts';
 import { type ReportPageOptions, renderReport, reportText } from './audit-report-page.ts';
-import { type ExitCode, flag, momentOf, path, Refused, understand } from './audit-words.ts';
-import { writePrivateFile } from './private-file.ts';
+import { type ExitCode, FILE_EXISTS, flag, momentOf, path, Refused, understand } from './audit-words.ts';
+import { exists, writePrivateFile } from './private-file.ts';
 import { createProgress } from './progress.ts';
 
 export const USAGE = `tongban audit report [--day YYYY-MM-DD] [--out FILE.html [--force]] [--text] [--lang zh|en] [--json]
@@ -49,6 +49,7 @@ export async function run(args: readonly string[], context: AuditContext): Promi
   const { words: asked } = understand(args, OPTIONS, words, USAGE);
   const day = asked.day ?? dayOf(nowMs() - DAY_MS);
   if (day > dayOf(nowMs())) throw new Refused('--day has not begun yet.', 2);
+  if (asked.out !== undefined && !asked.force && (await exists(asked.out))) throw new Refused(FILE_EXISTS);
   const work = async ({ house, settle, mismatch }: AuditOffice): Promise<ExitCode> => {
     const { database, ledger, ledgerKey, ledgerReader, config } = house;
     const counting = createProgress(context.stderr, 'entries counted');
@@ -72,8 +73,7 @@ export async function run(args: readonly string[], context: AuditContext): Promi
       const written = await writePrivateFile(asked.out, [renderReport(report, outcome, options)], {
         force: asked.force,
       });
-      if (written === 'exists')
-        throw new Refused('There is a file of this name; it was left as it is. --force replaces it.');
+      if (written === 'exists') throw new Refused(FILE_EXISTS);
     }
     if (asked.json) context.stdout.write(`${JSON.stringify({ ...report, verification: outcome })}\n`);
     else if (asked.text || asked.out === undefined) context.stdout.write(reportText(report, outcome, options));

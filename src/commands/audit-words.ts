@@ -17,6 +17,8 @@ export class Refused extends Error {
   }
 }
 
+export const FILE_EXISTS = 'There is a file of this name; it was left as it is. --force replaces it.';
+
 const TEXT_LENGTH_MAX = 4096;
 const REASON_LENGTH_MIN = 8;
 const REASON_LENGTH_MAX = 500;

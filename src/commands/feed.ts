@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { Outbound } from '../delivery/outbound.ts';
 import type { LedgerEntry } from '../ledger/entry.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 import type { LedgerReader } from '../ledger/reader.ts';
 import { TEST_TYPE } from '../monitoring/feeds/bodies/feed-event.ts';
 import { countDeadLetters } from '../monitoring/feeds/dead-letters.ts';
@@ -18,6 +19,7 @@ import type { Database } from '../storage/database.ts';
 export interface FeedCommandContext {
   readonly feeds: readonly FeedSetting[];
   readonly reader: LedgerReader;
+  readonly ledger: Ledger;
   readonly database: Database;
   readonly outbound: Outbound;
   readonly stdin: AsyncIterable<Uint8Array | string>;
@@ -173,7 +175,12 @@ async function replay(
   for (let tries = 0; tries < CURSOR_TRIES_MAX; tries += 1) {
     const cursor = await ensureFeedCursor(context.database, name);
     const state = { ...cursor.state, lastSeq: null, doubtFrom: null, doubtPrevious: null, holes: [] };
-    if (await replaceFeedCursor(context.database, name, cursor, { nextSeq, state })) {
+    const replaced = await context.database.write(async (tx) => {
+      const moved = (await replaceFeedCursor(tx, name, cursor, { nextSeq, state })) !== undefined;
+      if (moved) await context.ledger.append(tx, { type: 'feed.replayed', details: { feed: name, from: nextSeq } });
+      return moved;
+    });
+    if (replaced) {
       context.stdout.write(`${name} goes on from entry ${nextSeq}.\n`);
       return 0;
     }
@@ -191,7 +198,8 @@ async function answer({ stdin }: FeedCommandContext): Promise<string> {
 }
 
 async function resend(setting: FeedSetting, context: FeedCommandContext): Promise<ExitCode> {
-  const { database, reader, outbound, stdout } = context;
+  const { database, reader, ledger, outbound, stdout } = context;
+  await ledger.record({ type: 'feed.replayed', details: { feed: setting.name, from: 'dead letters' } });
   const feed = createFeed(setting, outbound);
   const sources = { setting, reader, version: productVersion() };
   const outcome = await resendDeadLetters(database, sources, feed).finally(() => feed.close());

@@ -31,7 +31,7 @@ const COMMANDS = {
     const { run } = await import('./incident.ts');
     return run(args, { incidents, operator, operatorClass, branding: config.branding, stdout, stderr });
   },
-  feed: async (args, { config, database, ledgerReader: reader }) => {
+  feed: async (args, { config, database, ledger, ledgerReader: reader }) => {
     const loaded = loadFeeds(config.monitoring.feedsFile);
     if (!loaded.ok) {
       for (const { path, reason } of loaded.faults) stderr.write(`${path} ${reason}\n`);
@@ -41,6 +41,7 @@ const COMMANDS = {
     return (await import('./feed.ts')).run(args, {
       feeds: loaded.feeds,
       reader,
+      ledger,
       database,
       outbound,
       stdin,

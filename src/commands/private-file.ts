@@ -20,7 +20,6 @@ export async function writePrivateFile(
   pieces: AsyncIterable<string> | Iterable<string>,
   { force = false }: { readonly force?: boolean } = {},
 ): Promise<'written' | 'exists'> {
-  // Asked before the work as well: an export may take minutes.
   if (!force && (await exists(path))) return 'exists';
   const temporary = join(dirname(path), `.${basename(path)}.${randomToken(8)}.part`);
   try {
@@ -33,7 +32,8 @@ export async function writePrivateFile(
   }
 }
 
-async function exists(path: string): Promise<boolean> {
+/** Whether there is something of this name. To be asked before a long work as well as by the writing itself. */
+export async function exists(path: string): Promise<boolean> {
   try {
     await lstat(path);
     return true;

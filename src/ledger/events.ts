@@ -222,6 +222,13 @@ export const EVENTS = {
   ),
   'feed.failed': event('warning', MONITORING, ENTITY.other, 'A feed cannot deliver; its events wait.', 'feed error'),
   'feed.recovered': event('notice', MONITORING, ENTITY.other, 'A feed delivers again.', 'feed waitedSeconds events'),
+  'feed.replayed': event(
+    'warning',
+    ADMINISTRATION,
+    ENTITY.other,
+    'An operator had a feed send events again.',
+    'feed from',
+  ),
   'feed.dead-letter': event(
     'alert',
     MONITORING,

@@ -18,8 +18,8 @@ export class Canaries {
       this.#names.add(name);
       for (const piece of piecesOf(value)) {
         for (const [spelling, needle] of Object.entries(spellingsOf(piece))) {
-          this.#needles.set(needle, `${name} (${spelling})`);
-          this.#needles.set(squeezed(needle), `${name} (${spelling}, broken over lines)`);
+          for (const [text, shape] of [[needle, ''], [squeezed(needle), ', broken over lines']] as const)
+            if (!this.#needles.has(text)) this.#needles.set(text, `${name} (${spelling}${shape})`);
         }
       }
     }
