@@ -266,29 +266,6 @@ test.serial('L13 nothing above the checkpoint that a witness holds is removed', 
   t.is(JSON.parse((await audit(PROPOSE)).stdout).to, 768);
 });
 
-test.serial('L15 a time is met to the second, although the ledger is searched with minutes to spare', async (t) => {
-  const { audit, house, sign } = await auditDesk(t);
-  t.teardown(() => turnClock(0));
-  for (const minutes of [-50, -40, -30]) {
-    turnClock(minutes * 60_000);
-    await writeSignIns(house, manySignIns(1));
-    await sign();
-  }
-  turnClock(0);
-  const minutesAgo = (minutes: number): string => new Date(Date.now() - minutes * 60_000).toISOString();
-  const found = async (from: number, to: number): Promise<readonly number[]> => {
-    const times = ['--from', minutesAgo(from), '--to', minutesAgo(to)];
-    const { stdout } = await audit(['search', ...REASON, ...times, '--json']);
-    return stdout
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line).seq as number);
-  };
-  t.deepEqual(await found(55, 25), [0, 1, 2]);
-  t.deepEqual(await found(45, 35), [1]);
-  t.deepEqual(await found(39, 31), []);
-});
-
 test.serial(
   'L13 a removal killed in the middle leaves whole tiles, verifies, and is finished by the next',
   async (t) => {

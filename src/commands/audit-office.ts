@@ -1,5 +1,6 @@
 import type { House } from '../app.ts';
 import { createSoftwareSm2Signer } from '../crypto/sm2-software-signer.ts';
+import { tellOpening } from '../ledger/opening-entry.ts';
 import { startSequencer } from '../ledger/sequencer.ts';
 import { Fault } from '../shared/fault.ts';
 import type { Language } from '../web/language.ts';
@@ -26,8 +27,6 @@ export interface AuditOffice {
   settle(): Promise<void>;
 }
 
-const ANY_ENTRY = 'SELECT 1 AS one FROM ledger_tree WHERE id = 1 AND size > 0';
-
 /**
  * Opens the house, has the ledger signed, and closes everything after the work. Where a server runs, that server signs; else this
  * command does. Throws `Fault('ledger_mismatch')` when the ledger is not the one that was signed, unless `evenIfTampered`.
@@ -41,12 +40,8 @@ export async function inOffice<T>(
   const { database, ledgerKey, ledger } = house;
   const signer = createSoftwareSm2Signer(ledgerKey.privateKeyHex);
   try {
-    await database.write(async (tx) => {
-      // A ledger that a command begins begins as one that a server begins.
-      if ((await tx.get(ANY_ENTRY, [])) !== undefined) return;
-      const details = { origin: ledgerKey.origin, key: ledgerKey.verifierKey };
-      await ledger.append(tx, { type: 'audit.opened', details });
-    });
+    // A ledger that a command begins begins as one that a server begins.
+    await database.write((tx) => tellOpening(tx, ledger, ledgerKey));
     const sequencer = startSequencer({ database, signer, origin: ledgerKey.origin });
     try {
       const mismatch = await settled(() => sequencer.settle());

@@ -72,7 +72,7 @@ async function record(
   { personId, names, ground, matches, open }: Search,
 ): Promise<void> {
   const { database, ledger } = house;
-  const details = { filters: names, matches: matches.length, reason: ground };
+  const details = { filters: open ? [...names, 'opened'] : names, matches: matches.length, reason: ground };
   await database.write(async (tx) => {
     await ledger.append(tx, { type: 'audit.search', personId, details });
     if (!open) return;

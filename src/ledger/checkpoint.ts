@@ -148,6 +148,18 @@ export function verifyCosignature(
     : undefined;
 }
 
+/**
+ * The note with no line but that of the ledger's key: whoever handed it over may have added others. Undefined when `verifyNote`
+ * would be.
+ */
+export function signedLines(note: string, verifier: NoteVerifier): string | undefined {
+  const parsed = parseNote(note);
+  if (parsed === undefined || verifyNote(note, verifier) === undefined) return undefined;
+  const keyId = keyIdOf(verifier.name, 'sm2-sm3', verifier.publicKey);
+  const own = parsed.signatures.filter((one) => one.name === verifier.name && one.keyId.equals(keyId));
+  return `${parsed.text}\n${own.map(lineOf).join('')}`;
+}
+
 const cosignedMessage = (text: string, unixSeconds: number): Buffer =>
   Buffer.from(`cosignature-sm2/v1\ntime ${unixSeconds}\n${text}`, 'utf8');
 

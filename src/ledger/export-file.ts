@@ -9,6 +9,8 @@ const BLOCK_BYTES = 2 * 1024 * 1024;
 const CHUNK_BYTES_MAX = 48 * 1024 * 1024;
 const LAST_LINE_BYTES_MAX = 4096;
 const PREAMBLE_LINES_MAX = 100_000;
+/** They are held in memory, unlike the entries: a hundred thousand notes with the lines of some witnesses. */
+const PREAMBLE_CHARS_MAX = 64 * 1024 * 1024;
 const LINE_END = 0x0a;
 const TILE_LINE = '\n{"tile":';
 const PREAMBLE_LINE = /^\{"(?:checkpoint|left)":/;
@@ -138,7 +140,10 @@ async function readPreamble(handle: FileHandle, bodyEnd: number): Promise<Pick<P
   const preamble: string[] = [];
   const damaged: string[] = [];
   let bodyStart = 0;
+  let chars = 0;
   for await (const { line, next } of linesBetween(handle, 0, bodyEnd)) {
+    chars += line.length;
+    if (chars > PREAMBLE_CHARS_MAX) break;
     if (preamble.length > 0 && !PREAMBLE_LINE.test(line)) {
       if (BODY_LINE.test(line) || damaged.length > 0) break;
       damaged.push(line);

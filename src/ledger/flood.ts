@@ -1,4 +1,4 @@
-import { nowMs } from '../shared/clock.ts';
+import { monotonicMs, nowMs } from '../shared/clock.ts';
 import type { Transaction } from '../storage/database.ts';
 import type { Ledger, LedgerEvent } from './ledger.ts';
 
@@ -49,9 +49,12 @@ export function createFailures(options: FailureOptions): Failures {
   const windows = new Map<string, Window>();
   let counts = new Map<string, Count>();
   let flushing: Promise<void> | undefined;
+  /** Flushes under way: a slow store may have several. */
+  const writing = new Set<Promise<void>>();
 
   const isSingle = ({ type, address, hostAddress }: LedgerEvent): boolean => {
-    const now = nowMs();
+    // Not by the clock of the machine: set back, it would hold up the end of every window (X8).
+    const now = monotonicMs();
     const wanted = `${type} ${networkOf(address ?? hostAddress ?? '')}`;
     const key = windows.has(wanted) || windows.size < ADDRESSES_MAX ? wanted : `${type} ${EVERYBODY_ELSE}`;
     let window = windows.get(key);
@@ -77,6 +80,14 @@ export function createFailures(options: FailureOptions): Failures {
     });
   };
 
+  const begun = (): Promise<void> => {
+    const flushed = new Promise<void>((resolve, reject) => {
+      setTimeout(() => flush().then(resolve, reject), flushMs);
+    }).finally(() => writing.delete(flushed));
+    writing.add(flushed);
+    return flushed;
+  };
+
   const count = (event: LedgerEvent): Promise<void> => {
     const { type, personId, clientId, address, hostAddress, details } = event;
     const wanted = JSON.stringify([type, personId, clientId, address ?? hostAddress, details]);
@@ -90,16 +101,14 @@ export function createFailures(options: FailureOptions): Failures {
         since: nowMs(),
         repeated: 1,
       });
-    flushing ??= new Promise((resolve, reject) => {
-      setTimeout(() => flush().then(resolve, reject), flushMs);
-    });
+    flushing ??= begun();
     return flushing;
   };
 
   return {
     record: (event) => (isSingle(event) ? ledger.record(event) : count(event)),
     async settle() {
-      await flushing;
+      await Promise.all(writing);
     },
   };
 }

@@ -2,6 +2,7 @@ import type { BlindIndex } from '../crypto/blind-index.ts';
 import { nowMs } from '../shared/clock.ts';
 import type { Database, SqlValue, Transaction } from '../storage/database.ts';
 import { canonicalEntry, type EntryValue, type LedgerEntry } from './entry.ts';
+import { EntryClock } from './entry-clock.ts';
 import { EVENTS, type EventType } from './events.ts';
 import type { Openings, PersonalValue } from './openings.ts';
 import { addressKeyOf } from './reader.ts';
@@ -64,9 +65,20 @@ const INSERT_UNNUMBERED = 'INSERT INTO ledger_inbox (entry, address_key, key_id,
  */
 export function createLedger({ database, openings, index, node, operator }: LedgerSources): Ledger {
   const insert = database.engine === 'sqlite' ? INSERT_NUMBERED : INSERT_UNNUMBERED;
+  const clock = new EntryClock(database.engine);
 
   const append = async (tx: Transaction, event: LedgerEvent): Promise<void> => {
-    const ts = new Date(nowMs()).toISOString();
+    const now = nowMs();
+    if (event.type === 'clock.step') clock.told(now);
+    else {
+      const stepMs = await clock.stepBefore(tx, now);
+      if (stepMs !== undefined) await write(tx, { type: 'clock.step', actor: 'system', details: { stepMs } }, now);
+    }
+    await write(tx, event, now);
+  };
+
+  const write = async (tx: Transaction, event: LedgerEvent, now: number): Promise<void> => {
+    const ts = new Date(now).toISOString();
     const { plain, personal } = sortDetails(event);
     const committed =
       personal.length === 0

@@ -1,6 +1,6 @@
 import type { Connection } from '../storage/database.ts';
-import type { NodeReader } from './merkle.ts';
-import { nodeFromTiles } from './tiles.ts';
+import { type NodeReader, nodeHash } from './merkle.ts';
+import { nodeFromTiles, TILE_HEIGHT } from './tiles.ts';
 
 /** The tree below the newest checkpoint: what proofs are made of. */
 export interface SignedTree {
@@ -26,10 +26,17 @@ export async function signedTree(connection: Connection): Promise<SignedTree | u
     async (level, position) => (await connection.get<{ hashes: Uint8Array }>(TILE, [level, position]))?.hashes,
     TILES_KEPT_MAX,
   );
+  const stored = nodeFromTiles(tile);
+  // What lies between two levels of tiles is joined from nodes that neighbours have needed already, not hashed anew for each proof.
+  const node: NodeReader = remembering(async (height, position) => {
+    if (height % TILE_HEIGHT === 0) return stored(height, position);
+    const [left, right] = [await node(height - 1, 2 * position), await node(height - 1, 2 * position + 1)];
+    return nodeHash(left, right);
+  }, NODES_KEPT_MAX);
   return {
     size: Number(newest.size),
     note: newest.note,
-    node: remembering(nodeFromTiles(tile), NODES_KEPT_MAX),
+    node,
     notes: async (from, to) => (await connection.all<{ note: string }>(NOTES, [from, to])).map(({ note }) => note),
   };
 }

@@ -1,6 +1,6 @@
 import type { Signer } from '../crypto/signer.ts';
 import { nowMs, nowSeconds } from '../shared/clock.ts';
-import { type Checkpoint, cosign, type NoteVerifier } from './checkpoint.ts';
+import { type Checkpoint, cosign, type NoteVerifier, signedLines } from './checkpoint.ts';
 import { type Admission, admitCheckpoint } from './witness.ts';
 import { LedgerUnreachable, type WitnessSource } from './witness-source.ts';
 import type { HeldCheckpoint, WitnessState } from './witness-state.ts';
@@ -79,9 +79,10 @@ export class Witness {
 
   /** The time of a cosignature never goes back, whatever the clock does (X8). */
   async #keep(checkpoint: Checkpoint, note: string): Promise<void> {
-    const { name, signer, state } = this.#options;
+    const { name, signer, state, verifier } = this.#options;
     const unixSeconds = Math.max(nowSeconds(), this.#held?.unixSeconds ?? 0);
-    const cosigned = await cosign(note, name, unixSeconds, signer);
+    // Without lines of others: nobody here has checked them, and a note full of them could not be cosigned.
+    const cosigned = await cosign(signedLines(note, verifier) ?? note, name, unixSeconds, signer);
     await state.keep(checkpoint.size, cosigned);
     this.#held = { checkpoint, note: cosigned, unixSeconds };
   }
