@@ -45,23 +45,24 @@ export function accountDoors(house: House, interactions: Interactions, wakeOutbo
   return {
     currentPerson: (ctx: Context) => interactions.currentPerson(ctx),
     sessions: (personId) => sessionEnds.list(personId),
-    async endSession(personId, uid) {
-      const ended = await sessionEnds.end(personId, uid, 'ended_by_person');
+    async endSession(personId, uid, visit) {
+      const ended = await sessionEnds.end(personId, uid, 'ended_by_person', visit);
       wakeOutbox();
       return ended;
     },
     consents: (personId) => listConsents(database, personId),
-    async withdraw(personId, clientId, correlation) {
+    async withdraw(personId, clientId, visit) {
       await sessionEnds.endPortal(personId, clientId, async (tx) => {
         if (!(await forgetConsent(tx, personId, clientId))) return;
-        await ledger.append(tx, { type: 'consent.withdrawn', personId, clientId, correlation });
+        await ledger.append(tx, { ...visit, type: 'consent.withdrawn', personId, clientId });
       });
       wakeOutbox();
     },
     ledgerReader,
     async reportNotMe(report) {
       const caseNumber = await freezeAndOpenCase(house, incidents, report);
-      await sessionEnds.endAll(report.personId, 'person_frozen');
+      const { address, userAgent, correlation } = report;
+      await sessionEnds.endAll(report.personId, 'person_frozen', { address, userAgent, correlation });
       wakeOutbox();
       return caseNumber;
     },
@@ -105,7 +106,9 @@ async function freezeAndOpenCase(
     return id;
   };
   await persons.freeze(personId, 'reported_by_person', { ...caller, incident: open });
-  if (opened[0] !== undefined) return opened[0];
+  // The last one: PostgreSQL may have undone the write for a race and run it again.
+  const own = opened.at(-1);
+  if (own !== undefined) return own;
   const earlier = (await incidents.list()).find(
     ({ rule, record }) => rule === NOT_ME.id && record.about.person === personId,
   );

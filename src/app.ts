@@ -15,6 +15,7 @@ import { createLedgerReader, type LedgerReader } from './ledger/reader.ts';
 import { countedLedger, createEventCounts, type EventCounts } from './monitoring/event-counts.ts';
 import { LOGOUT_TOPIC } from './oidc/engine.ts';
 import { createSessionEnds, type SessionEnds } from './oidc/session-ends.ts';
+import type { PersonStatus } from './people/person-status.ts';
 import { createPersons, type Persons } from './people/persons.ts';
 import { createRelyingParties, type RelyingParties } from './relying-parties/relying-parties.ts';
 import type { ArtifactStore } from './storage/artifact-store.ts';
@@ -89,6 +90,10 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
     },
   });
   const persons = createPersons({ database, sealer, index, ledger });
+  /** Sessions begun in the very moment the account was shut, or left over by a crash after it, must not live again. */
+  const endSessionsOf = async (id: string, status: PersonStatus, cause: string): Promise<void> => {
+    if ((await persons.profile(id))?.status === status) await sessionEnds.endAll(id, cause);
+  };
   const { ttl } = config;
   return {
     config,
@@ -114,9 +119,12 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
         if (outcome !== 'unknown') await sessionEnds.endAll(id, 'person_disabled');
         return outcome;
       },
-      /** A session begun in the very moment of the freeze must not live again. */
+      async enable(id, origin) {
+        await endSessionsOf(id, 'disabled', 'person_disabled');
+        return persons.enable(id, origin);
+      },
       async unfreeze(id, origin, reason) {
-        await sessionEnds.endAll(id, 'person_frozen');
+        await endSessionsOf(id, 'frozen', 'person_frozen');
         return persons.unfreeze(id, origin, reason);
       },
     },

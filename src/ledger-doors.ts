@@ -4,6 +4,7 @@ import type { House } from './app.ts';
 import { SETTINGS } from './config/schema.ts';
 import { sm3 } from './crypto/digests.ts';
 import { createSm2Verifier, createSoftwareSm2Signer } from './crypto/sm2-software-signer.ts';
+import { tellOpening } from './ledger/opening-entry.ts';
 import { type Sequencer, startSequencer } from './ledger/sequencer.ts';
 import { checkAtStart } from './ledger/start-check.ts';
 import { Fault } from './shared/fault.ts';
@@ -47,16 +48,11 @@ const LAST_CONFIGURATION = 'configuration';
 const FIND_SETTING = 'SELECT value FROM settings WHERE name = $1';
 const SAVE_SETTING = `INSERT INTO settings (name, value) VALUES ($1, $2)
   ON CONFLICT (name) DO UPDATE SET value = excluded.value`;
-const ANY_ENTRY = 'SELECT 1 AS one FROM ledger_tree WHERE id = 1 AND size > 0';
-
 /** Tells the ledger that this server begins to serve: with which version, and what of its configuration is new since the last start. */
 export async function recordStart({ config, database, ledger, ledgerKey }: House): Promise<void> {
   const now = settingDigests(config);
   await database.write(async (tx) => {
-    if (!(await tx.get(ANY_ENTRY, []))) {
-      const details = { origin: ledgerKey.origin, key: ledgerKey.verifierKey };
-      await ledger.append(tx, { type: 'audit.opened', details });
-    }
+    await tellOpening(tx, ledger, ledgerKey);
     const stored = await tx.get<{ value: string }>(FIND_SETTING, [LAST_CONFIGURATION]);
     const before = JSON.parse(stored?.value ?? '{}') as Readonly<Record<string, string>>;
     const changed = Object.keys({ ...before, ...now }).filter((name) => before[name] !== now[name]);

@@ -12,6 +12,7 @@ import { networkOf } from './monitoring/watch/networks.ts';
 import { createEngine, type Engine, LOGOUT_TOPIC } from './oidc/engine.ts';
 import type { LogoutNotice } from './oidc/session-ends.ts';
 import { createMemoryCounters } from './storage/memory-counters.ts';
+import { createSqlCounters } from './storage/sql-counters.ts';
 import { startSweeper } from './storage/sweeper.ts';
 import { runWatch } from './watch-doors.ts';
 import { createDocuments, createFront, createHttpServer } from './web/front.ts';
@@ -62,7 +63,8 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
     onFault: (error) => log.error({ err: error }, 'the outbox cannot reach the store'),
   });
   const requests = createRequestCounts();
-  const counters = createMemoryCounters();
+  // One process has one memory; nodes that share a server share their limits through it (X6).
+  const counters = database.engine === 'postgres' ? createSqlCounters(database) : createMemoryCounters();
   const challenges = createChallenges(counters, networkOf);
   const sources = engineSources(house, log, {
     documents,
@@ -113,7 +115,7 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
   const front = createFront({
     config,
     documents,
-    ready: async () => !draining && (await isReady(house)),
+    ready: async () => !draining && (await watch.isReady()),
     application: (): RequestListener => engine.listener,
     observe: requests.count,
   });
@@ -150,13 +152,4 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
 async function keepKeysYoung({ config, keyring }: House): Promise<void> {
   await keyring.rotateAged(config.keys.rotationDays * 86_400);
   await keyring.prune();
-}
-
-async function isReady({ database }: House): Promise<boolean> {
-  try {
-    await database.get('SELECT 1 AS one', []);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -11,6 +11,7 @@ import { createMonitoring } from './monitoring/monitoring.ts';
 import type { RequestCounts } from './monitoring/request-counts.ts';
 import { loadRegions } from './monitoring/watch/regions.ts';
 import { startWatch, type Watch } from './monitoring/watch/watch.ts';
+import { nowSeconds } from './shared/clock.ts';
 import { Fault } from './shared/fault.ts';
 import { createMemoryCounters } from './storage/memory-counters.ts';
 
@@ -25,6 +26,8 @@ export interface Watched {
 
 /** Everything that watches a serving house: detections, feeds, the private port and the clock. */
 export interface WatchRunning {
+  /** Whether this node should be given requests (H4). */
+  isReady(): Promise<boolean>;
   stop(): Promise<void>;
 }
 
@@ -60,6 +63,7 @@ export async function runWatch(house: House, log: Logger, watched: Watched): Pro
       .catch((error: unknown) => log.error({ err: error }, 'a step of the clock could not be recorded'));
   });
   return {
+    isReady: async () => (await monitoring.readiness()).status !== 'unready',
     async stop() {
       clock.stop();
       await Promise.all([feeds.stop(), detections.stop()]);
@@ -92,11 +96,13 @@ function runFeeds({ config, database, ledger, ledgerReader }: House, log: Logger
 }
 
 /** The watch counts very many names: with counters of its own it cannot push out those of the sign-in limits. */
-const WATCH_COUNTERS_MAX = 1_000_000;
+/** How long an incident is remembered to have been told. */
+const NOTICE_SECONDS = 30 * 86_400;
+const WATCH_COUNTERS_MAX = 200_000;
 
 /** Starts the detections. Throws `Fault('internal')` when the table of regions cannot be read. */
 function runDetections(house: House, log: Logger, { outbox, challenges }: Watched): Watch {
-  const { config, database, ledger, ledgerReader, persons, sessionEnds } = house;
+  const { config, database, store, ledger, ledgerReader, persons, sessionEnds } = house;
   const { regionsFile } = config.watch;
   const table = regionsFile === '' ? undefined : loadRegions(regionsFile);
   if (table?.ok === false) throw new Fault('internal', table.reason);
@@ -110,16 +116,20 @@ function runDetections(house: House, log: Logger, { outbox, challenges }: Watche
     log,
     responses: {
       async notify(personId, { incident }) {
-        await ledger.record({ type: 'person.notified', actor: 'system', personId, details: { incident } });
+        // The mark and the notice are one transaction: a response that is repeated tells nobody twice.
+        const mark = { kind: 'mark', model: 'Notice', id: incident, expiresAt: nowSeconds() + NOTICE_SECONDS } as const;
+        await store.apply([mark], (tx) =>
+          ledger.append(tx, { type: 'person.notified', actor: 'system', personId, details: { incident } }),
+        );
       },
       challenge: (target, seconds) => challenges.raise(target, seconds),
       async lock(personId, incident) {
         await persons.freeze(personId, 'watch', { incident });
-        await sessionEnds.endAll(personId, 'person_frozen');
+        await sessionEnds.endAll(personId, 'person_frozen', { actor: 'system' });
         outbox.wake();
       },
       async endSessions(personId) {
-        await sessionEnds.endAll(personId, 'ended_by_watch');
+        await sessionEnds.endAll(personId, 'ended_by_watch', { actor: 'system' });
         outbox.wake();
       },
     },

@@ -292,7 +292,7 @@ test.serial(
     const watch = at.start();
     await at.write([{ type: 'server.started' }]);
     await at.settled();
-    const thief = JSON.stringify({ holder: 'elsewhere', untilMs: nowMs() + 3_600_000, awaited: [], owed: [] });
+    const thief = JSON.stringify({ holder: 'elsewhere', untilMs: nowMs() + 60_000, awaited: [], owed: [] });
     await database.run("UPDATE follower_cursors SET state = $1 WHERE name = 'watch'", [thief]);
     await at.write([reused()]);
     await sleep(30 * POLL_MS);

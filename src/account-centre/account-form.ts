@@ -1,10 +1,20 @@
 import type { Context } from 'koa';
 import type { z } from 'zod';
+import type { LedgerEvent } from '../ledger/ledger.ts';
 import type { PersonProfile } from '../people/persons.ts';
 import { Fault } from '../shared/fault.ts';
 import { isForeignPost } from '../web/form-tokens.ts';
 import { readForm } from '../web/forms.ts';
 import type { AccountCentreSources } from './pages.ts';
+
+/** From where a person does something, for the ledger. */
+export type Visit = Pick<LedgerEvent, 'address' | 'userAgent' | 'correlation'>;
+
+export const visitOf = (ctx: Context): Visit => ({
+  address: ctx.ip,
+  userAgent: ctx.get('user-agent'),
+  correlation: String(ctx.state.requestId),
+});
 
 /** Who looks at their own account, and in which session. */
 export interface Visitor {

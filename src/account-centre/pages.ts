@@ -1,14 +1,14 @@
 import Router from '@koa/router';
 import type { Context } from 'koa';
 import { z } from 'zod';
-import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 import { maskIdNumber, maskName } from '../people/masking.ts';
 import type { Persons } from '../people/persons.ts';
 import type { RelyingParties } from '../relying-parties/relying-parties.ts';
 import { shownName } from '../relying-parties/relying-party.ts';
 import type { FormTokens } from '../web/form-tokens.ts';
 import type { Renderer } from '../web/render.ts';
-import { accountForm, goTo, visitorOrSignIn } from './account-form.ts';
+import { accountForm, goTo, type Visit, visitOf, visitorOrSignIn } from './account-form.ts';
 import { describeAddress, describeDevice } from './devices.ts';
 import { addTrailRoutes, newestDays } from './trail-pages.ts';
 import type { TrailSource } from './trail-reading.ts';
@@ -23,7 +23,7 @@ export interface AccountSession {
 }
 
 /** What a person says was not their doing: an entry of theirs, and where they say so from. */
-export interface NotMeReport extends Pick<LedgerEvent, 'address' | 'userAgent' | 'correlation'> {
+export interface NotMeReport extends Visit {
   readonly personId: string;
   readonly seq: number;
   /** The portal the entry tells of. */
@@ -35,11 +35,11 @@ export interface AccountDoors {
   /** Whose session this browser holds; undefined when nobody is signed in. */
   currentPerson(ctx: Context): Promise<{ readonly personId: string; readonly sessionUid: string } | undefined>;
   sessions(personId: string): Promise<readonly AccountSession[]>;
-  endSession(personId: string, uid: string): Promise<boolean>;
+  endSession(personId: string, uid: string, visit: Visit): Promise<boolean>;
   consents(
     personId: string,
   ): Promise<readonly { readonly clientId: string; readonly scopes: readonly string[]; readonly grantedAt: number }[]>;
-  withdraw(personId: string, clientId: string, correlation: string): Promise<void>;
+  withdraw(personId: string, clientId: string, visit: Visit): Promise<void>;
   /** What the ledger says about a person, to be shown to that person alone. */
   readonly ledgerReader: TrailSource;
   /** Freezes the account and ends everything opened with it; resolves with the number of the case. May be asked again. */
@@ -125,13 +125,13 @@ async function postEndSession(ctx: Context, sources: AccountCentreSources): Prom
   ctx.state.page = 'account';
   const { values, personId } = await accountForm(ctx, END_SESSION, PURPOSE, sources);
   // A session that is not theirs, or over already, is simply not on the page that follows (V39).
-  await sources.doors.endSession(personId, values.id);
+  await sources.doors.endSession(personId, values.id, visitOf(ctx));
   goTo(ctx, '/account');
 }
 
 async function postWithdraw(ctx: Context, sources: AccountCentreSources): Promise<void> {
   ctx.state.page = 'account';
   const { values, personId } = await accountForm(ctx, WITHDRAW, PURPOSE, sources);
-  await sources.doors.withdraw(personId, values.client_id, String(ctx.state.requestId));
+  await sources.doors.withdraw(personId, values.client_id, visitOf(ctx));
   goTo(ctx, '/account');
 }

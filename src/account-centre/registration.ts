@@ -17,6 +17,7 @@ import { type FormTokens, isForeignPost } from '../web/form-tokens.ts';
 import { readForm } from '../web/forms.ts';
 import type { RegisterField } from '../web/pages.ts';
 import type { PageContext, Renderer } from '../web/render.ts';
+import { visitOf } from './account-form.ts';
 
 export interface RegistrationSources {
   readonly persons: Persons;
@@ -127,8 +128,18 @@ async function post(ctx: Context, sources: RegistrationSources): Promise<void> {
   const { values } = form;
   if (!formTokens.accepts(values.form_token, formTokens.knownBrowserOf(ctx), PURPOSE))
     throw new Fault('form_token_refused');
+  const from = visitOf(ctx);
+  const refused = (reason: string): Promise<void> =>
+    failures.record({
+      ...from,
+      type: 'registration.refused',
+      outcome: 'failure',
+      actor: 'anonymous',
+      details: { reason },
+    });
   const taken = await counters.take(`register:address:${addressGroup(ctx.ip)}`, limits.addressWindowSeconds);
   if (taken > limits.registrationsPerAddress) {
+    await refused('address_limit');
     throw new Fault('too_many_requests', undefined, { retryAfterSeconds: limits.addressWindowSeconds });
   }
 
@@ -140,24 +151,19 @@ async function post(ctx: Context, sources: RegistrationSources): Promise<void> {
   // A number that has an account already is answered like one that does not match: registering must not tell who is here (D9).
   const exists = (await persons.findByIdNumber(idNumber)) !== undefined;
   if (answer === 'mismatch' || exists) {
-    await failures.record({
-      type: 'registration.refused',
-      outcome: 'failure',
-      actor: 'anonymous',
-      address: ctx.ip,
-      userAgent: ctx.get('user-agent'),
-      correlation: String(ctx.state.requestId),
-      details: { reason: answer === 'mismatch' ? 'mismatch' : 'exists' },
-    });
+    await refused(answer === 'mismatch' ? 'mismatch' : 'exists');
     return show(ctx, sources, values, { code: 'exists_or_mismatch' });
   }
   const prepared = await passwords.prepare(values.password);
   if (prepared === 'busy') throw new Fault('overloaded', undefined, { retryAfterSeconds: 3 });
   const added = await persons.add(
-    { idNumber, name, ial: 2, origin: 'registration', verifiedSource: population.name },
-    (tx, person) => passwords.store(tx, person.id, prepared, 'registration'),
+    { idNumber, name, ial: 2, origin: 'registration', verifiedSource: population.name, from },
+    (tx, person) => passwords.store(tx, person.id, prepared, 'registration', from),
   );
-  if (!added.ok) return show(ctx, sources, values, { code: 'exists_or_mismatch' });
+  if (!added.ok) {
+    await refused('exists');
+    return show(ctx, sources, values, { code: 'exists_or_mismatch' });
+  }
   const continueUrl = addressAfter(values.continue);
   renderer.page(
     atFormAddress(ctx, values.continue),

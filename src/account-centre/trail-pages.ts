@@ -6,7 +6,7 @@ import { nowSeconds } from '../shared/clock.ts';
 import { Fault } from '../shared/fault.ts';
 import type { Language } from '../web/language.ts';
 import type { TrailDay, TrailLine } from '../web/pages.ts';
-import { accountForm, visitorOrSignIn } from './account-form.ts';
+import { accountForm, visitOf, visitorOrSignIn } from './account-form.ts';
 import { describeAddress, describeDevice } from './devices.ts';
 import type { AccountCentreSources } from './pages.ts';
 import { byDay, type RawLine } from './trail.ts';
@@ -82,9 +82,7 @@ async function postNotMe(ctx: Context, sources: AccountCentreSources): Promise<v
     personId,
     seq,
     clientId,
-    address: ctx.ip,
-    userAgent: ctx.get('user-agent'),
-    correlation: String(ctx.state.requestId),
+    ...visitOf(ctx),
   });
   const { renderer } = sources;
   const preferences = renderer.preferences(ctx);

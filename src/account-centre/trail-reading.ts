@@ -30,7 +30,7 @@ export async function readTrail(
   let next = before;
   for (let seen = 0; seen < ENTRIES_PER_PAGE_MAX; seen += READ_AT_ONCE) {
     if (seen > 0) await setImmediate();
-    const entries = await source.subjectEntries(personId, next, READ_AT_ONCE);
+    const entries = await source.subjectEntries(personId, next, READ_AT_ONCE, 'without_tokens');
     for (const stored of entries) {
       const line = await readLine(source, stored, lines.at(-1));
       if (line !== undefined) {

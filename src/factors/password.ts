@@ -8,11 +8,18 @@ import { type Argon2Cost, costOf, sameCost, unmatchableHash } from './argon2-phc
 import { createHashQueue, type HashLoad, type HashQueueOptions } from './hash-queue.ts';
 import { normalisePassword } from './password-policy.ts';
 
+/** Where a password was set, if by somebody with a browser. */
+export interface SetFrom {
+  readonly address?: string | undefined;
+  readonly userAgent?: string | undefined;
+  readonly correlation?: string | undefined;
+}
+
 /** What the factor tells the ledger, which is another room: the caller hands its own ledger in. */
 export interface PasswordEvents {
   append(
     tx: Transaction,
-    event: {
+    event: SetFrom & {
       readonly type: 'password.changed';
       readonly personId: string;
       readonly details: { readonly origin: string };
@@ -34,7 +41,7 @@ export interface PasswordFactor {
   /** Hashes a password the policy has accepted. */
   prepare(password: string): Promise<PreparedPassword | 'busy'>;
   /** Stores a prepared password and its ledger event in the caller's transaction. */
-  store(tx: Transaction, personId: string, prepared: PreparedPassword, origin: string): Promise<void>;
+  store(tx: Transaction, personId: string, prepared: PreparedPassword, origin: string, from?: SetFrom): Promise<void>;
   /** `prepare` and `store` in a transaction of its own. */
   set(personId: string, password: string, origin: string): Promise<'set' | 'busy'>;
   /**
@@ -78,9 +85,9 @@ export function createPasswordFactor({ database, ledger, pepper, options }: Pass
     return hashed.state === 'busy' ? 'busy' : (hashed.value as PreparedPassword);
   };
 
-  const store: PasswordFactor['store'] = async (tx, personId, prepared, origin) => {
+  const store: PasswordFactor['store'] = async (tx, personId, prepared, origin, from) => {
     await tx.run(STORE, [personId, prepared, nowSeconds()]);
-    await ledger.append(tx, { type: 'password.changed', personId, details: { origin } });
+    await ledger.append(tx, { ...from, type: 'password.changed', personId, details: { origin } });
   };
 
   const renew = async (personId: string, stored: string, password: string): Promise<void> => {

@@ -69,7 +69,7 @@ export function createLedger({ database, openings, index, node, operator }: Ledg
 
   const append = async (tx: Transaction, event: LedgerEvent): Promise<void> => {
     const now = nowMs();
-    if (event.type === 'clock.step') clock.told(now);
+    if (event.type === 'clock.step') clock.told();
     else {
       const stepMs = await clock.stepBefore(tx, now);
       if (stepMs !== undefined) await write(tx, { type: 'clock.step', actor: 'system', details: { stepMs } }, now);

@@ -21,8 +21,16 @@ export interface LedgerReader {
   openings(entry: StoredEntry): Promise<ReadonlyMap<string, Opening>>;
   /** The values alone. */
   open(entry: StoredEntry): Promise<Readonly<Record<string, string>>>;
-  /** What concerns a person, newest first: at most `limit` entries with numbers below `before`. */
-  subjectEntries(personId: string, before: number | undefined, limit: number): Promise<readonly StoredEntry[]>;
+  /**
+   * What concerns a person, newest first: at most `limit` entries with numbers below `before`. `without_tokens` leaves out tokens
+   * issued, of which one portal can make thousands between two things a person has done.
+   */
+  subjectEntries(
+    personId: string,
+    before: number | undefined,
+    limit: number,
+    scope?: 'all' | 'without_tokens',
+  ): Promise<readonly StoredEntry[]>;
   /** What came from an address, newest first. */
   addressEntries(address: string, before: number | undefined, limit: number): Promise<readonly StoredEntry[]>;
 }
@@ -89,7 +97,12 @@ export function createLedgerReader({ database, openings, index }: ReaderSources)
       (await database.all<EntryRow>(READ, [from, await signedSize(), Math.min(limit, READ_MAX)])).map(toEntry),
     openings: open,
     open: async (stored) => Object.fromEntries([...(await open(stored))].map(([field, { value }]) => [field, value])),
-    subjectEntries: (personId, before, limit) => indexed('subject', personId, before, limit),
+    async subjectEntries(personId, before, limit, scope = 'all') {
+      const acts = await indexed('subject', personId, before, limit);
+      if (scope === 'without_tokens') return acts;
+      const tokens = await indexed('token', personId, before, limit);
+      return [...acts, ...tokens].sort((left, right) => right.seq - left.seq).slice(0, limit);
+    },
     addressEntries: (address, before, limit) => indexed('address', addressKeyOf(index, address), before, limit),
   };
 }

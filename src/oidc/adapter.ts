@@ -67,7 +67,7 @@ export class ArtifactAdapter implements Adapter {
     const payload: AdapterPayload = { ...artifact.payload, jti: id };
     if (artifact.consumedAt !== null && !this.#mayRetry(artifact.consumedAt)) {
       payload.consumed = artifact.consumedAt;
-      unit?.replayed.set(this.#model, payload.grantId);
+      unit?.replayed.set(this.#model, payload.accountId);
     }
     return payload;
   }
@@ -77,7 +77,7 @@ export class ArtifactAdapter implements Adapter {
    * it spent, lets the same answer leave once more (commit.ts). After that it is a replay.
    */
   #mayRetry(consumedAt: number): boolean {
-    return this.#model === 'RefreshToken' && nowSeconds() - consumedAt <= this.#sources.refreshRetrySeconds;
+    return this.#model === 'RefreshToken' && nowSeconds() - consumedAt < this.#sources.refreshRetrySeconds;
   }
 
   async upsert(id: string, payload: AdapterPayload, expiresIn: number): Promise<void> {

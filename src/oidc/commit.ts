@@ -3,7 +3,7 @@ import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { Failures } from '../ledger/flood.ts';
 import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
 import type { ArtifactChange, ArtifactStore } from '../storage/artifact-store.ts';
-import { type Evidence, evidenceOf } from './evidence.ts';
+import { callerOf, type Evidence, evidenceOf } from './evidence.ts';
 import { UnitOfWork, withUnit } from './unit-of-work.ts';
 
 export interface CommitSources {
@@ -62,11 +62,10 @@ async function answerLoser(
   const token = AuthorizationCode ?? RotatedRefreshToken ?? RefreshToken;
   if (token?.grantId) {
     await endGrant(token.grantId, sources, {
+      ...callerOf(ctx, unit),
       type: conflict.model === 'RefreshToken' ? (isSpent ? 'refresh.reused' : 'token.revoked') : 'code.replayed',
       outcome: 'failure',
-      clientId: ctx.oidc.client?.clientId,
       personId: token.accountId,
-      hostAddress: unit.address,
       correlation: unit.requestId,
     });
   }

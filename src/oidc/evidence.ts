@@ -20,6 +20,9 @@ const ORDINARY_ANSWERS: ReadonlySet<string> = new Set([
   'account_selection_required',
 ]);
 
+/** What a portal sends may be anything, a code or a secret in the wrong place included: only what we know is repeated (H5). */
+const GRANT_TYPES: ReadonlySet<unknown> = new Set(['authorization_code', 'refresh_token', 'client_credentials']);
+
 /** Reads a finished request; decides nothing and writes nothing. */
 export function evidenceOf(ctx: KoaContextWithOIDC, unit: UnitOfWork): Evidence {
   const base = { correlation: unit.requestId, ...callerOf(ctx, unit) };
@@ -29,15 +32,16 @@ export function evidenceOf(ctx: KoaContextWithOIDC, unit: UnitOfWork): Evidence 
     case 'authorization':
     case 'resume':
       return authorizationEvidence(ctx, unit);
+    case 'pushed_authorization_request':
+      return refusalOf(ctx, { ...base, type: 'portal.refused' });
     case 'introspection':
-      return ctx.status === 400 || ctx.status === 401
-        ? {
-            events: [],
-            failure: { ...base, type: 'introspection.refused', outcome: 'failure', details: { error: errorOf(ctx) } },
-          }
-        : NOTHING;
-    case 'revocation':
-      return ctx.status === 200 && !unit.isEmpty ? { events: [{ ...base, type: 'token.revoked' }] } : NOTHING;
+      return refusalOf(ctx, { ...base, type: 'introspection.refused' });
+    case 'revocation': {
+      const { AccessToken, RefreshToken } = ctx.oidc.entities;
+      const personId = (AccessToken ?? RefreshToken)?.accountId;
+      if (ctx.status !== 200) return refusalOf(ctx, { ...base, personId, type: 'token.refused' });
+      return unit.isEmpty ? NOTHING : { events: [{ ...base, personId, type: 'token.revoked' }] };
+    }
     case 'end_session_confirm':
       return ctx.status === 303 && ctx.oidc.params?.logout ? { events: [signedOut(ctx, unit)] } : NOTHING;
     default:
@@ -45,25 +49,35 @@ export function evidenceOf(ctx: KoaContextWithOIDC, unit: UnitOfWork): Evidence 
   }
 }
 
-/** At the endpoints for portals the caller is the portal's server, unless the portal is an app on a person's own device. */
-function callerOf(
-  { oidc }: KoaContextWithOIDC,
+/** The event as a failure with the error that was answered; nothing where none was. */
+function refusalOf(ctx: KoaContextWithOIDC, event: LedgerEvent): Evidence {
+  if (ctx.status !== 400 && ctx.status !== 401) return NOTHING;
+  const details = { ...event.details, error: errorOf(ctx) };
+  return { events: [], failure: { ...event, outcome: 'failure', details } };
+}
+
+/**
+ * Who called an endpoint for portals, and from where: the portal's server, unless the portal is an app on a person's own device.
+ * Whoever only claimed to be a portal is nobody we know.
+ */
+export function callerOf(
+  ctx: KoaContextWithOIDC,
   { address }: UnitOfWork,
-): Pick<LedgerEvent, 'clientId' | 'address' | 'hostAddress'> {
-  const { client } = oidc;
-  if (client === undefined) return { address };
+): Pick<LedgerEvent, 'actor' | 'clientId' | 'address' | 'hostAddress'> {
+  const { client } = ctx.oidc;
+  if (client === undefined) return { actor: 'anonymous', address };
+  const isProven = ctx.status !== 401 && errorOf(ctx) !== 'invalid_client';
   return {
+    actor: isProven ? `client:${client.clientId}` : 'anonymous',
     clientId: client.clientId,
     ...(client.clientAuthMethod === 'none' ? { address } : { hostAddress: address }),
   };
 }
 
-function tokenEvidence(
-  { oidc, status, body }: KoaContextWithOIDC,
-  unit: UnitOfWork,
-  base: Omit<LedgerEvent, 'type'>,
-): Evidence {
-  const grantType = String(oidc.params?.grant_type ?? '').slice(0, 64);
+function tokenEvidence(ctx: KoaContextWithOIDC, unit: UnitOfWork, base: Omit<LedgerEvent, 'type'>): Evidence {
+  const { oidc, status } = ctx;
+  const asked = oidc.params?.grant_type ?? '';
+  const grantType = GRANT_TYPES.has(asked) ? String(asked) : asked === '' ? '' : 'unknown';
   const { AccessToken, ClientCredentials } = oidc.entities;
   const issued = AccessToken ?? ClientCredentials;
   if (status === 200 && issued) {
@@ -73,14 +87,12 @@ function tokenEvidence(
     };
   }
   if (status !== 400 && status !== 401) return NOTHING;
-  const personId = (oidc.entities.AuthorizationCode ?? oidc.entities.RefreshToken)?.accountId;
-  const replays = [...unit.replayed.keys()].flatMap((model): LedgerEvent[] => {
+  const replays = [...unit.replayed].flatMap(([model, personId]): LedgerEvent[] => {
     if (model === 'AuthorizationCode') return [{ ...base, personId, type: 'code.replayed', outcome: 'failure' }];
     return model === 'RefreshToken' ? [{ ...base, personId, type: 'refresh.reused', outcome: 'failure' }] : [];
   });
   if (replays.length > 0) return { events: replays };
-  const error = isRecord(body) ? String(body.error) : '';
-  return { events: [], failure: { ...base, type: 'token.refused', outcome: 'failure', details: { error, grantType } } };
+  return refusalOf(ctx, { ...base, type: 'token.refused', details: { grantType } });
 }
 
 function authorizationEvidence(ctx: KoaContextWithOIDC, unit: UnitOfWork): Evidence {

@@ -1,4 +1,4 @@
-import type { Ledger } from '../ledger/ledger.ts';
+import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import type { ArtifactChange, ArtifactStore } from '../storage/artifact-store.ts';
 import type { Database, Transaction } from '../storage/database.ts';
@@ -21,12 +21,15 @@ export interface LogoutNotice {
   readonly sid: string;
 }
 
+/** Who ended a session where that is not the person or the operator of a command, and from where it was asked for. */
+export type SessionEnder = Pick<LedgerEvent, 'actor' | 'address' | 'userAgent' | 'correlation'>;
+
 export interface SessionEnds {
   list(personId: string): Promise<readonly SessionSummary[]>;
   /** Ends one session of this person: cookie, grants and tokens at once, portals by notice. False when it is not theirs or over. */
-  end(personId: string, uid: string, cause: string): Promise<boolean>;
+  end(personId: string, uid: string, cause: string, by?: SessionEnder): Promise<boolean>;
   /** Ends all sessions of a person, and what portals were granted beyond them. Resolves with how many sessions there were. */
-  endAll(personId: string, cause: string): Promise<number>;
+  endAll(personId: string, cause: string, by?: SessionEnder): Promise<number>;
   /** Ends what one portal was granted, in every session of the person, and tells the portal. */
   endPortal(personId: string, clientId: string, alongside: (tx: Transaction) => Promise<void>): Promise<void>;
 }
@@ -55,7 +58,7 @@ export interface SessionEndSources {
 export function createSessionEnds({ database, store, ledger, enqueueLogout }: SessionEndSources): SessionEnds {
   const live = (personId: string): Promise<Row[]> => database.all<Row>(LIVE, [personId, nowSeconds()]);
 
-  const endRows = async (personId: string, rows: readonly Row[], cause: string): Promise<void> => {
+  const endRows = async (personId: string, rows: readonly Row[], cause: string, by: SessionEnder): Promise<void> => {
     if (rows.length === 0) return;
     const sessions = rows.map((row) => ({ row, authorizations: JSON.parse(row.authorizations) as Authorizations }));
     const changes = sessions.flatMap(({ authorizations }) =>
@@ -67,7 +70,7 @@ export function createSessionEnds({ database, store, ledger, enqueueLogout }: Se
         for (const [clientId, { sid }] of Object.entries(authorizations)) {
           if (sid) await enqueueLogout(tx, { clientId, accountId: personId, sid });
         }
-        await ledger.append(tx, { type: 'session.ended', personId, sessionUid: row.uid, details: { cause } });
+        await ledger.append(tx, { ...by, type: 'session.ended', personId, sessionUid: row.uid, details: { cause } });
       }
     });
   };
@@ -83,32 +86,41 @@ export function createSessionEnds({ database, store, ledger, enqueueLogout }: Se
         clientIds: Object.keys(JSON.parse(row.authorizations) as Authorizations),
       }));
     },
-    async end(personId, uid, cause) {
+    async end(personId, uid, cause, by = {}) {
       const row = (await live(personId)).find((candidate) => candidate.uid === uid);
       if (!row) return false;
-      await endRows(personId, [row], cause);
+      await endRows(personId, [row], cause, by);
       return true;
     },
-    async endAll(personId, cause) {
+    async endAll(personId, cause, by = {}) {
       const rows = await live(personId);
-      await endRows(personId, rows, cause);
+      await endRows(personId, rows, cause, by);
       // Grants that outlived their session: offline access.
       const held = await store.findByAccount('Grant', personId);
-      if (held.length > 0) await store.apply(held.flatMap(({ id }) => endGrantChanges(id)));
+      const changes = held.flatMap(({ id }) => endGrantChanges(id));
+      if (held.length === 0) return rows.length;
+      await store.apply(changes, async (tx) => {
+        for (const clientId of new Set(held.map(({ payload }) => String(payload.clientId)))) {
+          await ledger.append(tx, { ...by, type: 'token.revoked', personId, clientId });
+        }
+      });
       return rows.length;
     },
     async endPortal(personId, clientId, alongside) {
       const held = await store.findByAccount('Grant', personId);
       const grantIds = held.filter(({ payload }) => payload.clientId === clientId).map(({ id }) => id);
       const rows = await live(personId);
+      let isEntered = grantIds.length > 0;
       await store.apply(grantIds.flatMap(endGrantChanges), async (tx) => {
         for (const row of rows) {
           const { [clientId]: ended, ...rest } = JSON.parse(row.authorizations) as Authorizations;
           if (!ended) continue;
+          isEntered = true;
           await tx.run(SET_AUTHORIZATIONS, [row.uid, JSON.stringify(rest)]);
           if (ended.sid) await enqueueLogout(tx, { clientId, accountId: personId, sid: ended.sid });
         }
         await alongside(tx);
+        if (isEntered) await ledger.append(tx, { type: 'token.revoked', personId, clientId });
       });
     },
   };

@@ -18,7 +18,7 @@ export class UnitOfWork {
   #changes: ArtifactChange[] = [];
   #alongside: Alongside[] = [];
   readonly #pending = new Map<string, Artifact | null>();
-  /** Models of which the library met an already consumed artifact: a replay, to be told to the ledger. */
+  /** Models of which the library met an already consumed artifact, with the person it was made for: a replay, for the ledger. */
   readonly replayed = new Map<string, string | undefined>();
 
   constructor(requestId: string, address: string, userAgent: string) {

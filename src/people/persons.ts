@@ -1,6 +1,6 @@
 import type { BlindIndex } from '../crypto/blind-index.ts';
 import type { Sealer } from '../crypto/sealing.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import { newId } from '../shared/ids.ts';
 import type { Connection, Database, Transaction } from '../storage/database.ts';
@@ -40,6 +40,8 @@ export interface NewPerson extends PersonDetails {
   readonly origin: string;
   /** The source that vouched for name and number, if one did. */
   readonly verifiedSource?: string;
+  /** Where it was asked for, if by somebody with a browser. */
+  readonly from?: Pick<LedgerEvent, 'address' | 'userAgent' | 'correlation'>;
 }
 
 export type AddOutcome =
@@ -97,7 +99,7 @@ export function createPersons({ database, sealer, index, ledger }: PersonsOption
           return { ok: false, reason: 'exists' };
         }
         const details = { origin: input.origin, ial: input.ial };
-        await ledger.append(tx, { type: 'person.added', personId: person.id, details });
+        await ledger.append(tx, { ...input.from, type: 'person.added', personId: person.id, details });
         await alongside?.(tx, person);
         return { ok: true, person };
       });

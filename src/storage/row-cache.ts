@@ -8,10 +8,6 @@ import type { Database } from './database.ts';
 export interface RowCache<Row> {
   /** The kept row, or what `load` finds, which is then kept. */
   find(key: string, load: () => Promise<Row | undefined>): Promise<Row | undefined>;
-  /** What `keep` wants to know: the state of the store as seen inside the write, where the lock keeps other processes out. */
-  stamp(): number | undefined;
-  /** Keeps a row as this process has just committed it, unless another process may have committed since `stamp`. */
-  keep(key: string, row: Row, stamp: number | undefined): void;
   forget(key: string): void;
   forgetWhere(matches: (row: Row) => boolean): void;
 }
@@ -48,12 +44,6 @@ export function createRowCache<Row>(database: Database, rowsMax: number): RowCac
       const row = await load();
       if (row !== undefined && before === changes) insert(key, row);
       return row;
-    },
-    stamp: () => database.foreignCommits(),
-    keep(key, row, before) {
-      changes += 1;
-      rows.delete(key);
-      if (isUsable() && before === stamp) insert(key, row);
     },
     forget(key) {
       changes += 1;

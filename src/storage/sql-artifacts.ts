@@ -16,8 +16,6 @@ type StoredArtifact = Artifact & { readonly id: string; readonly grantId: string
 const COLUMNS = 'id, payload, grant_id, consumed_at, expires_at';
 /** Some 9 MB: what is handed out now is looked at again within seconds. */
 const ROWS_KEPT_MAX = 10_000;
-/** What the same browser or portal comes back with in its next request: kept as it is written. */
-const ASKED_AT_ONCE: ReadonlySet<string> = new Set(['AuthorizationCode', 'Grant', 'Interaction']);
 const FIND = `SELECT ${COLUMNS} FROM artifacts WHERE model = $1 AND id = $2 AND expires_at > $3`;
 const FIND_BY_UID = `SELECT ${COLUMNS} FROM artifacts WHERE uid = $2 AND model = $1 AND expires_at > $3`;
 const FIND_BY_USER_CODE = `SELECT ${COLUMNS} FROM artifacts WHERE user_code = $2 AND model = $1 AND expires_at > $3`;
@@ -29,7 +27,6 @@ const PUT = `INSERT INTO artifacts (model, id, payload, grant_id, account_id, ui
   ON CONFLICT (model, id) DO UPDATE SET payload = excluded.payload, grant_id = excluded.grant_id,
     account_id = excluded.account_id, uid = excluded.uid, user_code = excluded.user_code,
     expires_at = excluded.expires_at`;
-const PUT_AND_SEE = `${PUT} RETURNING consumed_at`;
 const MARK = `INSERT INTO artifacts (model, id, payload, expires_at) VALUES ($1, $2, '{}', $3)
   ON CONFLICT (model, id) DO UPDATE SET payload = excluded.payload, expires_at = excluded.expires_at, consumed_at = NULL
   WHERE artifacts.expires_at <= $4`;
@@ -62,16 +59,13 @@ export function createSqlArtifacts(database: Database): ArtifactStore {
   const cache = createRowCache<StoredArtifact>(database, ROWS_KEPT_MAX);
 
   /**
-   * What a committed batch means to the kept rows. Other rows just put are not kept: most tokens are never asked after, and keeping
-   * them all cost a machine-to-machine token half as much again in garbage collection.
+   * What a committed batch means to the kept rows. A row just put is not kept: most tokens are never asked after, and keeping them
+   * all cost a machine-to-machine token half as much again in garbage collection.
    */
-  const settle = (changes: readonly ArtifactChange[], written: Written): void => {
+  const settle = (changes: readonly ArtifactChange[]): void => {
     for (const change of changes) {
-      const key = change.kind === 'revokeGrant' ? '' : `${change.model}:${change.id}`;
-      const row = written.rows.get(change);
       if (change.kind === 'revokeGrant') cache.forgetWhere(({ grantId }) => grantId === change.grantId);
-      else if (row === undefined) cache.forget(key);
-      else cache.keep(key, readRow(row), written.stamp);
+      else cache.forget(`${change.model}:${change.id}`);
     }
   };
 
@@ -86,23 +80,21 @@ export function createSqlArtifacts(database: Database): ArtifactStore {
       (await database.all<ArtifactRow>(FIND_BY_ACCOUNT, [model, accountId, nowSeconds()])).map(readRow),
 
     apply: async (changes, alongside) => {
-      let written = NOTHING_WRITTEN;
       try {
         await database.write(async (tx) => {
-          written = { stamp: cache.stamp(), rows: new Map() };
-          const conflict = await applyInOrder(tx, changes, written);
+          const conflict = await applyInOrder(tx, changes);
           if (conflict !== undefined) throw new Lost(conflict);
           await alongside?.(tx);
         });
       } catch (error) {
         if (error instanceof Lost) {
           // Whoever was faster has changed this row, and may not have come to forget it yet.
-          settle([error.conflict], NOTHING_WRITTEN);
+          settle([error.conflict]);
           return { ok: false, conflict: error.conflict };
         }
         throw error;
       }
-      settle(changes, written);
+      settle(changes);
       return { ok: true };
     },
 
@@ -110,34 +102,33 @@ export function createSqlArtifacts(database: Database): ArtifactStore {
   };
 }
 
-/** The rows of one write that are to be kept, and the state of the store they were written upon. */
-interface Written {
-  readonly stamp: number | undefined;
-  readonly rows: Map<ArtifactChange, ArtifactRow>;
-}
-
-const NOTHING_WRITTEN: Written = { stamp: undefined, rows: new Map() };
-
 const isConditional = ({ kind }: ArtifactChange): boolean => kind === 'consume' || kind === 'mark';
 
 /** Stops at the first lost compare-and-set and returns it; what came before it is still applied. */
-async function applyInOrder(
-  tx: Transaction,
-  changes: readonly ArtifactChange[],
-  written: Written,
-): Promise<ArtifactChange | undefined> {
+async function applyInOrder(tx: Transaction, changes: readonly ArtifactChange[]): Promise<ArtifactChange | undefined> {
   const now = nowSeconds();
   for (const change of changes) {
-    const changed = await applyOne(tx, change, now, written);
+    const changed = await applyOne(tx, change, now);
     if (changed === 0 && isConditional(change)) return change;
   }
   return undefined;
 }
 
-async function applyOne(tx: Transaction, change: ArtifactChange, now: number, written: Written): Promise<number> {
+async function applyOne(tx: Transaction, change: ArtifactChange, now: number): Promise<number> {
   switch (change.kind) {
-    case 'put':
-      return put(tx, change, written);
+    case 'put': {
+      const { grantId, accountId, uid, userCode } = change.keys;
+      return tx.run(PUT, [
+        change.model,
+        change.id,
+        JSON.stringify(change.payload),
+        grantId ?? null,
+        accountId ?? null,
+        uid ?? null,
+        userCode ?? null,
+        change.expiresAt,
+      ]);
+    }
     case 'mark':
       return tx.run(MARK, [change.model, change.id, change.expiresAt, now]);
     case 'consume':
@@ -151,22 +142,6 @@ async function applyOne(tx: Transaction, change: ArtifactChange, now: number, wr
       return revoked;
     }
   }
-}
-
-async function put(
-  tx: Transaction,
-  change: ArtifactChange & { readonly kind: 'put' },
-  written: Written,
-): Promise<number> {
-  const { model, id, expiresAt } = change;
-  const { grantId = null, accountId = null, uid = null, userCode = null } = change.keys;
-  const payload = JSON.stringify(change.payload);
-  const params = [model, id, payload, grantId, accountId, uid, userCode, expiresAt];
-  if (written.stamp === undefined || !ASKED_AT_ONCE.has(model)) return tx.run(PUT, params);
-  const stored = await tx.get<{ readonly consumed_at: number | null }>(PUT_AND_SEE, params);
-  const consumedAt = stored?.consumed_at ?? null;
-  written.rows.set(change, { id, payload, grant_id: grantId, consumed_at: consumedAt, expires_at: expiresAt });
-  return 1;
 }
 
 const readRow = (row: ArtifactRow): StoredArtifact => ({

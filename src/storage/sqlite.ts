@@ -13,8 +13,8 @@ import type { Tables } from './tables.ts';
 const CACHE_KIBIBYTES = 32 * 1024;
 const MMAP_BYTES = 256 * 1024 * 1024;
 const JOURNAL_BYTES_MAX = 64 * 1024 * 1024;
-/** A log of 16 MiB before it is copied back: a fifth less waiting than with SQLite's 4 MiB. */
-const CHECKPOINT_PAGES = 4_000;
+/** A log of 32 MiB before it is copied back: a tenth less processor time a write than 16 MiB; at 60 MiB the longest COMMIT doubled. */
+const CHECKPOINT_PAGES = 8_000;
 const READER_BUSY_MS = 5_000;
 
 /** FULL: NORMAL may lose commits that were already acknowledged when the power fails (X4, L8). */

@@ -8,7 +8,7 @@ import { webServer } from './listeners.ts';
 import { type Ended, freshPlace, type Product, startProduct, tongban } from './product.ts';
 import { authorizationPath, callbackOf, freePort, type TestPortal } from './server.ts';
 
-const USER_AGENT = 'Mozilla/5.0 (a browser of this test)';
+export const USER_AGENT = 'Mozilla/5.0 (a browser of this test)';
 
 /** A longer value is looked for by its beginning, middle and end, so that a piece of it is found as well. */
 const PIECE_CHARACTERS = 24;

@@ -5,6 +5,8 @@ import { ensureFeedCursor, findFeedCursor, replaceFeedCursor, type StoredCursor 
 
 /** How long a feed waits for a node that died with it. */
 export const LEASE_MS = 30_000;
+/** A lease that ends later than this was taken by a clock that has been set since; nodes differ by seconds (X8). */
+const AHEAD_MS_MAX = 3 * LEASE_MS;
 
 /** `mine`: this node delivers, until the lease in the cursor ends. */
 export interface Claim {
@@ -27,7 +29,7 @@ export async function claimFeed(
   const mine = state.holder === holder;
   const leftMs = state.leaseUntilMs - nowMs();
   if (mine && leftMs > LEASE_MS / 2) return { mine, cursor };
-  if (!mine && state.holder !== null && leftMs > 0) return { mine, cursor };
+  if (!mine && state.holder !== null && leftMs > 0 && leftMs <= AHEAD_MS_MAX) return { mine, cursor };
   const leaseUntilMs = nowMs() + LEASE_MS;
   const doubted = { doubtFrom: doubt?.from ?? null, doubtPrevious: doubt?.previous ?? null };
   const again = !mine && state.doubtFrom !== null && state.doubtFrom < nextSeq;

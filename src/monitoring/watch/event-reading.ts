@@ -68,7 +68,7 @@ export class EventReading {
     const { reader, regions, settings } = this.#sources;
     if (entry.subject === null) return undefined;
     const oldestMs = atMs - settings.impossibleTravel.windowSeconds * 1000;
-    for (const stored of await reader.subjectEntries(entry.subject, seq, EARLIER_ENTRIES_MAX)) {
+    for (const stored of await reader.subjectEntries(entry.subject, seq, EARLIER_ENTRIES_MAX, 'without_tokens')) {
       if (typeOf(stored.entry) !== SIGN_IN) continue;
       const before = parseEntry(stored.entry);
       if (before === undefined || before.ip === null) continue;

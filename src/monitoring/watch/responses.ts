@@ -45,7 +45,8 @@ export function owedFor(
     rule: rule.id,
     kind: response,
     about,
-    seconds: windowSeconds,
+    // Until the rule may fire again: between the two nobody would be challenged.
+    seconds: Math.max(windowSeconds, rule.cooldownSeconds),
     attempts: 0,
     dueMs: 0,
   };

@@ -49,6 +49,8 @@ export class LeaseLost extends Error {
 const NAME = 'watch';
 const LEASE_MS = 30_000;
 const RENEW_AFTER_MS = 10_000;
+/** A lease that ends later than this was taken by a clock that has been set since; nodes differ by seconds (X8). */
+const AHEAD_MS_MAX = 3 * LEASE_MS;
 
 const INSERT = `INSERT INTO follower_cursors (name, next_seq, updated_at, state) VALUES ('${NAME}', 0, $1, $2)
   ON CONFLICT (name) DO NOTHING`;
@@ -78,7 +80,8 @@ export class WatchCursor {
     const row = (await this.#row()) ?? (await this.#begin());
     if (row === undefined) return undefined;
     const state = JSON.parse(row.state) as WatchState;
-    if (state.holder !== this.#holder && state.untilMs > nowMs()) return undefined;
+    const leftMs = state.untilMs - nowMs();
+    if (state.holder !== this.#holder && leftMs > 0 && leftMs <= AHEAD_MS_MAX) return undefined;
     const nextSeq = Number(row.next_seq);
     const place: WatchPlace = { nextSeq, awaited: state.awaited, owed: state.owed };
     const next = this.#stateOf(place);

@@ -128,7 +128,9 @@ class Watcher {
     this.#turnStartedMs = monotonicMs();
     if (!(this.#isReady && this.#cursor.isHeld) && !(await this.#takeOver())) return false;
     await this.#write(this.#findings);
-    if (nowMs() >= this.#upkeepAtMs) await this.#upkeep();
+    // Further away than it can be when the clock was set back: alarms must not wait for it (X8).
+    const upkeepInMs = this.#upkeepAtMs - nowMs();
+    if (upkeepInMs <= 0 || upkeepInMs > UPKEEP_MS) await this.#upkeep();
     await this.#respond();
     if (this.#place.owed.length >= OWED_MAX) return false;
     const entries = await this.#sources.reader.read(this.#place.nextSeq, PAGE_ENTRIES);

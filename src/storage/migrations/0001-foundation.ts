@@ -83,7 +83,7 @@ const protocolTables = (table: Table, bytes: string, integer: string): string[] 
     `model TEXT NOT NULL, id TEXT NOT NULL, payload TEXT NOT NULL, grant_id TEXT, account_id TEXT, uid TEXT,
      user_code TEXT, expires_at ${integer} NOT NULL, consumed_at ${integer}, PRIMARY KEY (model, id)`,
   ),
-  'CREATE INDEX artifacts_grant ON artifacts (grant_id, model) WHERE grant_id IS NOT NULL',
+  'CREATE INDEX artifacts_grant ON artifacts (grant_id) WHERE grant_id IS NOT NULL',
   'CREATE INDEX artifacts_account ON artifacts (account_id, model) WHERE account_id IS NOT NULL',
   'CREATE INDEX artifacts_uid ON artifacts (uid, model) WHERE uid IS NOT NULL',
   'CREATE INDEX artifacts_user_code ON artifacts (user_code, model) WHERE user_code IS NOT NULL',
