@@ -5,8 +5,8 @@ import { SETTINGS } from './config/schema.ts';
 import { sm3 } from './crypto/digests.ts';
 import { createSm2Verifier, createSoftwareSm2Signer } from './crypto/sm2-software-signer.ts';
 import { tellOpening } from './ledger/opening-entry.ts';
-import { type Sequencer, startSequencer } from './ledger/sequencer.ts';
-import { checkAtStart } from './ledger/start-check.ts';
+import { type Sequencer, startSequencer } from './ledger/sequencing/sequencer.ts';
+import { checkAtStart } from './ledger/sequencing/start-check.ts';
 import { Fault } from './shared/fault.ts';
 
 /** The ledger of a house that serves: its sequencer runs until `stop`. */

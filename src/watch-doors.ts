@@ -3,7 +3,7 @@ import type { House } from './app.ts';
 import { createOutbound } from './delivery/outbound.ts';
 import type { Outbox } from './delivery/outbox-contract.ts';
 import type { Challenges } from './factors/challenges.ts';
-import { createTileService } from './ledger/tile-service.ts';
+import { createTileService } from './ledger/witness/tile-service.ts';
 import { startClockWatch } from './monitoring/clock-watch.ts';
 import { loadFeeds } from './monitoring/feeds/feed-config.ts';
 import { type RunningFeeds, startFeeds } from './monitoring/feeds/feeds.ts';

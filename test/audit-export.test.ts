@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import test, { type ExecutionContext } from 'ava';
 import { writePrivateFile } from '../src/commands/private-file.ts';
-import { csvLine } from '../src/ledger/csv.ts';
+import { csvLine } from '../src/ledger/auditing/csv.ts';
 import { type AuditDesk, auditDesk, manySignIns, REASON, writeSignIns } from './support/audit.ts';
 import { type EngineTest, embeddedTest, postgresTest } from './support/databases.ts';
 import { ledgerEntries } from './support/ledger.ts';

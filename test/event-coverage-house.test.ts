@@ -235,7 +235,7 @@ test('H5 L15 a gap in the ledger that a feed meets is on record', async (t) => {
   await signedToTheEnd(own);
   await own.house.database.run('DELETE FROM ledger_entries WHERE seq = 2', []);
   await own.house.database.run("UPDATE follower_cursors SET next_seq = 0 WHERE name LIKE '%archive%'", []);
-  t.true(await until(async () => (await own.events('audit.gap')).length > 0));
+  t.true(await until(async () => (await own.events('audit.gap')).length > 0, 40_000));
   t.deepEqual((await allTold(own, 'audit.gap'))[0], { ...HOUSE, ...BAD, data: { seq: 2, reason: 'missing up to 2' } });
 });
 

@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { postgresSchema, postgresTest } from './support/databases.ts';
-import { basic, pause, postAs, ROOMY, tokensOf, userinfo } from './support/portal-calls.ts';
+import { basic, postAs, ROOMY, tokensOf, userinfo } from './support/portal-calls.ts';
 import { authorizationPath, PASSWORD, redemption, startServer, WANG } from './support/server.ts';
+import { until } from './support/waiting.ts';
 
 /** A wire between the server and its store that can be cut and mended. */
 interface Wire {
@@ -85,8 +86,7 @@ postgresTest(
     t.is((await fetch(`${server.issuer}/jwks`)).status, 200, 'portals go on checking tokens');
 
     wire.mend();
-    await pause(200);
-    t.is((await fetch(`${server.issuer}/health/ready`)).status, 200);
+    t.true(await until(async () => (await fetch(`${server.issuer}/health/ready`)).status === 200));
     t.is((await userinfo(server, tokens.access_token)).status, 200);
     t.is((await server.token(portal, redemption(callback))).status, 200, 'the code was not spent meanwhile');
     t.is((await fetch(`${server.issuer}/token`, { method: 'POST', headers: basic(portal) })).status, 400);

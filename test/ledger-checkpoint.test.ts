@@ -11,9 +11,9 @@ import {
   signNote,
   verifyCosignature,
   verifyNote,
-} from '../src/ledger/checkpoint.ts';
-import { EMPTY_ROOT, Frontier, inclusionProof, type NodeReader } from '../src/ledger/merkle.ts';
-import { parseProofFile, verifyProofFile, writeProofFile } from '../src/ledger/proof-file.ts';
+} from '../src/ledger/checkpoints/checkpoint.ts';
+import { parseProofFile, verifyProofFile, writeProofFile } from '../src/ledger/checkpoints/proof-file.ts';
+import { EMPTY_ROOT, Frontier, inclusionProof, type NodeReader } from '../src/ledger/tree/merkle.ts';
 import { Fault } from '../src/shared/fault.ts';
 import {
   altered,

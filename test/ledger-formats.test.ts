@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import test from 'ava';
-import { keyIdOf, signNote, verifyNote } from '../src/ledger/checkpoint.ts';
+import { keyIdOf, signNote, verifyNote } from '../src/ledger/checkpoints/checkpoint.ts';
+import { verifyProofFile, writeProofFile } from '../src/ledger/checkpoints/proof-file.ts';
 import { commitment } from '../src/ledger/entry.ts';
-import { Frontier, inclusionProof, leafHash, leafOf, type NodeReader } from '../src/ledger/merkle.ts';
-import { verifyProofFile, writeProofFile } from '../src/ledger/proof-file.ts';
+import { Frontier, inclusionProof, leafHash, leafOf, type NodeReader } from '../src/ledger/tree/merkle.ts';
 import {
   bundlePath,
   decodeBundle,
@@ -12,7 +12,7 @@ import {
   parseTilePath,
   TILE_BYTES,
   tilePath,
-} from '../src/ledger/tiles.ts';
+} from '../src/ledger/tree/tiles.ts';
 import { Fault } from '../src/shared/fault.ts';
 import { CHECKPOINT, ENTRIES, LEAVES, ledgerKey, NOTE, ORIGIN, ROOT, SALT, signer } from './support/ledger-vectors.ts';
 

@@ -14,7 +14,7 @@ import {
   rootOver,
   verifyConsistency,
   verifyInclusion,
-} from '../src/ledger/merkle.ts';
+} from '../src/ledger/tree/merkle.ts';
 import { Fault } from '../src/shared/fault.ts';
 
 /** The definitions of RFC 6962 2.1 once more, as they are written there: slow, recursive, and nothing shared with ours. */

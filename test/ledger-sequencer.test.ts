@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
-import { type Checkpoint, verifyNote } from '../src/ledger/checkpoint.ts';
-import { expendable, storeCheckpoint } from '../src/ledger/checkpoint-store.ts';
-import { subjectOf } from '../src/ledger/entry-index.ts';
-import type { SignedCheckpoint } from '../src/ledger/sequencer.ts';
+import { type Checkpoint, verifyNote } from '../src/ledger/checkpoints/checkpoint.ts';
+import { expendable, storeCheckpoint } from '../src/ledger/checkpoints/checkpoint-store.ts';
+import { subjectOf } from '../src/ledger/sequencing/entry-index.ts';
+import type { SignedCheckpoint } from '../src/ledger/sequencing/sequencer.ts';
 import { turnClock } from '../src/shared/clock.ts';
 import { Fault } from '../src/shared/fault.ts';
 import type { Database } from '../src/storage/database.ts';

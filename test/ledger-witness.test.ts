@@ -11,9 +11,9 @@ import {
   signNote,
   verifyCosignature,
   verifyNote,
-} from '../src/ledger/checkpoint.ts';
-import { createTileService } from '../src/ledger/tile-service.ts';
-import { type Admission, admitCheckpoint } from '../src/ledger/witness.ts';
+} from '../src/ledger/checkpoints/checkpoint.ts';
+import { createTileService } from '../src/ledger/witness/tile-service.ts';
+import { type Admission, admitCheckpoint } from '../src/ledger/witness/witness.ts';
 import { turnClock } from '../src/shared/clock.ts';
 import type { Database } from '../src/storage/database.ts';
 import { openDatabase } from '../src/storage/open.ts';

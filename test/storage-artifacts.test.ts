@@ -268,7 +268,9 @@ embeddedTest('the look-ups of the hot path use their indexes', async (t) => {
       `EXPLAIN QUERY PLAN SELECT id FROM artifacts WHERE ${column} = $1 AND model = $2`,
       ['x', 'y'],
     );
-    t.regex(plan[0]!.detail, new RegExp(`${column}=\\? AND model=\\?`));
+    // A grant has few rows of few models: its index is the smaller for it, and dearer pages are spared at every put.
+    const used = column === 'grant_id' ? `${column}=\\?` : `${column}=\\? AND model=\\?`;
+    t.regex(plan[0]!.detail, new RegExp(used));
   }
 });
 

@@ -324,7 +324,7 @@ test.serial('responses reach whom the rule is about, and only with whom there is
   await at.settled();
   await until(() => at.calls.length >= 5);
   t.deepEqual([...at.calls].sort(), [
-    'challenge {"network":"203.0.113.0/24"} 600',
+    'challenge {"network":"203.0.113.0/24"} 3600',
     'challenge {"personId":"psn_d"} 3600',
     'end-sessions psn_r',
     'lock psn_a inc_',

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { exportTable, exportWithProofs, type Selection } from '../ledger/export.ts';
-import { createLedgerSearch, type LedgerSearch, type OnProgress, type Span } from '../ledger/search.ts';
-import { type SignedTree, signedTree } from '../ledger/signed-tree.ts';
+import { exportTable, exportWithProofs, type Selection } from '../ledger/auditing/export.ts';
+import { createLedgerSearch, type LedgerSearch, type OnProgress, type Span } from '../ledger/auditing/search.ts';
+import { type SignedTree, signedTree } from '../ledger/auditing/signed-tree.ts';
 import { Fault } from '../shared/fault.ts';
 import { FILTER_OPTIONS, FILTER_WORDS, type Wanted, wantedBy } from './audit-filter.ts';
 import { type AuditContext, inOffice } from './audit-office.ts';

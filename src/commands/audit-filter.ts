@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import type { House } from '../app.ts';
-import type { EntryFilter } from '../ledger/search.ts';
+import type { EntryFilter } from '../ledger/auditing/search.ts';
 import { type IdNumber, parseIdNumber } from '../people/id-number.ts';
 import type { AuditContext } from './audit-office.ts';
 import { eventTypes, flag, identifier, moment, Refused } from './audit-words.ts';

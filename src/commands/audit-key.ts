@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseVerifierKey } from '../ledger/checkpoint.ts';
+import { parseVerifierKey } from '../ledger/checkpoints/checkpoint.ts';
 import type { AuditContext } from './audit-office.ts';
 import { type ExitCode, flag, understand } from './audit-words.ts';
 

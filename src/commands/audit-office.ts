@@ -1,7 +1,7 @@
 import type { House } from '../app.ts';
 import { createSoftwareSm2Signer } from '../crypto/sm2-software-signer.ts';
 import { tellOpening } from '../ledger/opening-entry.ts';
-import { startSequencer } from '../ledger/sequencer.ts';
+import { startSequencer } from '../ledger/sequencing/sequencer.ts';
 import { Fault } from '../shared/fault.ts';
 import type { Language } from '../web/language.ts';
 

@@ -1,10 +1,15 @@
 import { readFile, stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { createSm2Verifier } from '../crypto/sm2-software-signer.ts';
-import { parseVerifierKey, type VerifierKey } from '../ledger/checkpoint.ts';
-import { inclusionProof } from '../ledger/merkle.ts';
-import { PROOF_FILE_EXTENSION, parseProofFile, verifyProofFile, writeProofFile } from '../ledger/proof-file.ts';
-import { signedTree } from '../ledger/signed-tree.ts';
+import { signedTree } from '../ledger/auditing/signed-tree.ts';
+import { parseVerifierKey, type VerifierKey } from '../ledger/checkpoints/checkpoint.ts';
+import {
+  PROOF_FILE_EXTENSION,
+  parseProofFile,
+  verifyProofFile,
+  writeProofFile,
+} from '../ledger/checkpoints/proof-file.ts';
+import { inclusionProof } from '../ledger/tree/merkle.ts';
 import { type AuditContext, inOffice } from './audit-office.ts';
 import { type ExitCode, FILE_EXISTS, flag, path, Refused, understand, wholeNumber } from './audit-words.ts';
 import { writePrivateFile } from './private-file.ts';

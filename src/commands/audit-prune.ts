@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import type { House } from '../app.ts';
 import { createSm2Verifier } from '../crypto/sm2-software-signer.ts';
-import { parseVerifierKey, verifyCosignature, verifyNote } from '../ledger/checkpoint.ts';
-import { liveVerdict } from '../ledger/live-verdict.ts';
-import { frontierAt } from '../ledger/merkle.ts';
-import type { PruneProposal } from '../ledger/prune-proposals.ts';
-import { type ApproveOutcome, createPruning, type Pruning } from '../ledger/pruning.ts';
-import { signedTree } from '../ledger/signed-tree.ts';
+import { liveVerdict } from '../ledger/auditing/live-verdict.ts';
+import type { PruneProposal } from '../ledger/auditing/prune-proposals.ts';
+import { type ApproveOutcome, createPruning, type Pruning } from '../ledger/auditing/pruning.ts';
+import { signedTree } from '../ledger/auditing/signed-tree.ts';
+import { parseVerifierKey, verifyCosignature, verifyNote } from '../ledger/checkpoints/checkpoint.ts';
+import { frontierAt } from '../ledger/tree/merkle.ts';
 import { machineTime } from '../web/language.ts';
 import { type AuditContext, type AuditOffice, inOffice } from './audit-office.ts';
 import { readSmall } from './audit-proof.ts';

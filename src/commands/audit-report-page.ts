@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { Eta } from 'eta';
-import type { Act, DailyReport } from '../ledger/daily-report.ts';
+import type { Act, DailyReport } from '../ledger/auditing/daily-report.ts';
 import { isCommitment } from '../ledger/entry.ts';
-import type { Outcome } from '../ledger/verdict.ts';
+import type { Outcome } from '../ledger/verifying/verdict.ts';
 import { type Language, showTime } from '../web/language.ts';
 import { htmlText } from '../web/visible-text.ts';
 import { aligned, auditMessages, beijingTime } from './audit-table.ts';

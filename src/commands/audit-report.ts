@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { parseVerifierKey } from '../ledger/checkpoint.ts';
-import { dailyReport, dayOf } from '../ledger/daily-report.ts';
-import { liveVerdict } from '../ledger/live-verdict.ts';
+import { dailyReport, dayOf } from '../ledger/auditing/daily-report.ts';
+import { liveVerdict } from '../ledger/auditing/live-verdict.ts';
+import { parseVerifierKey } from '../ledger/checkpoints/checkpoint.ts';
 import { nowMs, nowSeconds } from '../shared/clock.ts';
 import { type AuditContext, type AuditOffice, inOffice } from './audit-office.ts';
 import { type ReportPageOptions, renderReport, reportText } from './audit-report-page.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { reveal } from '../ledger/revealing.ts';
-import { createLedgerSearch, type Match } from '../ledger/search.ts';
+import { reveal } from '../ledger/auditing/revealing.ts';
+import { createLedgerSearch, type Match } from '../ledger/auditing/search.ts';
 import { FILTER_OPTIONS, FILTER_WORDS, wantedBy } from './audit-filter.ts';
 import { type AuditContext, type AuditOffice, inOffice } from './audit-office.ts';
 import { auditMessages, matchTable, type ShownMatch } from './audit-table.ts';

@@ -1,6 +1,6 @@
+import type { Revealed } from '../ledger/auditing/revealing.ts';
+import type { Match } from '../ledger/auditing/search.ts';
 import { isCommitment } from '../ledger/entry.ts';
-import type { Revealed } from '../ledger/revealing.ts';
-import type { Match } from '../ledger/search.ts';
 import type { Language } from '../web/language.ts';
 import { auditEn } from '../web/messages/audit-en.ts';
 import { type AuditMessages, auditZhCN } from '../web/messages/audit-zh-CN.ts';

@@ -3,11 +3,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { createSm2Verifier, createSoftwareSm2Signer, sm2PublicKey } from '../crypto/sm2-software-signer.ts';
-import { encodeVerifierKey, parseVerifierKey, type VerifierKey } from '../ledger/checkpoint.ts';
-import { isAdmitted } from '../ledger/witness.ts';
-import { Witness, type WitnessReport } from '../ledger/witness-round.ts';
-import { createWitnessSource } from '../ledger/witness-source.ts';
-import { type WitnessKey, WitnessState, WitnessStateDamaged } from '../ledger/witness-state.ts';
+import { encodeVerifierKey, parseVerifierKey, type VerifierKey } from '../ledger/checkpoints/checkpoint.ts';
+import { isAdmitted } from '../ledger/witness/witness.ts';
+import { Witness, type WitnessReport } from '../ledger/witness/witness-round.ts';
+import { createWitnessSource } from '../ledger/witness/witness-source.ts';
+import { type WitnessKey, WitnessState, WitnessStateDamaged } from '../ledger/witness/witness-state.ts';
 import { nowMs } from '../shared/clock.ts';
 
 export interface WitnessCommandContext {

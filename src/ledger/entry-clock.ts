@@ -1,5 +1,5 @@
 import type { Database, Transaction } from '../storage/database.ts';
-import { timeOf } from './ledger-standing.ts';
+import { timeOf } from './sequencing/ledger-standing.ts';
 
 const STEP_MS_MIN = 1_000;
 

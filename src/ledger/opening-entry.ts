@@ -1,6 +1,6 @@
 import type { Transaction } from '../storage/database.ts';
+import type { LedgerKey } from './checkpoints/ledger-key.ts';
 import type { Ledger } from './ledger.ts';
-import type { LedgerKey } from './ledger-key.ts';
 
 const MARK = `INSERT INTO settings (name, value) VALUES ('ledger-opened', $1) ON CONFLICT (name) DO NOTHING`;
 

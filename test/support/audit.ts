@@ -6,7 +6,7 @@ import type { AuditContext } from '../../src/commands/audit-office.ts';
 import { prepareConfig } from '../../src/config/prepare.ts';
 import type { Config, ConfigOverrides } from '../../src/config/schema.ts';
 import { createSoftwareSm2Signer } from '../../src/crypto/sm2-software-signer.ts';
-import { startSequencer } from '../../src/ledger/sequencer.ts';
+import { startSequencer } from '../../src/ledger/sequencing/sequencer.ts';
 import type { Language } from '../../src/web/language.ts';
 import { postgresSchema } from './databases.ts';
 import { temporaryFolder } from './folders.ts';

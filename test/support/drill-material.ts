@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { HeldNote } from '../../src/ledger/held-notes.ts';
+import type { HeldNote } from '../../src/ledger/verifying/held-notes.ts';
 import type { Database } from '../../src/storage/database.ts';
 import { type BuiltLedger, buildLedger, type LedgerPlan, openBuiltLedger } from './ledger-builder.ts';
 import { type ExportLines, rangeOf, recordsOf } from './ledger-exports.ts';

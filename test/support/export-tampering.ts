@@ -1,5 +1,5 @@
-import { hashesLine, parseLine, tileLine } from '../../src/ledger/export-format.ts';
-import { leafHash } from '../../src/ledger/merkle.ts';
+import { hashesLine, parseLine, tileLine } from '../../src/ledger/auditing/export-format.ts';
+import { leafHash } from '../../src/ledger/tree/merkle.ts';
 import { changed, closed, type ExportLines, entryOf, fileOf } from './ledger-exports.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import { flipBit, flipNote, otherText } from './tampering.ts';

@@ -3,18 +3,18 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Signer } from '../../src/crypto/signer.ts';
 import { createSoftwareSm2Signer } from '../../src/crypto/sm2-software-signer.ts';
+import type { EntryToExport } from '../../src/ledger/auditing/export-lines.ts';
 import {
   cosign,
   encodeVerifierKey,
   parseVerifierKey,
   signNote,
   type VerifierKey,
-} from '../../src/ledger/checkpoint.ts';
+} from '../../src/ledger/checkpoints/checkpoint.ts';
 import { canonicalEntry, commitment, type LedgerEntry } from '../../src/ledger/entry.ts';
-import type { EntryToExport } from '../../src/ledger/export-lines.ts';
-import { frontierAt, type NodeReader } from '../../src/ledger/merkle.ts';
-import { nodeFromTiles } from '../../src/ledger/tiles.ts';
-import { EMPTY_TREE, type StoredTile, TreeGrowth } from '../../src/ledger/tree-growth.ts';
+import { EMPTY_TREE, type StoredTile, TreeGrowth } from '../../src/ledger/sequencing/tree-growth.ts';
+import { frontierAt, type NodeReader } from '../../src/ledger/tree/merkle.ts';
+import { nodeFromTiles } from '../../src/ledger/tree/tiles.ts';
 import type { Connection, Database, SqlValue } from '../../src/storage/database.ts';
 import { openDatabase } from '../../src/storage/open.ts';
 

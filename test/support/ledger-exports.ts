@@ -7,8 +7,8 @@ import {
   headerLine,
   parseHeader,
   parseLine,
-} from '../../src/ledger/export-format.ts';
-import { exportRange, exportRecords } from '../../src/ledger/export-lines.ts';
+} from '../../src/ledger/auditing/export-format.ts';
+import { exportRange, exportRecords } from '../../src/ledger/auditing/export-lines.ts';
 import { type BuiltLedger, ORIGIN } from './ledger-builder.ts';
 
 /** An export taken apart into its lines, so that each of them can be tampered with. */

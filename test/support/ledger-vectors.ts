@@ -1,7 +1,7 @@
 import { createSm2Verifier, createSoftwareSm2Signer } from '../../src/crypto/sm2-software-signer.ts';
-import { type Checkpoint, type NoteVerifier, noteText } from '../../src/ledger/checkpoint.ts';
+import { type Checkpoint, type NoteVerifier, noteText } from '../../src/ledger/checkpoints/checkpoint.ts';
 import { canonicalEntry, commitment, type LedgerEntry } from '../../src/ledger/entry.ts';
-import { leafHash } from '../../src/ledger/merkle.ts';
+import { leafHash } from '../../src/ledger/tree/merkle.ts';
 
 /** The key pair of GB/T 32918.5 A.2, and three entries everybody who writes a verifier can build. */
 const PRIVATE_KEY = '3945208f7b2144b13f36e38ac6d39f95889393692860b51a42fb81ef4df7c5b8';

@@ -1,5 +1,5 @@
 import { createSoftwareSm2Signer } from '../../src/crypto/sm2-software-signer.ts';
-import { startSequencer } from '../../src/ledger/sequencer.ts';
+import { startSequencer } from '../../src/ledger/sequencing/sequencer.ts';
 import { openDatabase } from '../../src/storage/open.ts';
 import { entryText, insertEntry, TEST_ORIGIN, TEST_PRIVATE_KEY } from './sequencer-entries.ts';
 

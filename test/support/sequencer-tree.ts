@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import type { ExecutionContext } from 'ava';
 import type { Signer } from '../../src/crypto/signer.ts';
 import { createSm2Verifier, createSoftwareSm2Signer, sm2PublicKey } from '../../src/crypto/sm2-software-signer.ts';
-import { type Sequencer, type SequencerOptions, startSequencer } from '../../src/ledger/sequencer.ts';
+import { type Sequencer, type SequencerOptions, startSequencer } from '../../src/ledger/sequencing/sequencer.ts';
 import type { Database } from '../../src/storage/database.ts';
 import { TEST_ORIGIN, TEST_PRIVATE_KEY } from './sequencer-entries.ts';
 

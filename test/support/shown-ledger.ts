@@ -2,7 +2,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { ExecutionContext } from 'ava';
-import { createTileService, type TileService } from '../../src/ledger/tile-service.ts';
+import { createTileService, type TileService } from '../../src/ledger/witness/tile-service.ts';
 import type { Database } from '../../src/storage/database.ts';
 
 /** A ledger shown over HTTP. What is shown can be exchanged while somebody watches. */

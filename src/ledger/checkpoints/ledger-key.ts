@@ -1,0 +1,83 @@
+import { readFileSync, statSync } from 'node:fs';
+import { deriveKeyBytes, hmacKey } from '../../crypto/digests.ts';
+import { SM2_ORDER, wholeNumber } from '../../crypto/signer.ts';
+import { sm2PublicKey } from '../../crypto/sm2-software-signer.ts';
+import { Fault } from '../../shared/fault.ts';
+import type { Database } from '../../storage/database.ts';
+import { encodeVerifierKey } from './checkpoint.ts';
+
+/** Who this ledger is, and with what it signs. */
+export interface LedgerKey {
+  /** The first line of every checkpoint. */
+  readonly origin: string;
+  readonly privateKeyHex: string;
+  /** 65 bytes: 0x04 || X || Y. */
+  readonly publicKey: Buffer;
+  /** What an auditor keeps: name, key id and public key in one text (C2SP signed note). */
+  readonly verifierKey: string;
+}
+
+export interface LedgerKeySources {
+  /** The name this ledger has had from its first day (`ledgerOrigin`). */
+  readonly origin: string;
+  /** A file with 64 hexadecimal digits, readable by its owner alone; empty: derived from `rootKey`. */
+  readonly file: string;
+  readonly rootKey: Uint8Array;
+}
+
+const ORIGIN_LENGTH_MAX = 128;
+const OTHERS_MAY = 0o077;
+const DIGITS = /^[0-9a-f]{64}$/i;
+
+/**
+ * The signing key of the ledger (SM2, GB/T 32918). Throws `Fault('internal')` when the file is missing, open to others or holds
+ * no key. A derived key keeps a small site free of one more secret: whoever holds the root key opens every sealed column anyway.
+ */
+export function ledgerKey({ origin, file, rootKey }: LedgerKeySources): LedgerKey {
+  const privateKeyHex = file === '' ? derived(rootKey) : fromFile(file);
+  const publicKey = sm2PublicKey(privateKeyHex);
+  return { origin, privateKeyHex, publicKey, verifierKey: encodeVerifierKey(origin, 'sm2-sm3', publicKey) };
+}
+
+const ORIGIN_SETTING = 'ledger.origin';
+const FIND = 'SELECT value FROM settings WHERE name = $1';
+const NAME_ONCE = 'INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING';
+
+/**
+ * The name of the ledger in this store: `wanted`, or the issuer's host with `/audit`, at the first start, and the same ever after.
+ * A server that moves to another address keeps its ledger, and every checkpoint its name.
+ */
+export async function ledgerOrigin(database: Database, wanted: string, issuer: string): Promise<string> {
+  const stored = await database.get<{ value: string }>(FIND, [ORIGIN_SETTING]);
+  if (stored) return stored.value;
+  const name = (wanted === '' ? `${new URL(issuer).host}/audit` : wanted).slice(0, ORIGIN_LENGTH_MAX);
+  await database.run(NAME_ONCE, [ORIGIN_SETTING, name]);
+  return (await database.get<{ value: string }>(FIND, [ORIGIN_SETTING]))?.value ?? name;
+}
+
+const isPrivateKey = (number: bigint): boolean => number >= 1n && number <= SM2_ORDER - 2n;
+
+function derived(rootKey: Uint8Array): string {
+  const root = hmacKey(rootKey);
+  for (let attempt = 0; ; attempt += 1) {
+    const bytes = deriveKeyBytes(root, `ledger/sm2/${attempt}`);
+    if (isPrivateKey(wholeNumber(bytes))) return bytes.toString('hex');
+  }
+}
+
+function fromFile(file: string): string {
+  let text: string;
+  try {
+    if ((statSync(file).mode & OTHERS_MAY) !== 0) {
+      throw new Fault('internal', `${file} can be read by others: take their rights away (chmod 600).`);
+    }
+    text = readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    if (error instanceof Fault) throw error;
+    throw new Fault('internal', `The signing key of the ledger cannot be read from ${file}.`, { cause: error });
+  }
+  if (!DIGITS.test(text) || !isPrivateKey(BigInt(`0x${text}`))) {
+    throw new Fault('internal', `${file} holds no SM2 private key: 64 hexadecimal digits are expected.`);
+  }
+  return text.toLowerCase();
+}
