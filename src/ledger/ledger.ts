@@ -50,6 +50,7 @@ const LIST_LENGTH_MAX = 64;
 const LIST_ITEM_LENGTH_MAX = 200;
 const USER_AGENT_LENGTH_MAX = 255;
 const DAY_CHARACTERS = 10;
+const ADDRESS_KEYS_MAX = 10_000;
 
 /** What a count says beside the members of its type (flood.ts): how many more there were, and since when. */
 const COUNT_DETAILS = { repeated: 'plain', since: 'plain' } as const;
@@ -65,6 +66,16 @@ const INSERT_UNNUMBERED = 'INSERT INTO ledger_inbox (entry, address_key, key_id,
  */
 export function createLedger({ database, openings, index, node, operator }: LedgerSources): Ledger {
   const insert = database.engine === 'sqlite' ? INSERT_NUMBERED : INSERT_UNNUMBERED;
+  /** A household, an office or a service hall comes again and again: the keyed digest of its address is computed once. */
+  const addressKeys = new Map<string, string>();
+  const keyOfAddress = (address: string): string => {
+    const known = addressKeys.get(address);
+    if (known !== undefined) return known;
+    if (addressKeys.size >= ADDRESS_KEYS_MAX) addressKeys.clear();
+    const key = addressKeyOf(index, address);
+    addressKeys.set(address, key);
+    return key;
+  };
   const clock = new EntryClock(database.engine);
 
   const append = async (tx: Transaction, event: LedgerEvent): Promise<void> => {
@@ -104,7 +115,7 @@ export function createLedger({ database, openings, index, node, operator }: Ledg
     };
     const row: SqlValue[] = [
       canonicalEntry(entry),
-      event.address === undefined ? null : addressKeyOf(index, event.address),
+      event.address === undefined ? null : keyOfAddress(event.address),
       committed?.keyId ?? null,
       committed?.openings ?? null,
     ];

@@ -49,7 +49,7 @@ const KEY_BYTES = 16;
 const IV_BYTES = 16;
 const KEYS_KEPT_MAX = 20_000;
 /** A key younger than this may still belong to a transaction that is undone. */
-const SETTLED_SECONDS = 15;
+const SETTLED_SECONDS = 6;
 const SEPARATOR = '\n';
 
 const FIND = 'SELECT id, key_sealed, created_at FROM ledger_subject_keys WHERE subject = $1';
