@@ -139,6 +139,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
     reportError: (id, error) => log.error({ id, err: error }, 'unexpected error in the protocol library'),
     cookieKeys: createCookieKeys(secrets.cookieKeys) as unknown as EngineSources['cookieKeys'],
     dPoPNonceSecret: derived('dpop-nonces'),
+    hintKey: derived('login-hints'),
     successionSecret: derived('refresh-succession'),
     pairwiseSub: createPairwiseSub(Buffer.from(secrets.pairwiseSalt)),
     outboundFetch: createOutbound({

@@ -3,6 +3,7 @@ import { tokenDigest } from '../crypto/digests.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import type { ArtifactChange, ArtifactKeys, ArtifactStore } from '../storage/artifact-store.ts';
 import type { Database } from '../storage/database.ts';
+import type { SealedHints } from './sealed-hints.ts';
 import {
   type Authorizations,
   endSessionRow,
@@ -29,10 +30,14 @@ const SECRET_IDS = new Set([
   'RefreshToken',
 ]);
 
+/** Models that may hold the `login_hint` of a portal. */
+const HINTED: ReadonlySet<string> = new Set(['Interaction', 'PushedAuthorizationRequest']);
+
 /** Thrown when a replay mark exists already; `ReplayDetection.unique` (shadows.ts) turns it into `false`. */
 export class AlreadyMarked extends Error {}
 
 export interface AdapterSources {
+  readonly hints: SealedHints;
   readonly store: ArtifactStore;
   readonly database: Database;
   /** The protocol metadata of an active relying party. */
@@ -64,7 +69,8 @@ export class ArtifactAdapter implements Adapter {
     if (pending === null) return undefined;
     const artifact = pending ?? (await this.#sources.store.find(this.#model, key));
     if (!artifact) return undefined;
-    const payload: AdapterPayload = { ...artifact.payload, jti: id };
+    const opened = HINTED.has(this.#model) ? this.#sources.hints.open(artifact.payload, key) : artifact.payload;
+    const payload: AdapterPayload = { ...opened, jti: id };
     if (artifact.consumedAt !== null && !this.#mayRetry(artifact.consumedAt)) {
       payload.consumed = artifact.consumedAt;
       unit?.replayed.set(this.#model, payload.accountId);
@@ -96,7 +102,7 @@ export class ArtifactAdapter implements Adapter {
       kind: 'put',
       model: this.#model,
       id: key,
-      payload: stored,
+      payload: HINTED.has(this.#model) ? this.#sources.hints.seal(stored, key) : stored,
       keys: keysOf(this.#model, payload),
       expiresAt,
     });

@@ -2,6 +2,7 @@ import type { RequestListener } from 'node:http';
 import type { Middleware } from 'koa';
 import { errors, type JWK, type KoaContextWithOIDC } from 'oidc-provider';
 import type { Config } from '../config/schema.ts';
+import { createSealer } from '../crypto/sealing.ts';
 import { DeliveryFailure } from '../delivery/delivery-failure.ts';
 import { enqueue } from '../delivery/outbox.ts';
 import type { Failures } from '../ledger/flood.ts';
@@ -23,6 +24,7 @@ import { createInteractions } from './interactions.ts';
 import { createIntrospection } from './introspection.ts';
 import type { ProtocolPages } from './pages.ts';
 import { buildProvider, type ProviderSources } from './provider.ts';
+import { createSealedHints } from './sealed-hints.ts';
 import type { LogoutNotice } from './session-ends.ts';
 import { shadow } from './shadows.ts';
 import type { ShortWay, ShortWays } from './short-way.ts';
@@ -45,6 +47,8 @@ export interface EngineSources {
   readonly cookieKeys: ProviderSources['cookieKeys'];
   readonly dPoPNonceSecret: Buffer;
   /** Makes the ids of a rotated refresh token's successors (token-ids.ts). */
+  /** 32 bytes: seals the `login_hint` of waiting requests. */
+  readonly hintKey: Uint8Array;
   readonly successionSecret: Buffer;
   readonly pairwiseSub: (personId: string, sector: string) => string;
   readonly outboundFetch: ProviderSources['outboundFetch'];
@@ -79,6 +83,7 @@ export function createEngine(sources: EngineSources, signingKeys: readonly JWK[]
   const { provider, sessions } = buildProvider({
     ...sources,
     signingKeys,
+    hints: createSealedHints(createSealer(sources.hintKey)),
     refreshRetrySeconds: config.ttl.refreshRetrySeconds,
     async findClient(clientId) {
       const party = await relyingParties.find(clientId);

@@ -65,6 +65,7 @@ export async function openTwoWays(server: TestServer, cleanup: Cleanup): Promise
     documents: createDocuments(config),
     cookieKeys: createCookieKeys(config.secrets.cookieKeys) as unknown as EngineSources['cookieKeys'],
     dPoPNonceSecret: Buffer.alloc(32, 1),
+    hintKey: Buffer.alloc(32, 3),
     successionSecret: Buffer.alloc(32, 2),
     pairwiseSub: createPairwiseSub(Buffer.from(config.secrets.pairwiseSalt)),
     outboundFetch: () => Promise.reject(new Error('nobody is called here')),
