@@ -20,7 +20,13 @@ const { config } = prepared;
 const house = await openHouse(config);
 const log = pino(
   { level: config.log.level, base: null },
-  pino.destination({ dest: join(config.dataDir, 'tongban.log'), sync: false, minLength: 65_536, maxWrite: 131_072, periodicFlush: 500 }),
+  pino.destination({
+    dest: join(config.dataDir, 'tongban.log'),
+    sync: false,
+    minLength: 65_536,
+    maxWrite: 131_072,
+    periodicFlush: 500,
+  }),
 );
 const serving = await serve({ ...house, ledger: SILENT_LEDGER, failures: SILENT_FAILURES }, log, {
   runLedger: async () => ({
