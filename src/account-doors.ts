@@ -1,5 +1,5 @@
 import type { Context } from 'koa';
-import type { AccountDoors, NotMeReport } from './account-centre/pages.ts';
+import type { AccountDoors, NotMeReport } from './account-centre/doors.ts';
 import type { House } from './app.ts';
 import type { Alert } from './monitoring/watch/incident.ts';
 import { createIncidents, type Incidents } from './monitoring/watch/incidents.ts';

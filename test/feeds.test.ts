@@ -1,8 +1,7 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { saveCursor } from '../src/ledger/follower.ts';
-import { BEGINNING, cursorName } from '../src/monitoring/feeds/feed-cursor.ts';
+import { BEGINNING, ensureFeedCursor, replaceFeedCursor } from '../src/monitoring/feeds/feed-cursor.ts';
 import { monotonicMs, nowMs, turnClock } from '../src/shared/clock.ts';
 import type { Database } from '../src/storage/database.ts';
 import { embeddedTest, postgresDatabase, postgresTest, sqliteDatabase, temporaryFolder } from './support/databases.ts';
@@ -332,7 +331,7 @@ test('H6 X11 whoever takes over from a node that died begins with what that left
   await writeEntries(database, signIns(10));
   const leaseUntilMs = nowMs() + 1500;
   const state = { ...BEGINNING, holder: 'dead', leaseUntilMs, lastSeq: 7, doubtFrom: 4, doubtPrevious: 3 };
-  await database.write((tx) => saveCursor(tx, cursorName('siem'), { nextSeq: 8, state }));
+  t.truthy(await replaceFeedCursor(database, 'siem', await ensureFeedCursor(database, 'siem'), { nextSeq: 8, state }));
   const running = house.start(feeds);
   await until(() => running.status()[0]?.state === 'standby', 'the lease of the dead');
   t.like(running.status()[0], { lagEvents: 2 });

@@ -1,14 +1,10 @@
 import type { Context } from 'koa';
 import type { z } from 'zod';
-import type { LedgerEvent } from '../ledger/ledger.ts';
 import type { PersonProfile } from '../people/persons.ts';
 import { Fault } from '../shared/fault.ts';
 import { isForeignPost } from '../web/form-tokens.ts';
 import { readForm } from '../web/forms.ts';
-import type { AccountCentreSources } from './pages.ts';
-
-/** From where a person does something, for the ledger. */
-export type Visit = Pick<LedgerEvent, 'address' | 'userAgent' | 'correlation'>;
+import type { AccountCentreSources, Visit } from './doors.ts';
 
 export const visitOf = (ctx: Context): Visit => ({
   address: ctx.ip,

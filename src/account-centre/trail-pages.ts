@@ -8,7 +8,7 @@ import type { Language } from '../web/language.ts';
 import type { TrailDay, TrailLine } from '../web/pages.ts';
 import { accountForm, visitOf, visitorOrSignIn } from './account-form.ts';
 import { describeAddress, describeDevice } from './devices.ts';
-import type { AccountCentreSources } from './pages.ts';
+import type { AccountCentreSources } from './doors.ts';
 import { byDay, type RawLine } from './trail.ts';
 import { findLine, readTrail } from './trail-reading.ts';
 

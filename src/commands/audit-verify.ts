@@ -9,8 +9,8 @@ import type { Outcome } from '../ledger/verifying/verdict.ts';
 import { verifyExport } from '../ledger/verifying/verify-export.ts';
 import { verifyLive } from '../ledger/verifying/verify-live.ts';
 import { createVerifyPool, type VerifyPool, verifyHere } from '../ledger/verifying/verify-pool.ts';
-import { monotonicMs } from '../shared/clock.ts';
 import type { Connection } from '../storage/database.ts';
+import { createProgress } from './progress.ts';
 
 /** The stored ledger, opened to be read. */
 export interface LedgerHouse {
@@ -43,9 +43,6 @@ const KEY_BYTES_MAX = 65_536;
 /** Below this, starting threads takes longer than they save. */
 const THREADS_FROM_BYTES = 8 * 1024 * 1024;
 const THREADS_MAX = 16;
-const REPORT_EVERY_MS = 5_000;
-const BAR_EVERY_MS = 100;
-const BAR_WIDTH = 30;
 
 interface Wanted {
   readonly file: string | undefined;
@@ -101,7 +98,7 @@ async function verify(
 ): Promise<Outcome> {
   const ledgerKey = keys.find(({ type }) => type === 'sm2-sm3');
   const witnesses = keys.filter(({ type }) => type !== 'sm2-sm3');
-  const progress = createProgress(stderr);
+  const progress = createProgress(stderr, 'entries');
   const withPool = async (worthThreads: boolean, work: (pool: VerifyPool) => Promise<Outcome>): Promise<Outcome> => {
     const pool = worthThreads ? createVerifyPool(Math.min(availableParallelism(), THREADS_MAX)) : verifyHere;
     try {
@@ -153,37 +150,6 @@ async function readNotes(folder: string): Promise<readonly HeldNote[]> {
 async function readSmall(file: string, bytesMax: number): Promise<string> {
   const { size } = await stat(file);
   return size > bytesMax ? '' : (await readFile(file)).toString('utf8');
-}
-
-interface Progress {
-  readonly at: (done: number, total: number) => void;
-  readonly end: () => void;
-}
-
-/** A bar where somebody watches, a line every five seconds where nobody does. */
-function createProgress(stderr: AuditVerifyContext['stderr']): Progress {
-  const startedMs = monotonicMs();
-  const everyMs = stderr.isTTY ? BAR_EVERY_MS : REPORT_EVERY_MS;
-  let shownMs = startedMs;
-  let drawn = false;
-  return {
-    at: (done, total) => {
-      const nowMs = monotonicMs();
-      if (nowMs - shownMs < everyMs || total === 0) return;
-      shownMs = nowMs;
-      const speed = Math.round((done * 1000) / (nowMs - startedMs));
-      const text = `${done} of ${total} entries, ${Math.floor((100 * done) / total)} %, ${speed} a second`;
-      if (!stderr.isTTY) stderr.write(`${text}\n`);
-      else {
-        const filled = Math.round((BAR_WIDTH * done) / total);
-        stderr.write(`\r[${'#'.repeat(filled)}${'.'.repeat(BAR_WIDTH - filled)}] ${text}\x1b[K`);
-        drawn = true;
-      }
-    },
-    end: () => {
-      if (drawn) stderr.write('\r\x1b[K');
-    },
-  };
 }
 
 function describe({ verdict, reason, firstBad, between, checkpoint, counts }: Outcome): string {

@@ -159,6 +159,7 @@ async function watchOn(witness: Witness, intervalMs: number, context: WitnessCom
         report.outcome === before || (isAdmitted(report.outcome) && before !== undefined && isAdmitted(before));
       if (!unchanged) tell(report, context);
       before = report.outcome;
+      // The signal that ends the witness ends its pause with a rejection, and the loop looks at the signal itself.
       await delay(intervalMs, undefined, { signal }).catch(() => {});
     }
     return 0;

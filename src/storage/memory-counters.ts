@@ -11,7 +11,7 @@ interface Window {
 }
 
 /**
- * Counters of one process; they start afresh with it. When full, expired ones go first and then the oldest: a flood of new
+ * Counters of one process; they start afresh with it. When full, the oldest go, expired or not: a flood of new
  * names can shorten a window, so limits that guard an account belong into SQL.
  */
 export function createMemoryCounters(countersMax: number = COUNTERS_MAX): Counters {

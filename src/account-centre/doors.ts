@@ -1,0 +1,55 @@
+import type { Context } from 'koa';
+import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
+import type { Persons } from '../people/persons.ts';
+import type { RelyingParties } from '../relying-parties/relying-parties.ts';
+import type { FormTokens } from '../web/form-tokens.ts';
+import type { Renderer } from '../web/render.ts';
+import type { TrailSource } from './trail-reading.ts';
+
+/** From where a person does something, for the ledger. */
+export type Visit = Pick<LedgerEvent, 'address' | 'userAgent' | 'correlation'>;
+
+/** A session as this page shows it. */
+export interface AccountSession {
+  readonly uid: string;
+  readonly startedAt: number;
+  readonly seenAt: number;
+  readonly address: string | null;
+  readonly userAgent: string | null;
+}
+
+/** What a person says was not their doing: an entry of theirs, and where they say so from. */
+export interface NotMeReport extends Visit {
+  readonly personId: string;
+  readonly seq: number;
+  /** The portal the entry tells of. */
+  readonly clientId: string | undefined;
+}
+
+/** What the account centre asks of the protocol room and the ledger; `app.ts` hands it in. */
+export interface AccountDoors {
+  /** Whose session this browser holds; undefined when nobody is signed in. */
+  currentPerson(ctx: Context): Promise<{ readonly personId: string; readonly sessionUid: string } | undefined>;
+  sessions(personId: string): Promise<readonly AccountSession[]>;
+  endSession(personId: string, uid: string, visit: Visit): Promise<boolean>;
+  consents(
+    personId: string,
+  ): Promise<readonly { readonly clientId: string; readonly scopes: readonly string[]; readonly grantedAt: number }[]>;
+  withdraw(personId: string, clientId: string, visit: Visit): Promise<void>;
+  /** What the ledger says about a person, to be shown to that person alone. */
+  readonly ledgerReader: TrailSource;
+  /** Freezes the account and ends everything opened with it; resolves with the number of the case. May be asked again. */
+  reportNotMe(report: NotMeReport): Promise<string>;
+  /** Where a browser without a session is sent: an authorization request of the account centre itself. */
+  signInUrl(): string;
+}
+
+export interface AccountCentreSources {
+  readonly doors: AccountDoors;
+  readonly persons: Persons;
+  readonly relyingParties: RelyingParties;
+  readonly renderer: Renderer;
+  readonly formTokens: FormTokens;
+  readonly ledger: Ledger;
+  readonly origin: string;
+}
