@@ -19,6 +19,8 @@ import {
   SESSION,
   TICKET,
 } from './event-kind.ts';
+import { LEGAL_PERSON_EVENTS } from './events-legal-persons.ts';
+import { PEOPLE_EVENTS } from './events-people.ts';
 
 /**
  * The closed catalogue of ledger events: `subject.what-happened`. Nothing else can be written. Details stand in one text; `!`
@@ -236,6 +238,8 @@ export const EVENTS = {
     'A feed gave up on events; they can be replayed.',
     'feed from to reason',
   ),
+  ...PEOPLE_EVENTS,
+  ...LEGAL_PERSON_EVENTS,
 } as const satisfies Record<string, EventKind>;
 
 export type EventType = keyof typeof EVENTS;
