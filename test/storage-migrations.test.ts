@@ -18,9 +18,10 @@ postgresTest('a second start changes nothing (postgres)', async (t) => {
 
 test('a migration that fails leaves the schema as it was', async (t) => {
   const database = await sqliteDatabase(t);
-  const standing = ['foundation', 'evidence'].map((name, at) => ({ id: at + 1, name, statements: () => [] }));
+  const applied = await database.all<{ id: number; name: string }>('SELECT id, name FROM migrations', []);
+  const standing = applied.map(({ id, name }) => ({ id, name, statements: () => [] }));
   const broken = {
-    id: 3,
+    id: 900,
     name: 'broken',
     statements: () => ['CREATE TABLE extra (id TEXT)', 'CREATE TABLE extra (id TEXT)'],
   };
