@@ -95,9 +95,9 @@ function runFeeds({ config, database, ledger, ledgerReader }: House, log: Logger
   });
 }
 
-/** The watch counts very many names: with counters of its own it cannot push out those of the sign-in limits. */
 /** How long an incident is remembered to have been told. */
 const NOTICE_SECONDS = 30 * 86_400;
+/** The watch counts very many names: with counters of its own it cannot push out those of the sign-in limits. */
 const WATCH_COUNTERS_MAX = 200_000;
 
 /** Starts the detections. Throws `Fault('internal')` when the table of regions cannot be read. */

@@ -594,7 +594,7 @@ def read_keys(values):
         texts = [value]
         if parse_key(value) is None:
             with open(value, encoding="utf-8") as file:
-                texts = file.read().split()
+                texts = [line.strip() for line in file if line.strip() and not line.lstrip().startswith("#")]
         keys += [parse_key(text) for text in texts]
     if None in keys:
         raise ValueError("a key given with --key is no verifier key")

@@ -31,12 +31,12 @@ const textOf = ({
   key,
 }: Readonly<Record<'origin' | 'keyId' | 'algorithm' | 'key', string>>): string => `${key}
 
-Ledger:     ${origin}
-Key id:     ${keyId}
-Algorithm:  ${algorithm}
-
-Keep the first line where nobody who runs this server can change it: print it and have it signed, or carry it on a USB stick of
-your own. It is public; what counts is that it is yours and that you took it before there was anything to doubt. Compare the key
-id by telephone with a second person. Bring it whenever you verify:
-  tongban audit verify --export FILE --key KEY
+# Ledger:     ${origin}
+# Key id:     ${keyId}
+# Algorithm:  ${algorithm}
+#
+# Keep the first line where nobody who runs this server can change it: print it and have it signed, or carry it on a USB stick of
+# your own. It is public; what counts is that it is yours and that you took it before there was anything to doubt. Compare the key
+# id by telephone with a second person. Bring it whenever you verify:
+#   tongban audit verify --export FILE --key KEY
 `;

@@ -12,6 +12,7 @@ import {
 import { inclusionProof } from '../ledger/tree/merkle.ts';
 import { type AuditContext, inOffice } from './audit-office.ts';
 import { type ExitCode, FILE_EXISTS, flag, path, Refused, understand, wholeNumber } from './audit-words.ts';
+import { keysIn } from './key-file.ts';
 import { writePrivateFile } from './private-file.ts';
 
 export const USAGE = `tongban audit prove SEQ [--out FILE] [--force] [--json]    the proof that an entry stands in the ledger, and its text
@@ -98,7 +99,7 @@ export async function checkProof(args: readonly string[], context: AuditContext)
 
 /** The key of a ledger, as text or in a file. Throws `Refused` when it is none. */
 export async function readKey(textOrFile: string): Promise<VerifierKey> {
-  const key = parseVerifierKey(textOrFile) ?? parseVerifierKey((await readSmall(textOrFile)).trim());
+  const key = parseVerifierKey(textOrFile) ?? parseVerifierKey(keysIn(await readSmall(textOrFile)).join('\n'));
   if (key?.type === 'sm2-sm3') return key;
   throw new Refused('--key is not the key of a ledger: name, key id and public key, divided by +.', 2);
 }

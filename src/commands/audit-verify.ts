@@ -10,6 +10,7 @@ import { verifyExport } from '../ledger/verifying/verify-export.ts';
 import { verifyLive } from '../ledger/verifying/verify-live.ts';
 import { createVerifyPool, type VerifyPool, verifyHere } from '../ledger/verifying/verify-pool.ts';
 import type { Connection } from '../storage/database.ts';
+import { keysIn } from './key-file.ts';
 import { createProgress } from './progress.ts';
 
 /** The stored ledger, opened to be read. */
@@ -128,8 +129,8 @@ async function readKeys(given: readonly string[]): Promise<readonly VerifierKey[
   const keys: VerifierKey[] = [];
   for (const value of given) {
     const direct = parseVerifierKey(value);
-    const texts = direct === undefined ? (await readSmall(value, KEY_BYTES_MAX)).split(/\s+/) : [];
-    const parsed = texts.filter((text) => text !== '').map(parseVerifierKey);
+    const texts = direct === undefined ? keysIn(await readSmall(value, KEY_BYTES_MAX)) : [];
+    const parsed = texts.map(parseVerifierKey);
     if (!parsed.every((key) => key !== undefined)) throw new Error('a key given with --key is no verifier key');
     keys.push(...(direct === undefined ? parsed : [direct]));
   }

@@ -9,6 +9,7 @@ import { Witness, type WitnessReport } from '../ledger/witness/witness-round.ts'
 import { createWitnessSource } from '../ledger/witness/witness-source.ts';
 import { type WitnessKey, WitnessState, WitnessStateDamaged } from '../ledger/witness/witness-state.ts';
 import { nowMs } from '../shared/clock.ts';
+import { keysIn } from './key-file.ts';
 
 export interface WitnessCommandContext {
   readonly stdout: { write(text: string): unknown };
@@ -176,7 +177,7 @@ function tell({ outcome, sentence }: WitnessReport, { stdout, stderr }: WitnessC
 
 /** The key of the ledger, given as its text or in a file. */
 function ledgerKey(textOrFile: string): VerifierKey {
-  const key = parseVerifierKey(textOrFile) ?? parseVerifierKey(readText(textOrFile, '--key').trim());
+  const key = parseVerifierKey(textOrFile) ?? parseVerifierKey(keysIn(readText(textOrFile, '--key')).join('\n'));
   if (key?.type === 'sm2-sm3') return key;
   throw new Refused('--key is not the key of a ledger: name, key id and public key, divided by +.');
 }

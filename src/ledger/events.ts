@@ -33,7 +33,7 @@ export const EVENTS = {
     'warning',
     ADMINISTRATION,
     ENTITY.updated,
-    'The server was started with other settings than before; secrets are told by name only.',
+    'The server was started with other settings than before; they are told by name, never by value.',
     'changed digest',
   ),
   'clock.step': event(
