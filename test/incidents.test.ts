@@ -194,6 +194,30 @@ test.serial('an incident goes from open to handled to closed, and each step stan
   );
 });
 
+test.serial('what has to be reported is not closed before it was, unless it is graded lower', async (t) => {
+  const { open, command, database } = await house(t);
+  const { id } = await open({ about: { key: 'house' } }, 'ledger-mismatch');
+  await command('handled', id, '--by', 'wang');
+  const refused = await command('close', id, '--by', 'wang');
+  t.is(refused.exitCode, 1);
+  t.regex(refused.stderr, /has to be reported before it is closed/);
+  t.is((await command('report', id, '--sent', '--by', 'wang')).exitCode, 0);
+  t.is((await command('close', id, '--by', 'wang')).exitCode, 0);
+
+  const lower = await open({ about: { key: 'other' } }, 'ledger-mismatch');
+  await command('handled', lower.id);
+  await command('grade', lower.id, 'IV', '--by', 'wang', '--reason', 'a test of the auditors');
+  t.is((await command('close', lower.id, '--by', 'wang')).exitCode, 0);
+  const told = await ledgerEntries(database, 'incident.changed');
+  const changes = told.filter(({ data }) => data.incident === lower.id).map(({ data }) => [data.change, data.before]);
+  t.deepEqual(changes, [
+    ['opened III', undefined],
+    ['handled', 'open'],
+    ['graded IV', 'III'],
+    ['closed', 'handled'],
+  ]);
+});
+
 test.serial('what is not understood changes nothing and shows the usage', async (t) => {
   const { command } = await house(t);
   const lines = [

@@ -142,6 +142,8 @@ const REFUSALS: Readonly<Record<ChangeRefusal | 'unknown' | 'busy', (id: string)
   closed: (id) => `${id} is closed: nothing about it changes any more.`,
   'not-open': (id) => `${id} has been handled already.`,
   'not-handled': (id) => `${id} is not handled yet: say so first, with tongban incident handled.`,
+  'not-reported': (id) =>
+    `${id} has to be reported before it is closed: tongban incident report ${id} --sent --by NAME. If the level is too high, grade it again.`,
   'timeline-full': (id) => `The history of ${id} is full.`,
   busy: (id) => `${id} is being changed by others right now; nothing was changed. Try again.`,
 };

@@ -220,7 +220,7 @@ export const EVENTS = {
     MONITORING,
     FINDING,
     'An incident was graded, assigned, handled or closed.',
-    'incident change !note',
+    'incident change before !note',
   ),
   'feed.failed': event('warning', MONITORING, ENTITY.other, 'A feed cannot deliver; its events wait.', 'feed error'),
   'feed.recovered': event('notice', MONITORING, ENTITY.other, 'A feed delivers again.', 'feed waitedSeconds events'),

@@ -33,9 +33,12 @@ export function proposedLevel(ruleLevel: Level, affectedCount: number): Level {
   return byPeople !== undefined && isGraver(byPeople, ruleLevel) ? byPeople : ruleLevel;
 }
 
-/** When the first report is due, in epoch seconds; undefined below level III, where nothing has to be reported. */
+/** Below level III nothing has to be reported. */
+export const mustBeReported = (level: Level): boolean => level !== 'IV';
+
+/** When the first report is due, in epoch seconds; undefined where none is. */
 export const reportDueAt = (level: Level, discoveredAt: number, operatorClass: OperatorClass): number | undefined =>
-  level === 'IV' ? undefined : discoveredAt + REPORT_SECONDS[operatorClass];
+  mustBeReported(level) ? discoveredAt + REPORT_SECONDS[operatorClass] : undefined;
 
 /** When the closing report is due: thirty days after the handling ended. */
 export const closingDueAt = (handledAt: number): number => handledAt + CLOSING_REPORT_SECONDS;

@@ -1,4 +1,4 @@
-import { isGraver, proposedLevel } from './grading.ts';
+import { isGraver, mustBeReported, proposedLevel } from './grading.ts';
 import type { About, Level } from './rule.ts';
 
 export type IncidentStatus = 'open' | 'handled' | 'closed';
@@ -76,7 +76,7 @@ export type IncidentChange =
   | { readonly change: 'alarm'; readonly percent: number }
   | { readonly change: 'reported' | 'handled' | 'closed' };
 
-export type ChangeRefusal = 'closed' | 'not-open' | 'not-handled' | 'timeline-full';
+export type ChangeRefusal = 'closed' | 'not-open' | 'not-handled' | 'not-reported' | 'timeline-full';
 
 export const WATCH = 'watch';
 const EVIDENCE_MAX = 200;
@@ -146,7 +146,10 @@ export function withAlert(incident: Incident, alert: Alert, at: number, isCollec
   };
 }
 
-/** The incident after a change, or why it cannot be: open, then handled, then closed, and nothing after that. Pure. */
+/**
+ * The incident after a change, or why it cannot be: open, then handled, then closed, and nothing after that. What the law wants
+ * reported is not closed before it was: alarms end with the closing, and the duty would be forgotten. Pure.
+ */
 export function changed(
   incident: Incident,
   change: IncidentChange,
@@ -155,6 +158,9 @@ export function changed(
   if (incident.status === 'closed') return 'closed';
   if (change.change === 'handled' && incident.status !== 'open') return 'not-open';
   if (change.change === 'closed' && incident.status !== 'handled') return 'not-handled';
+  if (change.change === 'closed' && mustBeReported(incident.level) && incident.record.reportedAt === undefined) {
+    return 'not-reported';
+  }
   const timeline = lengthened(incident.record.timeline, { at, by, change: change.change, text: textOf(change) });
   if (timeline === undefined) return 'timeline-full';
   const record: IncidentRecord = { ...incident.record, timeline };

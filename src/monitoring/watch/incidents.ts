@@ -86,6 +86,14 @@ const toIncident = (row: Row): Incident => ({
   record: JSON.parse(row.record) as IncidentRecord,
 });
 
+/** A change as the ledger tells of it. */
+interface Told {
+  readonly what: string;
+  readonly before?: string | undefined;
+  readonly by: string;
+  readonly note?: string | undefined;
+}
+
 export interface IncidentsSources {
   readonly database: Database;
   readonly ledger: Ledger;
@@ -103,13 +111,14 @@ export function createIncidents({ database, ledger, operatorClass }: IncidentsSo
     return (await tx.run(UPDATE, [incident.id, ...values, before.record])) === 1;
   };
 
-  const tell = (tx: Transaction, incident: Incident, what: string, by: string, note?: string): Promise<void> =>
+  const tell = (tx: Transaction, { id }: Incident, { what, before, by, note }: Told): Promise<void> =>
     ledger.append(tx, {
       type: 'incident.changed',
       actor: by === WATCH ? 'system' : `operator:${by}`,
       details: {
-        incident: incident.id,
+        incident: id,
         change: what,
+        ...(before === undefined ? {} : { before }),
         ...(note ? { note: note.slice(0, NOTE_LENGTH_MAX) } : {}),
       },
     });
@@ -118,10 +127,11 @@ export function createIncidents({ database, ledger, operatorClass }: IncidentsSo
     database.write(async (tx) => {
       const row = await tx.get<Row>(FIND, [id]);
       if (row === undefined) return { ok: false, reason: 'unknown' };
-      const incident = changed(toIncident(row), change, { at: nowSeconds(), by });
+      const known = toIncident(row);
+      const incident = changed(known, change, { at: nowSeconds(), by });
       if (typeof incident === 'string') return { ok: false, reason: incident };
       if (!(await update(tx, row, incident))) return { ok: false, reason: 'busy' };
-      await tell(tx, incident, wordOf(change), by, noteOf(change));
+      await tell(tx, incident, { what: wordOf(change), before: beforeOf(known, change), by, note: noteOf(change) });
       return { ok: true, incident };
     });
 
@@ -154,7 +164,9 @@ export function createIncidents({ database, ledger, operatorClass }: IncidentsSo
         const before = toIncident(row);
         const incident = withAlert(before, alert, at, isCollective);
         if (!(await update(tx, row, incident))) throw new Error(`incident ${row.id} was changed meanwhile`);
-        if (incident.level !== before.level) await tell(tx, incident, `graded ${incident.level}`, WATCH);
+        if (incident.level !== before.level) {
+          await tell(tx, incident, { what: `graded ${incident.level}`, before: before.level, by: WATCH });
+        }
         return incident;
       }
       const title = `${rule.title.zh} · ${rule.title.en}`;
@@ -162,7 +174,7 @@ export function createIncidents({ database, ledger, operatorClass }: IncidentsSo
       const { level, status, discoveredAt, affectedCount, record } = incident;
       const values = [level, status, discoveredAt, null, affectedCount, title, JSON.stringify(record), at];
       await tx.run(INSERT, [incident.id, rule.id, ...values]);
-      await tell(tx, incident, `opened ${level}`, WATCH);
+      await tell(tx, incident, { what: `opened ${level}`, by: WATCH });
       return incident;
     },
 
@@ -178,6 +190,12 @@ export function createIncidents({ database, ledger, operatorClass }: IncidentsSo
       return given;
     },
   };
+}
+
+/** What stood there before, where a change puts one thing in place of another and that is no name of a person. */
+function beforeOf({ level, status }: Incident, { change }: IncidentChange): string | undefined {
+  if (change === 'graded') return level;
+  return change === 'handled' || change === 'closed' ? status : undefined;
 }
 
 /** The change in one word or two, as the ledger keeps it. What humans wrote is personal and stands in the note. */
