@@ -12,6 +12,7 @@ import { createFailures, type Failures } from './ledger/flood.ts';
 import { createLedger, type Ledger } from './ledger/ledger.ts';
 import { createOpenings, type Openings } from './ledger/openings.ts';
 import { createLedgerReader, type LedgerReader } from './ledger/reader.ts';
+import { type ArtifactCounts, countedArtifacts, createArtifactCounts } from './monitoring/artifact-counts.ts';
 import { countedLedger, createEventCounts, type EventCounts } from './monitoring/event-counts.ts';
 import { LOGOUT_TOPIC } from './oidc/engine.ts';
 import { createSessionEnds, type SessionEnds } from './oidc/session-ends.ts';
@@ -32,6 +33,7 @@ export interface House {
   readonly ledger: Ledger;
   readonly ledgerKey: LedgerKey;
   readonly events: EventCounts;
+  readonly artifacts: Pick<ArtifactCounts, 'read'>;
   readonly failures: Failures;
   readonly openings: Openings;
   readonly ledgerReader: LedgerReader;
@@ -80,7 +82,8 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
   });
   const ledger = countedLedger(written, events);
   const failures = createFailures({ ledger, write: (work) => database.write(work) });
-  const store = createSqlArtifacts(database);
+  const artifacts = createArtifactCounts();
+  const store = countedArtifacts(createSqlArtifacts(database), artifacts);
   const sessionEnds = createSessionEnds({
     database,
     store,
@@ -106,6 +109,7 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
       rootKey: bytesOf(secrets.encryptionKey),
     }),
     events,
+    artifacts,
     failures,
     openings,
     ledgerReader: createLedgerReader({ database, openings, index }),

@@ -41,6 +41,7 @@ export async function runWatch(house: House, log: Logger, watched: Watched): Pro
     database,
     requests: watched.requests,
     events: house.events,
+    artifacts: house.artifacts.read,
     hashes: house.passwords.load,
     draining: watched.draining,
     store: () => database.load(),

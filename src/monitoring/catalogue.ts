@@ -36,6 +36,17 @@ export const METRICS = {
   tongban_swept_rows_total: counter('Expired rows removed since the start.'),
   tongban_data_folder_free_bytes: gauge('Free space on the disk of the data folder.'),
 
+  tongban_artifact_changes_total: counter(
+    'Codes, tokens, grants and other artifacts of the protocol written, consumed or removed since the start.',
+    'model',
+    'change',
+  ),
+  tongban_artifact_lookups_total: counter('Look-ups of artifacts since the start.', 'model'),
+  tongban_artifact_conflicts_total: counter(
+    'Artifacts presented again after they were used, found by compare-and-set since the start.',
+    'model',
+  ),
+
   tongban_ledger_events_total: counter('Ledger events written by this process since the start.', 'type'),
   tongban_ledger_append_failures_total: counter('Ledger events that could not be written since the start.'),
   tongban_ledger_entries: gauge('Entries of the ledger, in the store.'),

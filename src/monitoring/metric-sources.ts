@@ -1,4 +1,5 @@
 import type { TallyReading } from '../shared/tally.ts';
+import type { ArtifactReading } from './artifact-counts.ts';
 import type { EventReading } from './event-counts.ts';
 import type { Verdict } from './readiness.ts';
 import type { RequestCounts } from './request-counts.ts';
@@ -65,6 +66,7 @@ type Source<T> = () => T | Promise<T>;
 export interface MetricSources {
   readonly requests?: Pick<RequestCounts, 'requests' | 'durations'>;
   readonly events?: Source<EventReading>;
+  readonly artifacts?: Source<ArtifactReading>;
   readonly hashQueue?: Source<HashReading>;
   readonly hashQueueLimit?: Source<number>;
   readonly store?: Source<StoreReading>;

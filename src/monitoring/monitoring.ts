@@ -1,5 +1,6 @@
 import type { Config } from '../config/schema.ts';
 import type { Database } from '../storage/database.ts';
+import type { ArtifactReading } from './artifact-counts.ts';
 import { readCertificates } from './certificates.ts';
 import type { EventCounts } from './event-counts.ts';
 import type { FeedReading, HashReading, OutboxReading, StoreReading } from './metric-sources.ts';
@@ -29,6 +30,7 @@ export interface MonitoredNode {
   readonly hashes: () => HashReading;
   /** True from the moment the node begins to stop. */
   readonly draining: () => boolean;
+  readonly artifacts?: () => ArtifactReading;
   readonly store?: () => StoreReading;
   readonly outbox?: () => OutboxReading;
   readonly sweptRows?: () => number;
@@ -64,6 +66,7 @@ export function createMonitoring(node: MonitoredNode): Monitoring {
     certificates: () => readCertificates(monitoring.certificateFiles),
     readiness,
     ...whatIsThere({
+      artifacts: node.artifacts,
       store: node.store,
       outbox: node.outbox,
       sweptRows: node.sweptRows,

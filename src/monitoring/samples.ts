@@ -65,6 +65,14 @@ export const TELL: { readonly [Name in SourceName]: (answer: Answer<Name>) => Sa
       Object.entries(DELIVERY_EVENTS).map(([outcome, type]) => [outcome, byType.get(type) ?? 0]),
     ),
   }),
+  artifacts: ({ changes, lookUps, conflicts }) => ({
+    tongban_artifact_changes_total: [...changes].map(([key, value]) => {
+      const [model = '', change = ''] = key.split(' ');
+      return { labels: { model, change }, value };
+    }),
+    tongban_artifact_lookups_total: by('model', lookUps),
+    tongban_artifact_conflicts_total: by('model', conflicts),
+  }),
   hashQueue: ({ waiting, running, oldestMs, started, refused, waitedMs }) => ({
     tongban_hash_queue_depth: one(waiting),
     tongban_hash_queue_running: one(running),
