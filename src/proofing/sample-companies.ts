@@ -25,4 +25,9 @@ export const SAMPLE_COMPANIES: readonly LegalPersonClaim[] = [
     name: '示例市青年志愿者协会',
     representative: { name: '陈雨桐', documentType: 'resident_id_card', documentNumber: '449900200002290028' },
   },
+  {
+    uscc: '123399004700000218',
+    name: '示例市图书馆',
+    representative: { name: '吴秀英', documentType: 'resident_id_card', documentNumber: '339900196505120042' },
+  },
 ];

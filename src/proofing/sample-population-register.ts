@@ -1,4 +1,5 @@
 import type { IdentityClaim, IdentitySource } from './identity-source.ts';
+import { spellingOf } from './spelling.ts';
 
 /**
  * The people of the sample register. All of them are invented: region codes 3399xx and 4499xx were never assigned, so that no
@@ -21,12 +22,6 @@ export const SAMPLE_PEOPLE: readonly IdentityClaim[] = [
 
 /** For trying out what people see when the register does not answer: this number never gets a verdict. */
 export const UNAVAILABLE_ID_NUMBER = '339900197001010135';
-
-const MIDDLE_DOTS = /[·・‧•●．.]/gu;
-
-/** One spelling of a name: registers differ in blanks, in full-width letters and in the dot of names from the border regions. */
-const spellingOf = (name: string): string =>
-  name.replace(MIDDLE_DOTS, '·').normalize('NFKC').replace(/\s/g, '').toUpperCase();
 
 /** A population register of invented people, for demo and tests. Production refuses it by configuration. */
 export function createSamplePopulationRegister(people: readonly IdentityClaim[] = SAMPLE_PEOPLE): IdentitySource {
