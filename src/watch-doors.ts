@@ -112,6 +112,7 @@ function runDetections(house: House, log: Logger, { outbox, challenges }: Watche
     database,
     ledger,
     counters: createMemoryCounters(WATCH_COUNTERS_MAX),
+    countersAreOurs: true,
     settings: config.watch,
     regions: table?.regions,
     log,

@@ -32,6 +32,7 @@ test.after.always(() => turnClock(0));
 interface Started {
   readonly settings?: Partial<WatchSettings>;
   readonly counters?: Counters;
+  readonly countersAreOurs?: boolean;
   readonly refuse?: (name: string) => boolean;
   readonly regions?: RegionTable;
 }
@@ -45,6 +46,7 @@ function house(t: ExecutionContext, database: Database) {
   const start = ({
     settings = {},
     counters = createMemoryCounters(),
+    countersAreOurs = false,
     refuse = () => false,
     regions,
   }: Started = {}): Watch => {
@@ -65,6 +67,7 @@ function house(t: ExecutionContext, database: Database) {
       database,
       ledger,
       counters,
+      countersAreOurs,
       settings: { ...DEFAULTS, ...settings },
       responses,
       regions,
@@ -267,6 +270,46 @@ test.serial(
     t.is((await at.alerts()).length, 2);
   },
 );
+
+test.serial('an attack that goes on over a restart is counted as one, although the counts were lost', async (t) => {
+  const at = house(t, await sqliteDatabase(t));
+  const start = () => at.start({ countersAreOurs: true });
+  const device = { amr: ['pwd'], acr: 'a', device: 'new', session: 's1' };
+  const first = start();
+  const from = await at.write([
+    ...refusals(9),
+    { type: 'sign-in.succeeded', personId: 'psn_b', details: device },
+    ...refusals(6, 'psn_c'),
+  ]);
+  await at.settled();
+  await first.stop();
+  t.deepEqual(await at.alerts(), []);
+
+  const second = start();
+  const entered = { scopes: 'openid phone', session: 's1' };
+  await at.write([
+    refused('psn_a'),
+    { type: 'portal.entered', personId: 'psn_b', clientId: 'portal-a', details: entered },
+  ]);
+  await at.settled();
+  const alerts = await at.alerts();
+  const found = alerts.map(({ subject, data }) => [subject, data.rule, data.count]);
+  t.deepEqual(found, [
+    ['psn_a', 'brute-force', 10],
+    ['psn_b', 'new-device-sensitive-scope', 1],
+  ]);
+  t.deepEqual(evidenceOf(alerts[0]).slice(0, 9), numbers(from, 9));
+  await second.stop();
+
+  // What was counted once more is not counted twice: psn_c has six, and three more are nine.
+  start();
+  await at.write(refusals(3, 'psn_c'));
+  await at.settled();
+  t.is((await at.alerts()).length, 2);
+  await at.write(refusals(1, 'psn_c'));
+  await at.settled();
+  t.is((await at.alerts()).length, 3);
+});
 
 test.serial('another node that went silent is waited for until its lease is over', async (t) => {
   const database = await sqliteDatabase(t);

@@ -16,6 +16,8 @@ export interface Examination {
 export interface ExaminerSources extends ReadingSources {
   readonly counters: Counters;
   readonly standing: Standing;
+  /** The counters live in this process alone: what another one has counted is counted again from the ledger when this one takes over. */
+  readonly countersAreOurs?: boolean | undefined;
 }
 
 const AWAITED_MAX = 1000;
@@ -34,6 +36,8 @@ export class Examiner {
   readonly #reading: EventReading;
   readonly #tallying: Tallying;
   readonly #evidence = new EvidenceMemory();
+  /** The newest entry our counters have seen. */
+  #countedSeq = -1;
 
   constructor(sources: ExaminerSources) {
     this.#sources = sources;
@@ -43,6 +47,7 @@ export class Examiner {
 
   async examine(stored: StoredEntry, awaited: readonly Awaited[]): Promise<Examination> {
     const examined = await this.#reading.examine(stored);
+    this.#countedSeq = stored.seq;
     if (examined === undefined) return { findings: [], awaited };
     const { event, rules, facts } = examined;
     const findings: Finding[] = [];
@@ -61,13 +66,20 @@ export class Examiner {
     return { findings, awaited: waiting };
   }
 
-  /** Remembers evidence without counting, as far as nothing was alerted for it yet: for entries that were counted before a restart. */
+  /**
+   * For entries that were looked at before a restart, or by another node: remembers the evidence nothing was alerted for yet, and
+   * counts again where the counts were lost. Nothing fires: what had to be alerted was.
+   */
   async recall(stored: StoredEntry): Promise<void> {
+    const isLost = this.#sources.countersAreOurs === true && stored.seq > this.#countedSeq;
+    if (isLost) this.#countedSeq = stored.seq;
     const examined = await this.#reading.examine(stored);
     if (examined === undefined) return;
-    for (const rule of examined.rules) {
-      for (const tally of rule.examine(examined.event, examined.facts)) {
+    const { event, rules, facts } = examined;
+    for (const rule of rules) {
+      for (const tally of rule.examine(event, facts)) {
         if (tally.do === 'mark') this.#evidence.remember(rule.id, tally.name, stored.seq, 1);
+        if (isLost) await this.#recount(rule, tally, event);
         if (tally.do !== 'count' || tally.after !== undefined || !isEvidence(rule, tally)) continue;
         const { key } = tally.about;
         if (this.#sources.standing.alertedSeq(rule.id, key) >= stored.seq) continue;
@@ -96,6 +108,12 @@ export class Examiner {
   async #mark(rule: Rule, tally: Extract<Tally, { readonly do: 'mark' }>, { seq }: WatchEvent): Promise<void> {
     this.#evidence.remember(rule.id, tally.name, seq, 1);
     await this.#tallying.mark(rule, this.#sources.settings, tally);
+  }
+
+  async #recount(rule: Rule, tally: Tally, event: WatchEvent): Promise<void> {
+    const { settings } = this.#sources;
+    if (tally.do === 'mark') await this.#tallying.mark(rule, settings, tally);
+    if (tally.do === 'count') await this.#tallying.count(rule, settings, tally, event);
   }
 
   #expect(rule: Rule, about: About, { seq, atMs }: WatchEvent, awaited: readonly Awaited[]): readonly Awaited[] {

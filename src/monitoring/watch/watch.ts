@@ -21,6 +21,8 @@ export interface WatchSources {
   readonly ledger: Ledger;
   /** For the watch alone: a flood of names here must not shorten the windows of the limits. */
   readonly counters: Counters;
+  /** True for counters that end with this process: what they held is then counted again from the ledger. */
+  readonly countersAreOurs?: boolean;
   readonly settings: WatchSettings;
   readonly responses: Responses;
   readonly log: Pick<Logger, 'info' | 'error'>;
@@ -43,7 +45,7 @@ const WORK_MS_MAX = 2;
 const UPKEEP_MS = 30_000;
 /** With so many responses undone the watch reads no further. */
 const OWED_MAX = 1000;
-/** Read again after a restart, so that alerts name the entries from before it. */
+/** Read again after a restart, so that alerts count and name the entries from before it. */
 const WARM_UP_ENTRIES = 2048;
 
 /**
