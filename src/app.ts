@@ -6,6 +6,7 @@ import { createKeyring, type Keyring } from './crypto/keyring.ts';
 import { createSealer } from './crypto/sealing.ts';
 import { selfTest } from './crypto/self-test.ts';
 import { enqueue } from './delivery/outbox.ts';
+import { createReaching, type Reaching } from './enrol-doors.ts';
 import { createPasswordFactor, type PasswordFactor } from './factors/password.ts';
 import { type LedgerKey, ledgerKey, ledgerOrigin } from './ledger/checkpoints/ledger-key.ts';
 import { createFailures, type Failures } from './ledger/flood.ts';
@@ -43,6 +44,8 @@ export interface House {
   readonly relyingParties: RelyingParties;
   readonly keyring: Keyring;
   readonly sessionEnds: SessionEnds;
+  /** Messages, notices and sent codes. */
+  readonly reaching: Reaching;
   close(): Promise<void>;
 }
 
@@ -115,6 +118,7 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
     ledgerReader: createLedgerReader({ database, openings, index }),
     index,
     sessionEnds,
+    reaching: createReaching({ config, database, sealer, index, ledger }),
     persons: {
       ...persons,
       /** A disabled person's sessions, grants and tokens end with them, and the portals are told (F2). */

@@ -26,6 +26,7 @@ import { loadAssets } from './web/assets.ts';
 import { createFormTokens } from './web/form-tokens.ts';
 import type { Observe } from './web/front.ts';
 import { type HomeDemo, homeRoute } from './web/home.ts';
+import { mailboxRoute } from './web/mailbox.ts';
 import { createRenderer } from './web/render.ts';
 import { createShell, createShowFault } from './web/shell.ts';
 
@@ -103,6 +104,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         ledger,
         origin,
       }),
+      ...(house.reaching.mailbox ? [mailboxRoute({ renderer, list: house.reaching.mailbox.list })] : []),
       ...(registered
         ? [
             registrationRoutes({
@@ -174,4 +176,4 @@ function pages(assets: ReturnType<typeof loadAssets>, routers: readonly Router[]
   };
 }
 
-const OWN_PREFIXES = ['/interaction/', '/account', '/register', '/assets/'] as const;
+const OWN_PREFIXES = ['/interaction/', '/account', '/register', '/recover', '/mailbox', '/assets/'] as const;

@@ -40,7 +40,7 @@ export interface ServeOptions {
 
 /** Opens the doors of a house: builds the protocol engine and the pages, and listens. */
 export async function serve(house: House, log: Logger, options: ServeOptions = {}): Promise<Serving> {
-  const { config, database, store, ledger, keyring } = house;
+  const { config, database, store, ledger, keyring, reaching } = house;
   const evidence = await (options.runLedger ?? runLedger)(house, log);
   await keyring.ensure();
   await ensureAccountCentre(house);
@@ -51,8 +51,14 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
   const outbox = startOutbox({
     database,
     ledger,
-    handlers: { [LOGOUT_TOPIC]: (payload) => engine.deliverLogout(payload as unknown as LogoutNotice) },
-    events: { [LOGOUT_TOPIC]: { delivered: 'logout.delivered', dead: 'logout.undelivered' } },
+    handlers: {
+      [LOGOUT_TOPIC]: (payload) => engine.deliverLogout(payload as unknown as LogoutNotice),
+      ...reaching.messageDelivery.handlers,
+    },
+    events: {
+      [LOGOUT_TOPIC]: { delivered: 'logout.delivered', dead: 'logout.undelivered' },
+      ...reaching.messageDelivery.events,
+    },
     concurrency: config.outbox.concurrencyMax,
     schedule: {
       attemptsMax: config.outbox.attemptsMax,
@@ -100,7 +106,7 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
     artifacts: store,
     intervalMs: config.sweep.intervalMs,
     batch: config.sweep.batchRowsMax,
-    others: [(limit) => sweepOutbox(database, { keepSeconds: DELIVERIES_KEPT_SECONDS, limit })],
+    others: [(limit) => sweepOutbox(database, { keepSeconds: DELIVERIES_KEPT_SECONDS, limit }), ...reaching.sweeps],
     onError: (error) => log.error({ err: error }, 'expired rows could not be swept'),
   });
 

@@ -54,7 +54,7 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
 
 /** The composition root and the doors to it may import everything. */
 const isComposition = (file: string): boolean =>
-  /^src\/(app|account-doors|engine-sources|ledger-doors|watch-doors|serve|main)\.ts$/.test(file) ||
+  /^src\/(app|account-doors|engine-sources|enrol-doors|ledger-doors|watch-doors|serve|main)\.ts$/.test(file) ||
   file.startsWith('src/commands/');
 
 interface Source {

@@ -249,6 +249,8 @@ const ELSEWHERE: Readonly<Partial<Record<EventType, string>>> = {
   'audit.prune-proposed': 'audit-prune',
   'audit.prune': 'audit-prune',
   'key.removed': 'crypto-keyring',
+  'message.delivered': 'messages',
+  'message.undelivered': 'messages',
 };
 
 test('H5 every event of the catalogue has a scenario', (t) => {

@@ -108,6 +108,7 @@ const models: PageModels = {
     homeUrl: '/',
     hotline: '12345',
   },
+  mailbox: { messages: [{ channel: 'sms', address: hostile, text: hostile, at: 1_790_000_000 }] },
 };
 
 const render = (name: keyof PageModels, language: (typeof LANGUAGES)[number], largeText = false): string =>

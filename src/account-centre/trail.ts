@@ -57,7 +57,7 @@ const KINDS: Kinds = {
   'person.added': 'account-opened',
   'person.disabled': 'account-disabled',
   'person.enabled': 'account-enabled',
-  'person.notified': 'noticed',
+  'person.notified': ({ data }) => (data.notice === undefined ? 'noticed' : 'told'),
   'person.frozen': ({ data }) => (data.cause === 'reported_by_person' ? 'frozen-by-person' : 'frozen-by-watch'),
 };
 
@@ -70,9 +70,10 @@ const REPORTABLE: ReadonlySet<TrailKind> = new Set([
   'consent-given',
   'password-changed',
   'noticed',
+  'told',
 ]);
 /** Kinds that say which data they are about. */
-const WITH_ITEMS: ReadonlySet<TrailKind> = new Set(['released', 'consent-given', 'consent-denied']);
+const WITH_ITEMS: ReadonlySet<TrailKind> = new Set(['released', 'consent-given', 'consent-denied', 'told']);
 /** Kinds of which several in a row are one line. */
 const GROUPED: ReadonlySet<TrailKind> = new Set([
   'refused',
@@ -109,7 +110,9 @@ export function lineOf(seq: number, entry: LedgerEntry, opened: Readonly<Record<
     clientId: entry.client ?? undefined,
     userAgents: opened.ua === undefined ? [] : [opened.ua],
     addresses: opened.ip === undefined ? [] : [opened.ip],
-    items: WITH_ITEMS.has(kind) ? [...namesIn(data.scopes), ...namesIn(data.claims)].slice(0, ITEMS_MAX) : [],
+    items: WITH_ITEMS.has(kind)
+      ? [...namesIn(data.scopes), ...namesIn(data.claims), ...namesIn(data.notice)].slice(0, ITEMS_MAX)
+      : [],
     reportable: REPORTABLE.has(kind),
     entryCount: 1,
   };

@@ -71,6 +71,8 @@ export function productionRefusals(config: Config, facts: StartFacts): readonly 
     refusals.push('registration.enabled lets anybody open an account on the word of the sample register.');
   if (config.messenger === 'mailbox')
     refusals.push('messenger is mailbox: everybody could read the messages of everybody.');
+  if (config.messenger === 'gateway' && !config.sms.url.startsWith('https://'))
+    refusals.push('sms.url is not https: codes would cross the network in the clear.');
   if (config.demo.portals) refusals.push('demo.portals is true: sample portals have no place beside real accounts.');
   if (config.password.memoryKib < MEMORY_KIB_MIN || config.password.iterations < ITERATIONS_MIN)
     refusals.push(

@@ -14,6 +14,7 @@ interface Relation {
 }
 
 const TWELVE_MONTHS_DAYS = 366;
+const GATEWAY_KEY_CHARACTERS_MIN = 16;
 
 const RELATIONS: readonly Relation[] = [
   {
@@ -50,6 +51,26 @@ const RELATIONS: readonly Relation[] = [
     paths: ['ledger.retentionDays', 'ledger.shortRetentionAccepted'],
     broken: ({ ledger }) => ledger.retentionDays < TWELVE_MONTHS_DAYS && !ledger.shortRetentionAccepted,
     reason: `must be at least ${TWELVE_MONTHS_DAYS}, or ledger.shortRetentionAccepted must be true`,
+  },
+  {
+    paths: ['messenger', 'registration.enabled'],
+    broken: ({ messenger, registration }) => registration.enabled && messenger === 'none',
+    reason: 'must not be none when registration.enabled is true: a phone is proven by a code',
+  },
+  {
+    paths: ['messenger', 'recovery.enabled'],
+    broken: ({ messenger, recovery }) => recovery.enabled && messenger === 'none',
+    reason: 'must not be none when recovery.enabled is true: every channel of the person is told',
+  },
+  {
+    paths: ['sms.url', 'messenger'],
+    broken: ({ messenger, sms }) => messenger === 'gateway' && sms.url === '',
+    reason: 'must be set when messenger is gateway',
+  },
+  {
+    paths: ['sms.key', 'messenger'],
+    broken: ({ messenger, sms }) => messenger === 'gateway' && sms.key.length < GATEWAY_KEY_CHARACTERS_MIN,
+    reason: `must have at least ${GATEWAY_KEY_CHARACTERS_MIN} characters when messenger is gateway`,
   },
   {
     paths: ['demo.ports', 'demo.portals'],

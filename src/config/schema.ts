@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { choice, isWebOrigin, text, whole } from './fields.ts';
 import * as identity from './sections-identity.ts';
+import * as message from './sections-messages.ts';
 import { monitoring } from './sections-monitoring.ts';
 import * as server from './sections-server.ts';
 import { watch } from './sections-watch.ts';
@@ -28,7 +29,10 @@ export const configSchema = z.strictObject({
   host: text(255, 'The local address to listen on.'),
   port: whole(0, 65_535, 'The port to listen on; 0 lets the system choose and needs an issuer.'),
   dataDir: text(1024, 'The folder of everything this server writes; it belongs to its user alone.'),
-  messenger: choice(['none', 'mailbox'], 'How messages reach people; mailbox is a page for demo and test.'),
+  messenger: choice(
+    ['none', 'mailbox', 'gateway'],
+    'How messages reach people; mailbox is a page for demo and test, gateway the SMS gateway of the section sms.',
+  ),
   database: server.database,
   redis: server.redis,
   http: server.http,
@@ -39,6 +43,10 @@ export const configSchema = z.strictObject({
   limits: identity.limits,
   registers: identity.registers,
   registration: identity.registration,
+  recovery: message.recovery,
+  codes: message.codes,
+  messages: message.messages,
+  sms: message.sms,
   secrets: identity.secrets,
   keys: server.keys,
   ledger: server.ledger,

@@ -59,6 +59,7 @@ export const registers = z.strictObject({
 
 export const registration = z.strictObject({
   enabled: flag('Lets people open an account themselves, vouched for by the population register.'),
+  draftSeconds: whole(300, DAY_SECONDS, 'A registration that is not finished by then is forgotten.'),
 });
 
 export const secrets = z.strictObject({

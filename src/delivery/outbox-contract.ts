@@ -20,13 +20,20 @@ export interface Attempt {
 /** Delivers once. Resolves when the other side has it; rejects with `DeliveryFailure` when not. May be called again for the same id. */
 export type DeliveryHandler = (payload: DeliveryPayload, attempt: Attempt) => Promise<void>;
 
+/** How the ledger is told of a topic; `details` are members of its payload that go along. */
+export interface OutcomeEvents {
+  readonly delivered: EventType;
+  readonly dead: EventType;
+  readonly details?: readonly string[];
+}
+
 export interface OutboxOptions {
   readonly database: Database;
   /** By topic. Rows of other topics are left for the process that knows them. */
   readonly handlers: Readonly<Record<string, DeliveryHandler>>;
   /** With `events`, writes the outcome of a topic in the transaction that ends the delivery. */
   readonly ledger?: Ledger;
-  readonly events?: Readonly<Record<string, { readonly delivered: EventType; readonly dead: EventType }>>;
+  readonly events?: Readonly<Record<string, OutcomeEvents>>;
   readonly concurrency?: number;
   readonly perDestinationMax?: number;
   readonly schedule?: Partial<RetrySchedule>;

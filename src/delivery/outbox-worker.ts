@@ -211,13 +211,15 @@ export class OutboxWorker implements Outbox {
     if (events === undefined || this.#options.ledger === undefined) return;
     const subject = (name: string): string | undefined =>
       typeof payload[name] === 'string' ? payload[name] : undefined;
+    const told = Object.fromEntries((events.details ?? []).map((name) => [name, String(payload[name])]));
     await this.#options.ledger.append(tx, {
       type: failure === undefined ? events.delivered : events.dead,
       outcome: failure === undefined ? 'success' : 'failure',
+      actor: 'system',
       clientId: subject('clientId'),
       personId: subject('personId'),
       sessionUid: subject('sessionUid'),
-      details: failure === undefined ? { attempts } : { attempts, error: failure.message },
+      details: { ...told, attempts, ...(failure === undefined ? {} : { error: failure.message }) },
     });
   }
 }

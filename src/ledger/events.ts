@@ -71,8 +71,8 @@ export const EVENTS = {
     'notice',
     MONITORING,
     ACCOUNT.other,
-    'A person was told on their account page that the watch noticed something.',
-    'incident',
+    'A person was told on their account page, and where they can be reached, that something happened or was noticed.',
+    'incident notice',
   ),
   'password.changed': event('notice', AUTHENTICATION, ACCOUNT.password, 'A password was set.', 'origin'),
 

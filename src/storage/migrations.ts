@@ -3,12 +3,13 @@ import type { Database, Transaction } from './database.ts';
 import type { Migration } from './migration.ts';
 import { foundation } from './migrations/0001-foundation.ts';
 import { evidence } from './migrations/0002-evidence.ts';
+import { enrolment } from './migrations/0004-enrolment.ts';
 import { legalPersons } from './migrations/0005-legal-persons.ts';
 import { proofing } from './migrations/0008-proofing.ts';
 import { unavailable } from './storage-errors.ts';
 
 /** In the order of their ids. */
-const MIGRATIONS: readonly Migration[] = [foundation, evidence, legalPersons, proofing];
+const MIGRATIONS: readonly Migration[] = [foundation, evidence, enrolment, legalPersons, proofing];
 
 /** Any constant: it only has to differ from the advisory locks of other programs on the same database. */
 const ADVISORY_LOCK = 7_301_551;

@@ -1,3 +1,5 @@
+import { ENROL_PAGE_NAMES, type EnrolPageModels } from './pages-enrol.ts';
+
 /** A portal as pages name it: the registered name and the host people can compare with the address bar. */
 export interface PortalView {
   readonly name: string;
@@ -35,7 +37,8 @@ export type TrailKind =
   | 'account-enabled'
   | 'frozen-by-person'
   | 'frozen-by-watch'
-  | 'noticed';
+  | 'noticed'
+  | 'told';
 
 /** One thing that happened to an account, as its person reads it. Texts are empty where nothing is known, or no longer. */
 export interface TrailLine {
@@ -53,7 +56,7 @@ export interface TrailLine {
   readonly address: string;
   /** How many addresses are known, up to a limit. */
   readonly addressCount: number;
-  /** Names of scopes or claims. */
+  /** Names of scopes or claims, or of the notice that was sent. */
   readonly items: readonly string[];
   /** Whether it could be somebody else's doing. */
   readonly reportable: boolean;
@@ -70,7 +73,7 @@ export interface TrailDay {
  * What each page shows. Every moment is in epoch seconds; every address is already safe to link to. Names, hosts and identifiers
  * may hold anything a person can type: the templates make them inert.
  */
-export interface PageModels {
+export interface PageModels extends EnrolPageModels {
   readonly home: {
     readonly portals: readonly { readonly name: string; readonly description: string; readonly url: string }[];
     readonly demo?: {
@@ -183,4 +186,5 @@ export const PAGE_NAMES = [
   'not-me',
   'not-me-done',
   'fault',
+  ...ENROL_PAGE_NAMES,
 ] as const satisfies readonly PageName[];

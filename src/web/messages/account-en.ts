@@ -69,6 +69,7 @@ export const accountEn: typeof accountZh = {
       'account-enabled': () => 'Account switched on again',
       'frozen-by-person': () => 'You reported an activity that was not yours; the account was frozen',
       noticed: () => 'We noticed something unusual about a sign-in around this time. If it was not you, tell us',
+      told: () => 'You were sent a notice',
       'frozen-by-watch': () => 'Something unusual was noticed; the account was frozen',
     },
   },

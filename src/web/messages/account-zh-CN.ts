@@ -60,6 +60,7 @@ export const accountZh = {
       'account-enabled': () => '账户恢复使用',
       'frozen-by-person': () => '您报告了不是本人的操作，账户已冻结',
       noticed: () => '系统在此时间前后发现登录异常，如非本人操作请告知我们',
+      told: () => '已向您发送通知',
       'frozen-by-watch': () => '系统发现异常，账户已冻结',
     } satisfies Readonly<Record<TrailKind, (line: Pick<TrailLine, 'portal' | 'count'>) => string>>,
   },

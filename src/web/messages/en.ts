@@ -1,4 +1,5 @@
 import { accountEn } from './account-en.ts';
+import { enrolEn } from './enrol-en.ts';
 import type { Messages } from './zh-CN.ts';
 
 /** English texts, for people who do not read Chinese; the same keys as the Chinese catalogue. */
@@ -177,4 +178,5 @@ export const en: Messages = {
     home: 'Start page',
   },
   account: accountEn,
+  enrol: enrolEn,
 };

@@ -1,4 +1,5 @@
 import { accountZh } from './account-zh-CN.ts';
+import { enrolZh } from './enrol-zh-CN.ts';
 
 /** Chinese texts: plain and respectful, the first language of every page. Other catalogues have the same keys, checked by type. */
 export const zhCN = {
@@ -168,6 +169,7 @@ export const zhCN = {
     home: '返回首页',
   },
   account: accountZh,
+  enrol: enrolZh,
 };
 
 /** What every catalogue has: the shape of the Chinese one. */

@@ -1,0 +1,29 @@
+import type { MessageTexts } from './texts.ts';
+
+/** The same messages in English. */
+export const messagesEn: MessageTexts = {
+  'code-register': ({ code, minutes }) =>
+    `Your code is ${code}, to open an account. It is valid for ${minutes} minutes. Tell nobody; our staff will never ask for it.`,
+  'code-recover': ({ code, minutes }) =>
+    `Your code is ${code}, to set a new password. It is valid for ${minutes} minutes. Tell nobody. If this was not you, do nothing.`,
+  'code-bind': ({ code, minutes }) =>
+    `Your code is ${code}, to link this contact to your account. It is valid for ${minutes} minutes. Tell nobody; our staff will never ask for it.`,
+  'code-counter': ({ code, minutes }) =>
+    `Your confirmation code is ${code}, valid for ${minutes} minutes. A service counter is opening your account: please check the details and enter the code yourself, or read it out at the counter. If you are not at a counter, do nothing.`,
+  'password-changed': () =>
+    'The password of your account was just changed. If this was not you, please call the help line at once.',
+  'phone-left': () =>
+    'Somebody else has verified this phone number, so it no longer belongs to your account. Please sign in and add another.',
+  'recovery-begun': ({ time }) =>
+    `Somebody is setting a new password for your account; this can be finished after ${time}. If it is not you, sign in once with your old password and it is cancelled.`,
+  'recovery-completed': () =>
+    'The password of your account was set anew and all devices were signed out. If this was not you, please call the help line at once.',
+  'recovery-cancelled': () => 'Setting a new password for your account was cancelled. Your old password stays valid.',
+  'recovery-codes-made': () =>
+    'New recovery codes were made for your account; all earlier ones are void. If this was not you, please call the help line at once.',
+  'level-fell': () =>
+    'The identity level of your account has fallen; some services may ask for a new check. Sign in to see why.',
+  'mandate-invited': ({ company }) =>
+    `“${company}” asks you to act on its behalf. Please sign in to read about it; whether to accept is up to you.`,
+  'mandate-ended': ({ company }) => `You no longer act on behalf of “${company}”.`,
+};

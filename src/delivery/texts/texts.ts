@@ -1,0 +1,57 @@
+import { messagesEn } from './en.ts';
+import { messagesZh } from './zh-CN.ts';
+
+export const MESSAGE_LANGUAGES = ['zh-CN', 'en'] as const;
+export type MessageLanguage = (typeof MESSAGE_LANGUAGES)[number];
+
+interface CodeValues {
+  readonly code: string;
+  readonly minutes: string;
+}
+
+interface CompanyValues {
+  readonly company: string;
+}
+
+type NoValues = Readonly<Record<never, string>>;
+
+/** Every template with the values its words are made of. A name is known to gateways and stays. */
+export interface TemplateValues {
+  readonly 'code-register': CodeValues;
+  readonly 'code-recover': CodeValues;
+  readonly 'code-bind': CodeValues;
+  readonly 'code-counter': CodeValues;
+  readonly 'password-changed': NoValues;
+  readonly 'phone-left': NoValues;
+  /** `time`: when the new password can be set, as people read it. */
+  readonly 'recovery-begun': { readonly time: string };
+  readonly 'recovery-completed': NoValues;
+  readonly 'recovery-cancelled': NoValues;
+  readonly 'recovery-codes-made': NoValues;
+  readonly 'level-fell': NoValues;
+  readonly 'mandate-invited': CompanyValues;
+  readonly 'mandate-ended': CompanyValues;
+}
+
+export type TemplateName = keyof TemplateValues;
+
+/** What every catalogue has. */
+export type MessageTexts = { readonly [Name in TemplateName]: (values: TemplateValues[Name]) => string };
+
+const VALUE_CHARACTERS_MAX = 64;
+/** Line breaks, controls and marks that turn the direction of text: a name with one could write a message of its own (G8). */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+/gu;
+
+/** A value as it may stand in a message: one line of bounded length. */
+export const messageValue = (value: string): string =>
+  Array.from(value.replace(UNPRINTABLE, ' ').trim()).slice(0, VALUE_CHARACTERS_MAX).join('');
+
+/** The words of a message. Values come from `messageValue`. */
+export function messageText<Name extends TemplateName>(
+  language: MessageLanguage,
+  template: Name,
+  values: TemplateValues[Name],
+): string {
+  const catalogue: MessageTexts = language === 'en' ? messagesEn : messagesZh;
+  return catalogue[template](values);
+}

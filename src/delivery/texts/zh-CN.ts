@@ -1,0 +1,26 @@
+import type { MessageTexts } from './texts.ts';
+
+/**
+ * What messages say in Chinese. Each is one plain text without a link: a person must never learn to follow one. Names of templates
+ * are known to gateways and stay.
+ */
+export const messagesZh: MessageTexts = {
+  'code-register': ({ code, minutes }) =>
+    `验证码 ${code}，用于注册账户，${minutes} 分钟内有效。请勿告诉任何人，工作人员不会向您索要。`,
+  'code-recover': ({ code, minutes }) =>
+    `验证码 ${code}，用于重设密码，${minutes} 分钟内有效。请勿告诉任何人。如非本人操作，请不要理会。`,
+  'code-bind': ({ code, minutes }) =>
+    `验证码 ${code}，用于绑定联系方式，${minutes} 分钟内有效。请勿告诉任何人，工作人员不会向您索要。`,
+  'code-counter': ({ code, minutes }) =>
+    `确认码 ${code}，${minutes} 分钟内有效。服务窗口正在为您办理实名账户，请您本人核对后自行输入，或念给窗口工作人员确认。如未在窗口办理，请不要理会。`,
+  'password-changed': () => '您的账户密码刚刚被更改。如非本人操作，请立即联系服务热线。',
+  'phone-left': () => '该手机号码已由他人验证使用，不再用于您的账户。请登录后绑定新的号码。',
+  'recovery-begun': ({ time }) =>
+    `有人正在为您的账户重设密码，${time} 之后才能完成。如非本人操作，请用原密码登录一次，重设会立即取消。`,
+  'recovery-completed': () => '您的账户密码已经重设，所有设备均已退出登录。如非本人操作，请立即联系服务热线。',
+  'recovery-cancelled': () => '您的账户的密码重设已经取消，原密码继续有效。',
+  'recovery-codes-made': () => '您的账户生成了新的恢复码，原有的恢复码全部失效。如非本人操作，请立即联系服务热线。',
+  'level-fell': () => '您的账户的实名等级已经下降，部分事项可能需要重新核验身份。登录后可查看原因。',
+  'mandate-invited': ({ company }) => `“${company}”邀请您担任经办人。请登录后查看，由您决定是否接受。`,
+  'mandate-ended': ({ company }) => `您为“${company}”办事的授权已经结束。`,
+};

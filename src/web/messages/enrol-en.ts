@@ -1,0 +1,24 @@
+import type { enrolZh } from './enrol-zh-CN.ts';
+
+/** The texts of messages, enrolment and recovery in English. */
+export const enrolEn: typeof enrolZh = {
+  notices: {
+    'password-changed': 'password changed',
+    'phone-left': 'phone number verified by somebody else',
+    'recovery-begun': 'a new password is being set',
+    'recovery-completed': 'password set anew',
+    'recovery-cancelled': 'setting a new password cancelled',
+    'recovery-codes-made': 'new recovery codes made',
+    'level-fell': 'identity level fell',
+    'mandate-invited': 'asked to act for a company',
+    'mandate-ended': 'no longer acting for a company',
+  },
+  mailbox: {
+    title: 'Demonstration mailbox',
+    lead: 'The demonstration sends no real messages. Everybody’s messages arrive here, the newest first.',
+    none: 'No messages yet. Do something that needs a code, then reload this page.',
+    to: 'To',
+    channels: { sms: 'Text message', email: 'E-mail', voice: 'Call' },
+    home: 'Start page',
+  },
+};
