@@ -24,7 +24,7 @@ for (const [name, open, declare] of [
   ['SQLite', sqliteDatabase, embeddedTest],
   ['PostgreSQL', postgresDatabase, postgresTest],
 ] as const) {
-  declare(`D11 a code works once, however it is typed (${name})`, async (t) => {
+  declare.serial(`D11 a code works once, however it is typed (${name})`, async (t) => {
     const database = await open(t);
     const codes = codesOf(database);
     const code = await issued(database, codes);
@@ -52,7 +52,7 @@ for (const [name, open, declare] of [
     },
   );
 
-  declare(`D11 of many that enter the right code at once one goes on (${name})`, async (t) => {
+  declare.serial(`D11 of many that enter the right code at once one goes on (${name})`, async (t) => {
     const database = await open(t);
     const codes = codesOf(database);
     const code = await issued(database, codes);
@@ -61,7 +61,7 @@ for (const [name, open, declare] of [
     t.is(spent.filter(Boolean).length, 1);
   });
 
-  declare(`D11 of many that ask for a code at once one is sent (${name})`, async (t) => {
+  declare.serial(`D11 of many that ask for a code at once one is sent (${name})`, async (t) => {
     const database = await open(t);
     const codes = codesOf(database);
     const outcomes = await Promise.all(Array.from({ length: 8 }, () => database.write((tx) => codes.issue(tx, HERE))));
