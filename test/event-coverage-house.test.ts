@@ -249,6 +249,9 @@ const ELSEWHERE: Readonly<Partial<Record<EventType, string>>> = {
   'audit.prune-proposed': 'audit-prune',
   'audit.prune': 'audit-prune',
   'key.removed': 'crypto-keyring',
+  'document.added': 'people-held-documents',
+  'document.removed': 'people-held-documents',
+  'document.verified': 'people-held-documents',
   'message.delivered': 'messages',
   'message.undelivered': 'messages',
 };

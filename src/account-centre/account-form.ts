@@ -1,6 +1,6 @@
 import type { Context } from 'koa';
 import type { z } from 'zod';
-import type { PersonProfile } from '../people/persons.ts';
+import type { PersonProfile } from '../people/person.ts';
 import { Fault } from '../shared/fault.ts';
 import { isForeignPost } from '../web/form-tokens.ts';
 import { readForm } from '../web/forms.ts';

@@ -1,7 +1,7 @@
 import Router from '@koa/router';
 import type { Context } from 'koa';
 import { z } from 'zod';
-import { maskIdNumber, maskName } from '../people/masking.ts';
+import { maskDocument, maskName } from '../people/masking.ts';
 import { shownName } from '../relying-parties/relying-party.ts';
 import { accountForm, goTo, visitOf, visitorOrSignIn } from './account-form.ts';
 import { describeAddress, describeDevice } from './devices.ts';
@@ -53,8 +53,8 @@ async function showAccount(ctx: Context, sources: AccountCentreSources): Promise
     }),
   );
   renderer.page(ctx, 'account', {
-    maskedName: maskName(profile.name),
-    maskedIdNumber: maskIdNumber(profile.idNumber),
+    ...(profile.name === undefined ? {} : { maskedName: maskName(profile.name) }),
+    maskedIdNumber: maskDocument(profile.document),
     ial: profile.ial,
     formToken: formTokens.issue(formTokens.browserOf(ctx), PURPOSE),
     sessions: sessions.map((session) => ({

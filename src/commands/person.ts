@@ -3,9 +3,10 @@ import { parseArgs } from 'node:util';
 import type { PasswordFactor, PreparedPassword } from '../factors/password.ts';
 import { judgePassword, type PasswordLengths, type PasswordRefusal } from '../factors/password-policy.ts';
 import { factsOf, type IdNumber, parseIdNumber } from '../people/id-number.ts';
-import { maskIdNumber, maskName } from '../people/masking.ts';
+import { maskDocument, maskName } from '../people/masking.ts';
+import type { AssuranceLevel } from '../people/person.ts';
 import { type PersonDetails, parsePersonDetails } from '../people/person-details.ts';
-import type { AssuranceLevel, Persons } from '../people/persons.ts';
+import type { Persons } from '../people/persons.ts';
 import { visibleText } from '../web/visible-text.ts';
 
 /** What the command works with. `stdin` yields the password, `stdout` takes results, `stderr` one sentence on a refusal. */
@@ -184,8 +185,9 @@ async function describe(id: string, { persons }: PersonCommandContext): Promise<
     id: profile.id,
     status: profile.status,
     ial: profile.ial,
-    nameMasked: maskName(profile.name),
-    idNumberMasked: maskIdNumber(profile.idNumber),
+    ...(profile.name === undefined ? {} : { nameMasked: maskName(profile.name) }),
+    idNumberMasked: maskDocument(profile.document),
+    documentType: profile.document.type,
   };
 }
 

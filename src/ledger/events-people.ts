@@ -1,4 +1,4 @@
-import { ENTITY, type EventKind, event, MONITORING } from './event-kind.ts';
+import { ACCOUNT, AUTHENTICATION, ENTITY, type EventKind, event, MONITORING } from './event-kind.ts';
 
 /** What happens to natural persons beyond signing in; part of the catalogue in events.ts. */
 export const PEOPLE_EVENTS = {
@@ -15,5 +15,26 @@ export const PEOPLE_EVENTS = {
     ENTITY.other,
     'A message to a person could not be delivered.',
     'channel template attempts error',
+  ),
+  'document.added': event(
+    'notice',
+    AUTHENTICATION,
+    ACCOUNT.other,
+    'A person got a further identity document; its number is not told.',
+    'origin document type issuer level',
+  ),
+  'document.removed': event(
+    'notice',
+    AUTHENTICATION,
+    ACCOUNT.other,
+    'An identity document was taken from a person, who keeps another.',
+    'origin document type',
+  ),
+  'document.verified': event(
+    'info',
+    AUTHENTICATION,
+    ACCOUNT.other,
+    'An identity document was proven to a level.',
+    'origin document level source',
   ),
 } as const satisfies Record<string, EventKind>;

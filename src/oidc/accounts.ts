@@ -1,6 +1,6 @@
 import type { Account as LibraryAccount } from 'oidc-provider';
 import { CLAIMS_BY_SCOPE, claimsFor } from '../people/claims.ts';
-import type { PersonProfile } from '../people/persons.ts';
+import type { PersonProfile } from '../people/person.ts';
 
 /** A person as the protocol library wants one. */
 export type Account = LibraryAccount;

@@ -1,5 +1,5 @@
-import { maskIdNumber, maskName } from './masking.ts';
-import { type PersonProfile, RESIDENT_ID_CARD } from './persons.ts';
+import { maskDocument, maskName } from './masking.ts';
+import type { PersonProfile } from './person.ts';
 
 /**
  * Which claims a scope opens. The first four are those of OpenID Connect Core 5.4; `id_number` holds the number itself and is
@@ -22,25 +22,28 @@ const isPersonScope = (scope: string): scope is PersonScope => Object.hasOwn(CLA
 
 const NONE: PersonClaims = {};
 
-/** One function a scope. What we do not know is left out, never sent as null or empty (OpenID Connect Core 5.3.2). */
+/** What is known of the claims given. What we do not know is left out, never sent as null or empty (OpenID Connect Core 5.3.2). */
+const known = (claims: Readonly<Record<string, PersonClaims[string] | undefined>>): PersonClaims =>
+  Object.fromEntries(Object.entries(claims).filter(([, value]) => value !== undefined)) as PersonClaims;
+
+/** One function a scope. */
 const CLAIMS_OF: Readonly<Record<PersonScope, (person: PersonProfile) => PersonClaims>> = {
-  profile: ({ name, sex, birthDate, updatedAt }) => ({
-    name,
-    gender: sex,
-    birthdate: birthDate,
-    updated_at: updatedAt,
-  }),
-  // Nobody has proven yet that the number or the mailbox answers: a portal must not take it for more than a wish.
-  phone: ({ phone }) => (phone === undefined ? NONE : { phone_number: phone, phone_number_verified: false }),
-  email: ({ email }) => (email === undefined ? NONE : { email, email_verified: false }),
+  profile: ({ name, sex, birthDate, updatedAt }) =>
+    known({ name, gender: sex, birthdate: birthDate, updated_at: updatedAt }),
+  // Verified is only what is bound as a name to sign in by: anything else a portal must not take for more than a wish.
+  phone: ({ phone, phoneVerified }) =>
+    phone === undefined ? NONE : { phone_number: phone, phone_number_verified: phoneVerified },
+  email: ({ email, emailVerified }) => (email === undefined ? NONE : { email, email_verified: emailVerified }),
   address: ({ address }) => (address === undefined ? NONE : { address: { formatted: address } }),
-  id_number: ({ idNumber }) => ({ id_number: idNumber }),
-  identity: ({ name, idNumber, ial }) => ({
-    name_masked: maskName(name),
-    id_number_masked: maskIdNumber(idNumber),
-    id_type: RESIDENT_ID_CARD.type,
-    ial,
-  }),
+  // A network number is kept so that its person stays nameless: a portal asks for it by no scope of ours.
+  id_number: ({ document }) => (document.type === 'net_number' ? NONE : { id_number: document.number }),
+  identity: ({ name, document, ial }) =>
+    known({
+      name_masked: name === undefined ? undefined : maskName(name),
+      id_number_masked: maskDocument(document),
+      id_type: document.type,
+      ial,
+    }),
 };
 
 /** The claims about a person that these scopes open. Scopes that are not about persons are passed over. Pure. */

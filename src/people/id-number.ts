@@ -1,11 +1,23 @@
-import { nowMs } from '../shared/clock.ts';
+import { dashed, isBirthDate, sexOf } from './documents/birth-date.ts';
+import {
+  accepted,
+  type DocumentNumber,
+  type IdentityDocument,
+  ISSUED_IN_CHINA,
+  type NumberOutcome,
+  refused as refusedNumber,
+  type Sex,
+} from './documents/document.ts';
+import { checkCharacter } from './documents/mod-11-2.ts';
+import { typedNumber } from './documents/typed-text.ts';
 
 declare const idNumber: unique symbol;
 
-/** A citizen ID number (公民身份号码, GB 11643-1999) in its one normal form: 17 ASCII digits and a digit or `X`, check right. */
-export type IdNumber = string & { readonly [idNumber]: true };
-
-export type Sex = 'male' | 'female';
+/**
+ * A citizen ID number (公民身份号码, GB 11643-1999) in its one normal form: 17 ASCII digits and a digit or `X`, check right. The numbers of the
+ * residence permits of Hong Kong, Macao and Taiwan residents are built the same way and told apart by their region.
+ */
+export type IdNumber = DocumentNumber & { readonly [idNumber]: true };
 
 /** What the number itself says. `birthDate` is `YYYY-MM-DD`, `region` the six digits of the place of first registration. */
 export interface IdNumberFacts {
@@ -30,12 +42,11 @@ export type IdNumberOutcome =
 const INPUT_CHARS_MAX = 64;
 const LENGTH = 18;
 const LEGACY_LENGTH = 15;
-const BIRTH_YEAR_MIN = 1850;
 const PROVINCES = new Set(
   '11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 71 81 82 83'.split(' '),
 );
-/** Characters a person cannot see: white space, zero-width marks, direction marks, variation selectors. */
-const INVISIBLE = /[\s\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
+/** Hong Kong, Macao, Taiwan: the region of the residence permits, and of no citizen's card. */
+const PERMIT_REGIONS: ReadonlySet<string> = new Set(['810000', '820000', '830000']);
 const SHAPE = /^\d+X?$/;
 const REPEATED = /^(\d)\1*$/;
 /** Sequences once given to people born in the century before, for whom an inserted `19` would be wrong. */
@@ -49,7 +60,7 @@ const LEGACY_CENTENARIANS = /99[6-9]$/;
  */
 export function parseIdNumber(input: string): IdNumberOutcome {
   if (input.length > INPUT_CHARS_MAX) return refused('length');
-  const typed = input.normalize('NFKC').replace(INVISIBLE, '').toUpperCase();
+  const typed = typedNumber(input);
   if (typed === '') return refused('length');
   if (!SHAPE.test(typed)) return refused('characters');
   if (typed.length !== LENGTH && typed.length !== LEGACY_LENGTH) return refused('length');
@@ -57,6 +68,8 @@ export function parseIdNumber(input: string): IdNumberOutcome {
   if (typed.length === LENGTH) return judge(typed, false);
   if (typed.endsWith('X')) return refused('characters');
   if (LEGACY_CENTENARIANS.test(typed)) return refused('legacy_ambiguous');
+  // The permits came after the first generation of cards had ended.
+  if (PERMIT_REGIONS.has(typed.slice(0, 6))) return refused('province');
   const completed = `${typed.slice(0, 6)}19${typed.slice(6)}`;
   return judge(completed + checkCharacter(completed), true);
 }
@@ -76,26 +89,22 @@ const refused = (reason: IdNumberRefusal): IdNumberOutcome => ({ ok: false, reas
 export function factsOf(number: IdNumber): IdNumberFacts {
   return {
     region: number.slice(0, 6),
-    birthDate: `${number.slice(6, 10)}-${number.slice(10, 12)}-${number.slice(12, 14)}`,
-    sex: Number(number[16]) % 2 === 1 ? 'male' : 'female',
+    birthDate: dashed(number.slice(6, 14)),
+    sex: sexOf(number),
   };
 }
 
-const CHECK_CHARACTERS = '10X98765432';
+/** The document a number stands on: one number is one document, whichever way it came in. */
+export const documentOfIdNumber = (number: IdNumber): IdentityDocument => ({
+  type: PERMIT_REGIONS.has(number.slice(0, 6)) ? 'hmt_residence_permit' : 'resident_id_card',
+  issuer: ISSUED_IN_CHINA,
+  number,
+});
 
-/** ISO 7064 MOD 11-2 over the first 17 digits. Horner's form: the weight of a digit is 2 to the power of its distance. */
-function checkCharacter(digits: string): string {
-  let sum = 0;
-  for (let place = 0; place < LENGTH - 1; place += 1) sum = (sum + Number(digits[place])) * 2;
-  return CHECK_CHARACTERS[sum % 11]!;
-}
-
-const CHINA_OFFSET_MS = 8 * 3600 * 1000;
-
-/** A day of the calendar, from 1850 to today in China. */
-function isBirthDate(birthDate: string): boolean {
-  if (Number(birthDate.slice(0, 4)) < BIRTH_YEAR_MIN) return false;
-  const day = new Date(`${birthDate}T00:00:00Z`);
-  if (Number.isNaN(day.getTime()) || day.toISOString().slice(0, 10) !== birthDate) return false;
-  return birthDate <= new Date(nowMs() + CHINA_OFFSET_MS).toISOString().slice(0, 10);
+/** Reads a number of the one or the other kind only; the region decides. */
+export function readIdNumber(type: 'resident_id_card' | 'hmt_residence_permit', input: string): NumberOutcome {
+  const outcome = parseIdNumber(input);
+  if (!outcome.ok) return outcome;
+  if (documentOfIdNumber(outcome.number).type !== type) return refusedNumber('region');
+  return accepted(outcome.number, { birthDate: outcome.birthDate, sex: outcome.sex });
 }

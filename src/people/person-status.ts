@@ -2,8 +2,11 @@ import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import type { Database, Transaction } from '../storage/database.ts';
 
-/** `disabled`: switched off by an administrator. `frozen`: shut until the person has proven again who they are. */
-export type PersonStatus = 'active' | 'disabled' | 'frozen';
+/**
+ * `disabled`: switched off by an administrator. `frozen`: shut until the person has proven again who they are. `closing`: the person
+ * asked to be forgotten and may still change their mind; `closed`: it was done; `merged`: went over into another account of the person.
+ */
+export type PersonStatus = 'active' | 'disabled' | 'frozen' | 'closing' | 'closed' | 'merged';
 
 /** `unknown`: there is no such person; `unchanged`: the person was not in a state this change begins from. */
 export type StatusOutcome = 'changed' | 'unchanged' | 'unknown';

@@ -5,9 +5,9 @@ import type { Challenges } from '../factors/challenges.ts';
 import type { PasswordFactor } from '../factors/password.ts';
 import type { Failures } from '../ledger/flood.ts';
 import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
-import { parseIdNumber } from '../people/id-number.ts';
+import { documentOfIdNumber, parseIdNumber } from '../people/id-number.ts';
 import type { KnownDevices } from '../people/known-devices.ts';
-import { type Persons, RESIDENT_ID_CARD } from '../people/persons.ts';
+import type { Persons } from '../people/persons.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import type { Transaction } from '../storage/database.ts';
 import { hostCookieName, readCookie, writeCookie } from '../web/cookies.ts';
@@ -62,7 +62,7 @@ export function createIdentify(sources: IdentifySources): Identify {
       const device = await devices.recognises(person?.id, secret);
       const attempt = {
         // Counted under the number itself, so that an unknown one behaves like a known one.
-        account: index.of({ ...RESIDENT_ID_CARD, number: parsed.number }),
+        account: index.of(documentOfIdNumber(parsed.number)),
         address: ctx.ip,
         ...(device === undefined ? {} : { knownDeviceDigest: device }),
       };

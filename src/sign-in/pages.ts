@@ -2,8 +2,9 @@ import Router from '@koa/router';
 import type { Context } from 'koa';
 import { z } from 'zod';
 import type { Ledger } from '../ledger/ledger.ts';
-import { maskIdNumber, maskName } from '../people/masking.ts';
-import type { PersonProfile, Persons } from '../people/persons.ts';
+import { maskDocument, maskName } from '../people/masking.ts';
+import type { PersonProfile } from '../people/person.ts';
+import type { Persons } from '../people/persons.ts';
 import type { RelyingParties } from '../relying-parties/relying-parties.ts';
 import { shownName } from '../relying-parties/relying-party.ts';
 import { Fault } from '../shared/fault.ts';
@@ -147,8 +148,8 @@ async function showContinueAs(ctx: Context, request: CeremonyRequest, sources: S
       action: `/interaction/${request.uid}/continue-as`,
       formToken,
       portal,
-      maskedName: maskName(profile.name),
-      maskedIdNumber: maskIdNumber(profile.idNumber),
+      ...(profile.name === undefined ? {} : { maskedName: maskName(profile.name) }),
+      maskedIdNumber: maskDocument(profile.document),
     },
     localesOf(request),
   );
@@ -164,7 +165,7 @@ async function showConsent(ctx: Context, request: CeremonyRequest, sources: Sign
       action: `/interaction/${request.uid}/consent`,
       formToken,
       portal,
-      maskedName: maskName(profile.name),
+      ...(profile.name === undefined ? {} : { maskedName: maskName(profile.name) }),
       items: request.missingScopes.map((scope) => ({ scope, sensitive: scope === 'id_number' })),
       claims: [...request.missingClaims],
     },

@@ -3,13 +3,14 @@ import type { Database, Transaction } from './database.ts';
 import type { Migration } from './migration.ts';
 import { foundation } from './migrations/0001-foundation.ts';
 import { evidence } from './migrations/0002-evidence.ts';
+import { people } from './migrations/0003-people.ts';
 import { enrolment } from './migrations/0004-enrolment.ts';
 import { legalPersons } from './migrations/0005-legal-persons.ts';
 import { proofing } from './migrations/0008-proofing.ts';
 import { unavailable } from './storage-errors.ts';
 
 /** In the order of their ids. */
-const MIGRATIONS: readonly Migration[] = [foundation, evidence, enrolment, legalPersons, proofing];
+const MIGRATIONS: readonly Migration[] = [foundation, evidence, people, enrolment, legalPersons, proofing];
 
 /** Any constant: it only has to differ from the advisory locks of other programs on the same database. */
 const ADVISORY_LOCK = 7_301_551;
@@ -25,8 +26,9 @@ const CREATE_JOURNAL = `CREATE TABLE IF NOT EXISTS migrations
 export function migrate(database: Database, migrations: readonly Migration[] = MIGRATIONS): Promise<readonly string[]> {
   return database.write(async (tx) => {
     if (database.engine === 'postgres') {
-      await tx.get('SELECT pg_advisory_xact_lock($1)', [ADVISORY_LOCK]);
+      // Before the lock: who waits for a long migration of another process must not be cut off for it.
       await tx.run('SET LOCAL statement_timeout = 0', []);
+      await tx.get('SELECT pg_advisory_xact_lock($1)', [ADVISORY_LOCK]);
     }
     await tx.run(CREATE_JOURNAL, []);
     const rows = await tx.all<{ id: number; name: string }>('SELECT id, name FROM migrations ORDER BY id', []);

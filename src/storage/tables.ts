@@ -1,35 +1,15 @@
 import type { Generated } from 'kysely';
 import type { EnrolmentTables } from './tables/enrolment.ts';
 import type { LegalPersonTables } from './tables/legal-persons.ts';
+import type { PeopleTables } from './tables/people.ts';
 import type { ProofingTables } from './tables/proofing.ts';
 
 /** Rows as the code sees them. `..._at` are epoch seconds; sealed columns are ciphertext (crypto/sealing.ts). */
-export interface Tables extends EnrolmentTables, LegalPersonTables, ProofingTables {
+export interface Tables extends EnrolmentTables, LegalPersonTables, PeopleTables, ProofingTables {
   migrations: { id: number; name: string; applied_at: number };
   /** One row, id 1. Triggers raise it with every change of `relying_parties`, `keys` and `settings`; see `Database.changeStamp`. */
   change_stamp: { id: number; value: number };
   settings: { name: string; value: string };
-  persons: {
-    id: string;
-    status: 'active' | 'disabled' | 'frozen';
-    ial: number;
-    name_sealed: Uint8Array;
-    phone_sealed: Uint8Array | null;
-    email_sealed: Uint8Array | null;
-    address_sealed: Uint8Array | null;
-    created_at: number;
-    updated_at: number;
-  };
-  identity_documents: {
-    id: string;
-    person_id: string;
-    type: string;
-    issuer: string;
-    number_index: string;
-    number_sealed: Uint8Array;
-    verified_source: string | null;
-    created_at: number;
-  };
   passwords: { person_id: string; hash: string; changed_at: number };
   known_devices: { device_digest: string; person_id: string; created_at: number; seen_at: number };
   relying_parties: {

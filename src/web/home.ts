@@ -43,7 +43,7 @@ export function homeRoute({ renderer, relyingParties, persons, currentPerson, de
       portals,
       accountUrl: '/account',
       ...(demo ? { demo } : {}),
-      ...(profile ? { signedIn: { maskedName: maskName(profile.name) } } : {}),
+      ...(profile ? { signedIn: profile.name === undefined ? {} : { maskedName: maskName(profile.name) } } : {}),
     });
   });
   return router;

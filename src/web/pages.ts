@@ -70,7 +70,7 @@ export interface TrailDay {
 }
 
 /**
- * What each page shows. Every moment is in epoch seconds; every address is already safe to link to. Names, hosts and identifiers
+ * What each page shows. A person who gave no plaintext identity has no `maskedName`. Every moment is in epoch seconds; every address is already safe to link to. Names, hosts and identifiers
  * may hold anything a person can type: the templates make them inert.
  */
 export interface PageModels extends EnrolPageModels {
@@ -80,7 +80,7 @@ export interface PageModels extends EnrolPageModels {
       readonly people: readonly { readonly idNumber: string; readonly name: string }[];
       readonly password: string;
     };
-    readonly signedIn?: { readonly maskedName: string };
+    readonly signedIn?: { readonly maskedName?: string };
     readonly accountUrl: string;
   };
   /** Posts `identifier`, `password`. `identifier` is shown again after a refusal, a password never is. */
@@ -95,13 +95,13 @@ export interface PageModels extends EnrolPageModels {
   /** Posts `decision` = `continue` or `switch`. */
   readonly 'continue-as': FormView & {
     readonly portal: PortalView;
-    readonly maskedName: string;
+    readonly maskedName?: string;
     readonly maskedIdNumber: string;
   };
   /** Posts `decision` = `allow` or `deny`. Items marked sensitive stand apart (separate consent for sensitive data). */
   readonly consent: FormView & {
     readonly portal: PortalView;
-    readonly maskedName: string;
+    readonly maskedName?: string;
     readonly items: readonly { readonly scope: string; readonly sensitive: boolean }[];
     readonly claims: readonly string[];
     readonly lifetimeDays?: number;
@@ -129,7 +129,7 @@ export interface PageModels extends EnrolPageModels {
   };
   /** Two forms: /account/sessions/end posts `id`, /account/portals/withdraw posts `client_id`. */
   readonly account: {
-    readonly maskedName: string;
+    readonly maskedName?: string;
     readonly maskedIdNumber: string;
     readonly ial: number;
     readonly formToken: string;

@@ -1,5 +1,6 @@
 import { accountEn } from './account-en.ts';
 import { enrolEn } from './enrol-en.ts';
+import { peopleEn } from './people-en.ts';
 import type { Messages } from './zh-CN.ts';
 
 /** English texts, for people who do not read Chinese; the same keys as the Chinese catalogue. */
@@ -60,7 +61,7 @@ export const en: Messages = {
     title: 'Continue with this identity?',
     lead: 'You are already signed in on this device. Please check that this is you.',
     name: 'Name',
-    number: 'Citizen ID number',
+    number: 'Document number',
     submit: 'This is me, continue',
     other: 'Not me, use another account',
   },
@@ -87,7 +88,7 @@ export const en: Messages = {
         title: 'Use while you are away',
         detail: 'The portal keeps access to the above until you withdraw it',
       },
-      id_number: { title: 'Citizen ID number', detail: 'All 18 characters' },
+      id_number: { title: 'Document number', detail: 'The whole citizen ID number, or that of another document' },
       identity: { title: 'Verified identity', detail: 'Masked name and ID number, type of document, identity level' },
     },
     claimTitles: {
@@ -99,7 +100,7 @@ export const en: Messages = {
       email: 'E-mail address',
       email_verified: 'Whether the e-mail address is verified',
       address: 'Postal address',
-      id_number: 'Citizen ID number',
+      id_number: 'Document number',
       id_number_masked: 'Masked ID number',
       name_masked: 'Masked name',
       id_type: 'Type of document',
@@ -179,4 +180,5 @@ export const en: Messages = {
   },
   account: accountEn,
   enrol: enrolEn,
+  people: peopleEn,
 };

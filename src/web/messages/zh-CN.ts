@@ -1,5 +1,6 @@
 import { accountZh } from './account-zh-CN.ts';
 import { enrolZh } from './enrol-zh-CN.ts';
+import { peopleZh } from './people-zh-CN.ts';
 
 /** Chinese texts: plain and respectful, the first language of every page. Other catalogues have the same keys, checked by type. */
 export const zhCN = {
@@ -58,7 +59,7 @@ export const zhCN = {
     title: '用已登录的身份继续？',
     lead: '您已在本机登录。请确认这是您本人。',
     name: '姓名',
-    number: '身份证号码',
+    number: '证件号码',
     submit: '是我本人，继续',
     other: '不是我，换一个账号登录',
   },
@@ -82,7 +83,7 @@ export const zhCN = {
       address: { title: '联系地址', detail: '您登记的地址' },
       email: { title: '电子邮箱', detail: '以及是否已验证' },
       offline_access: { title: '离线使用', detail: '您离开后，该网站仍可使用以上信息，直到您撤回' },
-      id_number: { title: '公民身份号码', detail: '完整的 18 位号码' },
+      id_number: { title: '证件号码', detail: '完整的公民身份号码或其他证件号码' },
       identity: { title: '实名信息', detail: '遮盖后的姓名和证件号码、证件类型、实名等级' },
     },
     claimTitles: {
@@ -94,8 +95,8 @@ export const zhCN = {
       email: '电子邮箱',
       email_verified: '电子邮箱是否已验证',
       address: '联系地址',
-      id_number: '公民身份号码',
-      id_number_masked: '遮盖后的身份证号码',
+      id_number: '证件号码',
+      id_number_masked: '遮盖后的证件号码',
       name_masked: '遮盖后的姓名',
       id_type: '证件类型',
       ial: '实名等级',
@@ -170,6 +171,7 @@ export const zhCN = {
   },
   account: accountZh,
   enrol: enrolZh,
+  people: peopleZh,
 };
 
 /** What every catalogue has: the shape of the Chinese one. */

@@ -1,0 +1,152 @@
+import type { Sealer } from '../crypto/sealing.ts';
+import type { DocumentFacts, IdentityDocument, Sex } from './documents/document.ts';
+import { factsOfDocument } from './documents/parse.ts';
+import type { IdNumber } from './id-number.ts';
+import type { PersonStatus } from './person-status.ts';
+
+export type AssuranceLevel = 0 | 1 | 2 | 3 | 4;
+
+/** A natural person as every request needs them: nothing is unsealed for it. `updatedAt` is epoch seconds. */
+export interface Person {
+  readonly id: string;
+  readonly status: PersonStatus;
+  readonly ial: AssuranceLevel;
+  readonly updatedAt: number;
+}
+
+/**
+ * A natural person with everything we know; each sealed column is opened when it is read. Never logged, never kept.
+ * Whoever came with a network number alone has no name, no birth date and no plaintext document: every caller must cope.
+ */
+export interface PersonProfile extends Person {
+  readonly name: string | undefined;
+  /** The document that stands for the person; one that says who they are wherever they hold one. */
+  readonly document: IdentityDocument;
+  /** The citizen ID number, or that of a residence permit, where `document` is one of these. */
+  readonly idNumber: IdNumber | undefined;
+  readonly phone: string | undefined;
+  readonly phoneVerified: boolean;
+  readonly email: string | undefined;
+  readonly emailVerified: boolean;
+  readonly userName: string | undefined;
+  readonly address: string | undefined;
+  /** From the number of `document`; undefined where it does not say. */
+  readonly birthDate: string | undefined;
+  readonly sex: Sex | undefined;
+}
+
+export interface PersonRow {
+  readonly id: string;
+  readonly status: PersonStatus;
+  readonly ial: number;
+  readonly updated_at: number;
+}
+
+export const personOf = (row: PersonRow): Person => ({
+  id: row.id,
+  status: row.status,
+  ial: row.ial as AssuranceLevel,
+  updatedAt: row.updated_at,
+});
+
+/** The sealed columns of `persons`. */
+export type PersonColumn = 'name_sealed' | 'phone_sealed' | 'email_sealed' | 'address_sealed' | 'user_name_sealed';
+
+/** The place a personal column is sealed for (crypto/sealing.ts). */
+export const personContext = (column: PersonColumn, personId: string): string => `persons:${column}:${personId}`;
+export const numberContext = (documentId: string): string => `identity_documents:number_sealed:${documentId}`;
+
+export interface ProfileRow extends PersonRow, Readonly<Record<PersonColumn, Uint8Array | null>> {
+  readonly phone_verified_at: number | null;
+  readonly email_verified_at: number | null;
+  readonly document_id: string;
+  readonly type: string;
+  readonly issuer: string;
+  readonly number_sealed: Uint8Array;
+}
+
+/** One look-up: a person and the document that stands for them. */
+export const SELECT_PROFILE = `SELECT p.id, p.status, p.ial, p.updated_at, p.name_sealed, p.phone_sealed, p.email_sealed,
+  p.address_sealed, p.user_name_sealed, p.phone_verified_at, p.email_verified_at, d.id AS document_id, d.type, d.issuer,
+  d.number_sealed FROM persons p
+  JOIN identity_documents d ON d.person_id = p.id AND d.is_primary = 1 WHERE p.id = $1`;
+
+/** Opens each sealed column when it is first asked for: most requests need none, and few need all. */
+export class OpenedProfile implements PersonProfile {
+  readonly id: string;
+  readonly status: PersonStatus;
+  readonly ial: AssuranceLevel;
+  readonly updatedAt: number;
+  readonly phoneVerified: boolean;
+  readonly emailVerified: boolean;
+  readonly #sealer: Sealer;
+  readonly #row: ProfileRow;
+  #document: IdentityDocument | undefined;
+  #name: string | undefined;
+
+  constructor(sealer: Sealer, row: ProfileRow) {
+    const person = personOf(row);
+    this.id = person.id;
+    this.status = person.status;
+    this.ial = person.ial;
+    this.updatedAt = person.updatedAt;
+    this.phoneVerified = row.phone_verified_at !== null;
+    this.emailVerified = row.email_verified_at !== null;
+    this.#sealer = sealer;
+    this.#row = row;
+  }
+
+  get document(): IdentityDocument {
+    const { type, issuer, number_sealed: sealed, document_id: documentId } = this.#row;
+    this.#document ??= {
+      type,
+      issuer,
+      number: this.#sealer.unseal(sealed, numberContext(documentId)),
+    } as IdentityDocument;
+    return this.#document;
+  }
+
+  get idNumber(): IdNumber | undefined {
+    const { type } = this.#row;
+    const isIdNumber = type === 'resident_id_card' || type === 'hmt_residence_permit';
+    return isIdNumber ? (this.document.number as IdNumber) : undefined;
+  }
+
+  get name(): string | undefined {
+    this.#name ??= this.#opened('name_sealed');
+    return this.#name;
+  }
+
+  get phone(): string | undefined {
+    return this.#opened('phone_sealed');
+  }
+
+  get email(): string | undefined {
+    return this.#opened('email_sealed');
+  }
+
+  get userName(): string | undefined {
+    return this.#opened('user_name_sealed');
+  }
+
+  get address(): string | undefined {
+    return this.#opened('address_sealed');
+  }
+
+  get birthDate(): string | undefined {
+    return this.#facts.birthDate;
+  }
+
+  get sex(): Sex | undefined {
+    return this.#facts.sex;
+  }
+
+  get #facts(): DocumentFacts {
+    return factsOfDocument(this.document);
+  }
+
+  #opened(column: PersonColumn): string | undefined {
+    const sealed = this.#row[column];
+    return sealed === null ? undefined : this.#sealer.unseal(sealed, personContext(column, this.id));
+  }
+}

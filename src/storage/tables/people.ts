@@ -1,0 +1,43 @@
+/** Rows about natural persons; see tables.ts. */
+export interface PeopleTables {
+  persons: {
+    id: string;
+    status: 'active' | 'disabled' | 'frozen' | 'closing' | 'closed' | 'merged';
+    ial: number;
+    /** Null for a person who gave no plaintext identity. */
+    name_sealed: Uint8Array | null;
+    phone_sealed: Uint8Array | null;
+    email_sealed: Uint8Array | null;
+    address_sealed: Uint8Array | null;
+    user_name_sealed: Uint8Array | null;
+    /** Set while the phone, or mailbox, is bound as a name to sign in by. */
+    phone_verified_at: number | null;
+    email_verified_at: number | null;
+    created_at: number;
+    updated_at: number;
+  };
+  identity_documents: {
+    id: string;
+    person_id: string;
+    type: string;
+    issuer: string;
+    number_index: string;
+    number_sealed: Uint8Array;
+    verified_source: string | null;
+    created_at: number;
+    /** Days as the document prints them, `YYYY-MM-DD`. */
+    valid_from: string | null;
+    valid_to: string | null;
+    verified_level: number;
+    verified_at: number | null;
+    /** One a person: the document that stands for them. */
+    is_primary: number;
+  };
+  sign_in_identifiers: {
+    type: 'phone' | 'email' | 'user_name';
+    value_index: string;
+    person_id: string;
+    verified_by: string;
+    bound_at: number;
+  };
+}
