@@ -43,13 +43,14 @@ export function features(_config: Config, hooks: FeatureHooks): Features {
       postLogoutSuccessSource: hooks.loggedOutPage,
     },
     userinfo: { enabled: true },
+    // Experimental in the library: an upgrade that changes it does not start (docs/decisions/0009-signing-at-hand.md).
+    externalSigningSupport: { enabled: true, ack: 'experimental-01' },
 
     attestClientAuth: { enabled: false },
     ciba: { enabled: false },
     clientIdMetadataDocument: { enabled: false },
     deviceFlow: { enabled: false },
     encryption: { enabled: false },
-    externalSigningSupport: { enabled: false },
     fapi: { enabled: false },
     jwtResponseModes: { enabled: false },
     mTLS: { enabled: false },

@@ -7,6 +7,7 @@ import type { FindAccount } from './accounts.ts';
 import { type AdapterSources, ArtifactAdapter, CLOCK_TOLERANCE_SECONDS, SessionAdapter } from './adapter.ts';
 import { type FeatureHooks, features } from './features.ts';
 import { ACR_VALUES, promptPolicy } from './policy.ts';
+import { keysAtHand } from './signing-keys.ts';
 
 /** Signing algorithms of the tokens we issue, and those accepted from relying parties. */
 const SIGNING_ALGORITHMS = ['ES256', 'RS256'] as const;
@@ -92,7 +93,7 @@ export function buildProvider(sources: ProviderSources): BuiltProvider {
     interactions: { policy: promptPolicy(), url: async (_ctx, interaction) => `/interaction/${interaction.uid}` },
     issueRefreshToken: async (_ctx, client, code) =>
       client.grantTypeAllowed('refresh_token') && code.scopes.has('offline_access'),
-    jwks: { keys: [...sources.signingKeys] },
+    jwks: { keys: keysAtHand(sources.signingKeys) },
     loadExistingGrant: sources.loadExistingGrant,
     pairwiseIdentifier: async (_ctx, accountId, client) =>
       sources.pairwiseSub(accountId, String(client.sector ?? client.clientId)),
