@@ -1,6 +1,8 @@
 import type { BlindIndex } from '../crypto/blind-index.ts';
 import { nowMs } from '../shared/clock.ts';
+import { Fault } from '../shared/fault.ts';
 import type { Database, SqlValue, Transaction } from '../storage/database.ts';
+import { isRetryable } from '../storage/storage-errors.ts';
 import { canonicalEntry, type EntryValue, type LedgerEntry } from './entry.ts';
 import { EntryClock } from './entry-clock.ts';
 import { EVENTS, type EventType } from './events.ts';
@@ -29,7 +31,7 @@ export interface LedgerEvent {
 }
 
 export interface Ledger {
-  /** Writes the event in the transaction of the change it tells of. */
+  /** Writes the event in the transaction of the change it tells of. Throws `Fault('ledger_unwritable')` where it cannot be written. */
   append(tx: Transaction, event: LedgerEvent): Promise<void>;
   /** Writes an event that changes nothing else, by group commit. Resolves when it is durable. */
   record(event: LedgerEvent): Promise<void>;
@@ -119,7 +121,13 @@ export function createLedger({ database, openings, index, node, operator }: Ledg
       committed?.keyId ?? null,
       committed?.openings ?? null,
     ];
-    await tx.run(insert, row);
+    try {
+      await tx.run(insert, row);
+    } catch (error) {
+      // A store that is gone has a fault of its own, and a lost race is run again.
+      if (error instanceof Fault || isRetryable(error)) throw error;
+      throw new Fault('ledger_unwritable', undefined, { cause: error });
+    }
   };
   return { append, record: (event) => database.write((tx) => append(tx, event)) };
 }

@@ -8,6 +8,7 @@ import { createMetrics, type Metrics } from './metrics.ts';
 import { type PrivateAnswer, type PrivatePort, startPrivatePort } from './private-port.ts';
 import { type Check, createReadiness, type Verdict } from './readiness.ts';
 import {
+  createLedgerCheck,
   createStoreCheck,
   freeBytesOf,
   judgeCertificates,
@@ -15,11 +16,17 @@ import {
   judgeFeeds,
   judgeHashQueue,
   judgeKeys,
-  judgeLedger,
   judgeSpace,
 } from './readiness-checks.ts';
 import type { RequestCounts } from './request-counts.ts';
-import { probeWrite, readDeliveriesWaiting, readIncidents, readKeys, readLedger } from './store-readings.ts';
+import {
+  probeLedger,
+  probeWrite,
+  readDeliveriesWaiting,
+  readIncidents,
+  readKeys,
+  readLedger,
+} from './store-readings.ts';
 
 /** The running parts of a node that monitoring looks at; it changes none of them. */
 export interface MonitoredNode {
@@ -101,7 +108,12 @@ function checksOf({ config, database, hashes, feeds, draining }: MonitoredNode):
   return {
     draining: { look: () => judgeDraining(draining()) },
     database: { look: store },
-    ledger: { look: async () => judgeLedger(await readLedger(database)) },
+    ledger: {
+      look: createLedgerCheck(
+        () => readLedger(database),
+        () => probeLedger(database),
+      ),
+    },
     keys: { look: async () => judgeKeys(await readKeys(database, keys.rotationDays)) },
     certificates: { look: async () => judgeCertificates(await readCertificates(monitoring.certificateFiles)) },
     disk: { look: async () => judgeSpace(await freeBytesOf(dataDir)) },

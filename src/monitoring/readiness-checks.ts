@@ -101,3 +101,26 @@ export function createStoreCheck(read: () => Promise<unknown>, write: () => Prom
     return ok('answers and takes writes');
   };
 }
+
+/**
+ * The ledger takes entries and they are signed. What cannot be recorded does not happen, so a node whose ledger takes none can do
+ * nothing for anybody (H4). Tried as often as the store.
+ */
+export function createLedgerCheck(
+  read: () => Promise<LedgerReading>,
+  probe: () => Promise<void>,
+): () => Promise<Finding> {
+  let takenAtMs = Number.NEGATIVE_INFINITY;
+  return async () => {
+    if (monotonicMs() - takenAtMs >= WRITE_EVERY_MS) {
+      try {
+        await probe();
+      } catch {
+        // The log has the cause from the request that met it; a text of the store may hold anything.
+        return fail('takes no entries');
+      }
+      takenAtMs = monotonicMs();
+    }
+    return judgeLedger(await read());
+  };
+}

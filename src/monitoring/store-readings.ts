@@ -89,3 +89,21 @@ const PROBE_SECONDS = 3600;
 export async function probeWrite(database: Database): Promise<void> {
   await database.run(PROBE, [nowSeconds() + PROBE_SECONDS]);
 }
+
+const PROBE_ENTRY = {
+  sqlite: `INSERT INTO ledger_entries (seq, entry) SELECT coalesce(max(seq) + 1, 0), '' FROM ledger_entries`,
+  postgres: `INSERT INTO ledger_inbox (entry) VALUES ('')`,
+} as const;
+
+/** Writes an entry and undoes it: whether the ledger would take what happens next (H4). Throws what the store said when it would not. */
+export async function probeLedger(database: Database): Promise<void> {
+  const undone = new Error('an entry that was only tried');
+  try {
+    await database.write(async (tx) => {
+      await tx.run(PROBE_ENTRY[database.engine], []);
+      throw undone;
+    });
+  } catch (error) {
+    if (error !== undone) throw error;
+  }
+}

@@ -143,6 +143,14 @@ export const FAULTS = {
     'The service has paused for a security check. Please try again later or call the help line.',
     'The audit ledger does not match its last signed checkpoint. Nothing is served until this is explained: run tongban audit verify, and compare with the witness.',
   ),
+  ledger_unwritable: entry(
+    1205,
+    503,
+    'temporarily_unavailable',
+    '系统暂时无法留存办理记录，因此您的操作没有办理。请稍后再试，或拨打服务热线。',
+    'What you do here cannot be put on record at the moment, so nothing was done. Please try again later or call the help line.',
+    'An event could not be written into the audit ledger, and what it tells of was undone with it. The node is not ready until an entry can be written again: the log holds the cause.',
+  ),
   // 13xx: relying parties
   relying_party_unknown: entry(
     1301,
