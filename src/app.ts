@@ -19,6 +19,7 @@ import { LOGOUT_TOPIC } from './oidc/engine.ts';
 import { createSessionEnds, type SessionEnds } from './oidc/session-ends.ts';
 import type { PersonStatus } from './people/person-status.ts';
 import { createPersons, type Persons } from './people/persons.ts';
+import { openRegisters, type Registers } from './proofing-doors.ts';
 import { createRelyingParties, type RelyingParties } from './relying-parties/relying-parties.ts';
 import type { ArtifactStore } from './storage/artifact-store.ts';
 import type { Database } from './storage/database.ts';
@@ -46,6 +47,7 @@ export interface House {
   readonly sessionEnds: SessionEnds;
   /** Messages, notices and sent codes. */
   readonly reaching: Reaching;
+  readonly registers: Registers;
   close(): Promise<void>;
 }
 
@@ -62,6 +64,7 @@ const bytesOf = (secret: string): Buffer => Buffer.from(secret, 'utf8');
 export async function openHouse(config: Config, operator?: string): Promise<House> {
   selfTest();
   const { secrets } = config;
+  const registers = openRegisters(config);
   const database = await openDatabase(
     config.database.url === ''
       ? { file: join(config.dataDir, 'tongban.db') }
@@ -103,6 +106,7 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
   const { ttl } = config;
   return {
     config,
+    registers,
     database,
     store,
     ledger,
@@ -152,6 +156,7 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
     }),
     async close() {
       await failures.settle();
+      await registers.close();
       await database.close();
     },
   };

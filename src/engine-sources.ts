@@ -17,7 +17,6 @@ import { createProtocolPages } from './oidc/pages.ts';
 import { createPairwiseSub } from './oidc/pairwise.ts';
 import { ACR_ONE_FACTOR } from './oidc/policy.ts';
 import { createKnownDevices } from './people/known-devices.ts';
-import { createSamplePopulationRegister, SAMPLE_PEOPLE } from './proofing/sample-population-register.ts';
 import { createIdentify } from './sign-in/identify.ts';
 import type { Interactions } from './sign-in/interactions.ts';
 import { signInRoutes } from './sign-in/pages.ts';
@@ -47,6 +46,7 @@ export interface Surroundings {
 export function engineSources(house: House, log: Logger, surroundings: Surroundings): EngineSources {
   const { documents, wakeOutbox, observe, demo, counters, challenges } = surroundings;
   const { config, database, store, ledger, failures, persons, passwords, relyingParties, index } = house;
+  const { population } = house.registers;
   const { secrets } = config;
   const origin = config.issuer;
   const secure = origin.startsWith('https:');
@@ -75,7 +75,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
   });
 
   const routes = (interactions: Interactions): OwnPages => {
-    const registered = config.registration.enabled && config.registers.population === 'sample';
+    const registered = config.registration.enabled && population !== undefined;
     const routers = [
       homeRoute({
         renderer,
@@ -111,7 +111,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
               persons,
               passwords,
               passwordPolicy: config.password,
-              population: createSamplePopulationRegister(SAMPLE_PEOPLE),
+              population,
               counters,
               failures,
               limits: config.limits,

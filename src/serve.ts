@@ -11,6 +11,7 @@ import { createRequestCounts } from './monitoring/request-counts.ts';
 import { networkOf } from './monitoring/watch/networks.ts';
 import { createEngine, type Engine, LOGOUT_TOPIC } from './oidc/engine.ts';
 import type { LogoutNotice } from './oidc/session-ends.ts';
+import { logRegisters } from './proofing-doors.ts';
 import { createMemoryCounters } from './storage/memory-counters.ts';
 import { createSqlCounters } from './storage/sql-counters.ts';
 import { startSweeper } from './storage/sweeper.ts';
@@ -42,6 +43,7 @@ export interface ServeOptions {
 export async function serve(house: House, log: Logger, options: ServeOptions = {}): Promise<Serving> {
   const { config, database, store, ledger, keyring, reaching } = house;
   const evidence = await (options.runLedger ?? runLedger)(house, log);
+  logRegisters(house.registers, log);
   await keyring.ensure();
   await ensureAccountCentre(house);
   const documents = createDocuments(config);

@@ -49,6 +49,7 @@ export async function runWatch(house: House, log: Logger, watched: Watched): Pro
     sweptRows: watched.sweptRows,
     ledgerFiles: createTileService(database),
     detections: detections.counts,
+    registers: house.registers.readings,
     feeds: () =>
       feeds
         .status()

@@ -28,7 +28,8 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   storage: GROUND,
   crypto: [...GROUND, 'storage'],
   ledger: [...GROUND, 'storage', 'crypto'],
-  proofing: ['shared'],
+  // Requests to a register are signed and its answers verified; storage and everything else stay out of reach.
+  proofing: ['shared', 'crypto'],
   delivery: [...GROUND, 'storage', 'crypto', 'ledger'],
   people: [...GROUND, 'storage', 'crypto', 'ledger', 'delivery', 'proofing'],
   'legal-persons': [...GROUND, 'storage', 'crypto', 'ledger', 'delivery', 'proofing', 'people'],
@@ -54,8 +55,9 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
 
 /** The composition root and the doors to it may import everything. */
 const isComposition = (file: string): boolean =>
-  /^src\/(app|account-doors|engine-sources|enrol-doors|ledger-doors|watch-doors|serve|main)\.ts$/.test(file) ||
-  file.startsWith('src/commands/');
+  /^src\/(app|account-doors|engine-sources|enrol-doors|ledger-doors|proofing-doors|watch-doors|serve|main)\.ts$/.test(
+    file,
+  ) || file.startsWith('src/commands/');
 
 interface Source {
   readonly file: string;

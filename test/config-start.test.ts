@@ -112,6 +112,7 @@ test('H1 production refuses everything that suits only a demonstration, all at o
     TONGBAN_DATA_DIR: folder,
     TONGBAN_ISSUER: 'http://id.example',
     TONGBAN_REGISTERS_POPULATION: 'sample',
+    TONGBAN_REGISTERS_LEGAL_PERSONS: 'sample',
     TONGBAN_REGISTRATION_ENABLED: 'true',
     TONGBAN_MESSENGER: 'mailbox',
     TONGBAN_DEMO_PORTALS: 'true',
@@ -125,7 +126,8 @@ test('H1 production refuses everything that suits only a demonstration, all at o
   const subjects = [
     /issuer is not https/,
     /trustedProxies/,
-    /registers\.population/,
+    /registers\.population is sample/,
+    /registers\.legalPersons is sample/,
     /registration\.enabled/,
     /messenger/,
     /demo\.portals/,
@@ -136,6 +138,31 @@ test('H1 production refuses everything that suits only a demonstration, all at o
   ];
   for (const subject of subjects) t.regex(text, subject);
   t.false(existsSync(folder), 'a refused start leaves nothing behind');
+});
+
+test('H1 production asks a register over https alone, and wants to know how both sides prove who they are', (t) => {
+  const asked = { ...production(freshFolder(t)), TONGBAN_REGISTERS_LEGAL_PERSONS: 'http' };
+  const missing = refusals(asked);
+  for (const name of ['url', 'appId', 'signingKeyFile', 'publicKey']) {
+    t.regex(missing, new RegExp(`^registers\\.legalPersonsHttp\\.${name} .*must be set when`, 'm'));
+  }
+  t.notRegex(missing, /certificateFile|populationHttp/);
+  const overTls = { ...asked, TONGBAN_REGISTERS_LEGAL_PERSONS_HTTP_AUTHENTICATION: 'mutual-tls' };
+  for (const name of ['certificateFile', 'keyFile', 'authorityFile']) {
+    t.regex(refusals(overTls), new RegExp(`^registers\\.legalPersonsHttp\\.${name} `, 'm'));
+  }
+  const complete = {
+    ...asked,
+    TONGBAN_REGISTERS_LEGAL_PERSONS_HTTP_URL: 'http://adapter.example/companies',
+    TONGBAN_REGISTERS_LEGAL_PERSONS_HTTP_APP_ID: 'tongban',
+    TONGBAN_REGISTERS_LEGAL_PERSONS_HTTP_SIGNING_KEY_FILE: '/run/secrets/register',
+    TONGBAN_REGISTERS_LEGAL_PERSONS_HTTP_PUBLIC_KEY: `04${'ab'.repeat(64)}`,
+  };
+  t.regex(refusals(complete), /^registers\.legalPersonsHttp\.url is not https/);
+  t.is(refusals({ ...complete, TONGBAN_REGISTERS_LEGAL_PERSONS_HTTP_URL: 'https://adapter.example/companies' }), '');
+  for (const url of ['https://a.example/', 'https://a.example/x?y', 'https://u:p@a.example', 'ftp://a.example', 'a']) {
+    t.regex(refusals({ ...complete, TONGBAN_REGISTERS_LEGAL_PERSONS_HTTP_URL: url }), /must be an address/, url);
+  }
 });
 
 test('V65 production refuses the secrets of the test profile', (t) => {

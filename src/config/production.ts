@@ -67,6 +67,13 @@ export function productionRefusals(config: Config, facts: StartFacts): readonly 
     );
   if (config.registers.population === 'sample')
     refusals.push('registers.population is sample: it vouches for people who do not exist.');
+  if (config.registers.legalPersons === 'sample')
+    refusals.push('registers.legalPersons is sample: it vouches for companies that do not exist.');
+  for (const name of ['population', 'legalPersons'] as const) {
+    const { url } = config.registers[`${name}Http`];
+    if (config.registers[name] === 'http' && !url.startsWith('https://'))
+      refusals.push(`registers.${name}Http.url is not https: names and numbers would cross the network in the clear.`);
+  }
   if (config.registration.enabled && config.registers.population === 'sample')
     refusals.push('registration.enabled lets anybody open an account on the word of the sample register.');
   if (config.messenger === 'mailbox')

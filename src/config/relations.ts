@@ -16,6 +16,29 @@ interface Relation {
 const TWELVE_MONTHS_DAYS = 366;
 const GATEWAY_KEY_CHARACTERS_MIN = 16;
 
+type HttpRegister = 'population' | 'legalPersons';
+const FOR_AUTHENTICATION = {
+  'mutual-tls': ['certificateFile', 'keyFile', 'authorityFile'],
+  sm2: ['appId', 'signingKeyFile', 'publicKey'],
+} as const;
+
+/** A register over HTTP needs an address, and what its kind of authentication is made of. */
+const registerRelations = (register: HttpRegister): readonly Relation[] => {
+  const section = `registers.${register}Http` as const;
+  const asked = `registers.${register}`;
+  const settingsOf = ({ registers }: Config) => registers[`${register}Http`];
+  const needed = (path: 'url' | (typeof FOR_AUTHENTICATION)[keyof typeof FOR_AUTHENTICATION][number]): Relation => ({
+    paths: [`${section}.${path}`, asked, `${section}.authentication`],
+    broken: (config) => {
+      if (config.registers[register] !== 'http' || settingsOf(config)[path] !== '') return false;
+      const wanted: readonly string[] = FOR_AUTHENTICATION[settingsOf(config).authentication];
+      return path === 'url' || wanted.includes(path);
+    },
+    reason: `must be set when ${asked} is http${path === 'url' ? '' : ' and authenticated in this way'}`,
+  });
+  return (['url', ...FOR_AUTHENTICATION['mutual-tls'], ...FOR_AUTHENTICATION.sm2] as const).map(needed);
+};
+
 const RELATIONS: readonly Relation[] = [
   {
     paths: ['issuer', 'profile'],
@@ -92,6 +115,8 @@ const RELATIONS: readonly Relation[] = [
     broken: ({ monitoring, demo }) => demo.portals && demo.ports.includes(monitoring.port),
     reason: 'must differ from the ports of the sample portals',
   },
+  ...registerRelations('population'),
+  ...registerRelations('legalPersons'),
 ];
 
 /**

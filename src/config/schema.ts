@@ -3,6 +3,7 @@ import { choice, isWebOrigin, text, whole } from './fields.ts';
 import * as identity from './sections-identity.ts';
 import * as message from './sections-messages.ts';
 import { monitoring } from './sections-monitoring.ts';
+import * as proofing from './sections-proofing.ts';
 import * as server from './sections-server.ts';
 import { watch } from './sections-watch.ts';
 
@@ -41,7 +42,8 @@ export const configSchema = z.strictObject({
   ttl: identity.ttl,
   password: identity.password,
   limits: identity.limits,
-  registers: identity.registers,
+  registers: proofing.registers,
+  recheck: proofing.recheck,
   registration: identity.registration,
   recovery: message.recovery,
   codes: message.codes,

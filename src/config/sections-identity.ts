@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { choice, flag, secret, secretList, whole } from './fields.ts';
+import { flag, secret, secretList, whole } from './fields.ts';
 
 const HOUR_SECONDS = 3600;
 const DAY_SECONDS = 24 * HOUR_SECONDS;
@@ -51,10 +51,6 @@ export const limits = z.strictObject({
   addressWindowSeconds: whole(10, DAY_SECONDS, 'The window of failed sign-ins from one address.'),
   knownDeviceFailures: whole(0, 100, 'Attempts a known device keeps on an account that strangers have closed.'),
   registrationsPerAddress: whole(1, 1_000_000, 'Registrations from one address within its window before it must wait.'),
-});
-
-export const registers = z.strictObject({
-  population: choice(['none', 'sample'], 'The register that vouches for natural persons; sample is for demo and test.'),
 });
 
 export const registration = z.strictObject({

@@ -1,5 +1,6 @@
 import { lookup as systemLookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
 import { Fault } from '../shared/fault.ts';
 import { isSpecialUse } from './special-addresses.ts';
 
@@ -40,8 +41,26 @@ export function createGuardedAgent(options: {
   return new Agent({ connect: { lookup: guarded, timeout: connectTimeoutMs }, keepAliveTimeout: KEEP_ALIVE_MS });
 }
 
+/** Who we are in TLS, and whom we believe: PEM texts. `authority` replaces the public ones. */
+export interface TlsIdentity {
+  readonly certificate: string;
+  readonly key: string;
+  readonly authority: string;
+}
+
+/** A connection pool that shows a client certificate and believes one authority alone (mutual TLS, from TLS 1.2 on). */
+export function createIdentifiedAgent(options: {
+  readonly identity: TlsIdentity;
+  readonly connectTimeoutMs: number;
+}): Dispatcher {
+  const { certificate, key, authority } = options.identity;
+  const Agent = agentClass();
+  const tls = { cert: certificate, key, ca: authority, minVersion: 'TLSv1.2' } as const;
+  return new Agent({ connect: { ...tls, timeout: options.connectTimeoutMs }, keepAliveTimeout: KEEP_ALIVE_MS });
+}
+
 type AgentClass = new (options: {
-  readonly connect: { readonly lookup: LookupFunction; readonly timeout: number };
+  readonly connect: ConnectionOptions & { readonly lookup?: LookupFunction; readonly timeout: number };
   readonly keepAliveTimeout: number;
 }) => Dispatcher;
 

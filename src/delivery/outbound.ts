@@ -1,7 +1,7 @@
 import { isIP, type LookupFunction } from 'node:net';
 import { Fault } from '../shared/fault.ts';
 import { DeliveryFailure } from './delivery-failure.ts';
-import { createGuardedAgent, SpecialAddressError } from './guarded-agent.ts';
+import { createGuardedAgent, createIdentifiedAgent, SpecialAddressError, type TlsIdentity } from './guarded-agent.ts';
 import { isSpecialUse } from './special-addresses.ts';
 
 export type OutboundReason =
@@ -39,6 +39,7 @@ const WIRE_HEADERS: readonly string[] = ['content-encoding', 'content-length', '
  * - https only, to hosts of the public internet only, judged at the connect; an origin on `allowedOrigins` may be http and anywhere.
  * - Redirects are never followed. `timeoutMs` covers the whole exchange with its body, beside any signal of the caller.
  * - At most `bodyBytesMax` decoded bytes are read; the rest is not waited for.
+ * - `identity` is shown to origins on `allowedOrigins` alone, and those then need a certificate of its authority.
  * A `dispatcher` in the options, as oidc-provider sends one, is replaced by our own guard, which refuses before a socket is opened.
  */
 export function createOutbound(options: {
@@ -47,6 +48,7 @@ export function createOutbound(options: {
   readonly bodyBytesMax?: number;
   /** How names become addresses; the system's resolver unless given. */
   readonly lookup?: LookupFunction;
+  readonly identity?: TlsIdentity;
 }): Outbound {
   const { timeoutMs = 2500, bodyBytesMax = 65_536 } = options;
   const allowed = new Set(options.allowedOrigins.map(normalOrigin));
@@ -54,6 +56,8 @@ export function createOutbound(options: {
     connectTimeoutMs: timeoutMs,
     ...(options.lookup === undefined ? {} : { lookup: options.lookup }),
   });
+  const { identity } = options;
+  const known = identity === undefined ? undefined : createIdentifiedAgent({ identity, connectTimeoutMs: timeoutMs });
 
   return async (url, requested = {}) => {
     const target = URL.parse(String(url));
@@ -67,7 +71,7 @@ export function createOutbound(options: {
       ...rest,
       redirect: 'error',
       signal: signal === undefined || signal === null ? deadline : AbortSignal.any([signal, deadline]),
-      ...(trusted ? {} : { dispatcher: guard }),
+      ...(trusted ? known && { dispatcher: known } : { dispatcher: guard }),
     };
     try {
       return await completed(await fetch(target, init), bodyBytesMax, target.origin);

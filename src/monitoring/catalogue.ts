@@ -73,6 +73,19 @@ export const METRICS = {
   tongban_deliveries_running: gauge('Deliveries under way in this process.'),
   tongban_delivery_failures_total: counter('Single attempts to deliver that failed since the start.'),
 
+  tongban_register_answers_total: counter('Verdicts of a register since the start.', 'register', 'verdict'),
+  tongban_register_unanswered_total: counter(
+    'Questions to a register that nobody answered, by reason, since the start.',
+    'register',
+    'reason',
+  ),
+  tongban_register_circuit: gauge(
+    '0 while a register is asked, 1 while it is tried again, 2 while it is left alone.',
+    'register',
+  ),
+  tongban_register_running: gauge('Questions to a register under way.', 'register'),
+  tongban_register_waiting: gauge('Questions to a register that wait for a place.', 'register'),
+
   tongban_key_retires_seconds: gauge(
     'When a signing key is to be replaced or removed, as seconds since 1970.',
     'kid',

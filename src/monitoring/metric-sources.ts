@@ -1,3 +1,4 @@
+import type { RegisterReading } from '../proofing/register-client.ts';
 import type { TallyReading } from '../shared/tally.ts';
 import type { ArtifactReading } from './artifact-counts.ts';
 import type { EventReading } from './event-counts.ts';
@@ -80,6 +81,7 @@ export interface MetricSources {
   readonly incidents?: Source<Readonly<Record<string, number>>>;
   readonly outbox?: Source<OutboxReading>;
   readonly deliveriesWaiting?: Source<number>;
+  readonly registers?: Source<readonly RegisterReading[]>;
   readonly keys?: Source<readonly KeyReading[]>;
   readonly certificates?: Source<readonly CertificateReading[]>;
   readonly readiness?: Source<Verdict>;

@@ -1,4 +1,5 @@
 import type { Config } from '../config/schema.ts';
+import type { RegisterReading } from '../proofing/register-client.ts';
 import type { Database } from '../storage/database.ts';
 import type { ArtifactReading } from './artifact-counts.ts';
 import { readCertificates } from './certificates.ts';
@@ -42,6 +43,7 @@ export interface MonitoredNode {
   readonly outbox?: () => OutboxReading;
   readonly sweptRows?: () => number;
   readonly feeds?: () => readonly FeedReading[];
+  readonly registers?: () => readonly RegisterReading[];
   readonly detections?: () => Readonly<Record<string, number>>;
   /** Answers the paths under `/ledger/` of the private port. */
   readonly ledgerFiles?: (path: string) => Promise<PrivateAnswer>;
@@ -79,6 +81,7 @@ export function createMonitoring(node: MonitoredNode): Monitoring {
       sweptRows: node.sweptRows,
       feeds: node.feeds,
       detections: node.detections,
+      registers: node.registers,
     }),
   });
   return {

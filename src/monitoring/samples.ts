@@ -37,6 +37,7 @@ function tally(
   return [...buckets, { labels, value: sum, suffix: '_sum' }, { labels, value: total, suffix: '_count' }];
 }
 
+const CIRCUIT = { closed: 0, 'half-open': 1, open: 2 } as const;
 const READINESS = { ok: 0, warn: 1, fail: 2 } as const;
 const DELIVERY_EVENTS = { delivered: 'logout.delivered', undelivered: 'logout.undelivered' } as const;
 
@@ -117,6 +118,26 @@ export const TELL: { readonly [Name in SourceName]: (answer: Answer<Name>) => Sa
     tongban_delivery_failures_total: one(failures),
   }),
   deliveriesWaiting: (count) => ({ tongban_deliveries_waiting: one(count) }),
+  registers: (registers) => ({
+    tongban_register_answers_total: registers.flatMap(({ register, answers }) =>
+      Object.entries(answers).map(([verdict, value]) => ({ labels: { register, verdict }, value })),
+    ),
+    tongban_register_unanswered_total: registers.flatMap(({ register, unanswered }) =>
+      Object.entries(unanswered).map(([reason, value]) => ({ labels: { register, reason }, value })),
+    ),
+    tongban_register_circuit: by(
+      'register',
+      registers.map(({ register, circuit }) => [register, CIRCUIT[circuit]]),
+    ),
+    tongban_register_running: by(
+      'register',
+      registers.map(({ register, inFlight }) => [register, inFlight]),
+    ),
+    tongban_register_waiting: by(
+      'register',
+      registers.map(({ register, waiting }) => [register, waiting]),
+    ),
+  }),
   keys: (keys) => ({
     tongban_key_retires_seconds: keys.flatMap(({ kid, alg, retiresAt }) =>
       retiresAt === undefined ? [] : [{ labels: { kid, alg }, value: retiresAt }],

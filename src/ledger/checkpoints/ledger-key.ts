@@ -1,8 +1,7 @@
-import { readFileSync, statSync } from 'node:fs';
 import { deriveKeyBytes, hmacKey } from '../../crypto/digests.ts';
-import { SM2_ORDER, wholeNumber } from '../../crypto/signer.ts';
+import { wholeNumber } from '../../crypto/signer.ts';
+import { isSm2PrivateKey, readSm2KeyFile } from '../../crypto/sm2-key-file.ts';
 import { sm2PublicKey } from '../../crypto/sm2-software-signer.ts';
-import { Fault } from '../../shared/fault.ts';
 import type { Database } from '../../storage/database.ts';
 import { encodeVerifierKey } from './checkpoint.ts';
 
@@ -26,15 +25,13 @@ export interface LedgerKeySources {
 }
 
 const ORIGIN_LENGTH_MAX = 128;
-const OTHERS_MAY = 0o077;
-const DIGITS = /^[0-9a-f]{64}$/i;
 
 /**
  * The signing key of the ledger (SM2, GB/T 32918). Throws `Fault('internal')` when the file is missing, open to others or holds
  * no key. A derived key keeps a small site free of one more secret: whoever holds the root key opens every sealed column anyway.
  */
 export function ledgerKey({ origin, file, rootKey }: LedgerKeySources): LedgerKey {
-  const privateKeyHex = file === '' ? derived(rootKey) : fromFile(file);
+  const privateKeyHex = file === '' ? derived(rootKey) : readSm2KeyFile(file, 'The signing key of the ledger');
   const publicKey = sm2PublicKey(privateKeyHex);
   return { origin, privateKeyHex, publicKey, verifierKey: encodeVerifierKey(origin, 'sm2-sm3', publicKey) };
 }
@@ -55,29 +52,10 @@ export async function ledgerOrigin(database: Database, wanted: string, issuer: s
   return (await database.get<{ value: string }>(FIND, [ORIGIN_SETTING]))?.value ?? name;
 }
 
-const isPrivateKey = (number: bigint): boolean => number >= 1n && number <= SM2_ORDER - 2n;
-
 function derived(rootKey: Uint8Array): string {
   const root = hmacKey(rootKey);
   for (let attempt = 0; ; attempt += 1) {
     const bytes = deriveKeyBytes(root, `ledger/sm2/${attempt}`);
-    if (isPrivateKey(wholeNumber(bytes))) return bytes.toString('hex');
+    if (isSm2PrivateKey(wholeNumber(bytes))) return bytes.toString('hex');
   }
-}
-
-function fromFile(file: string): string {
-  let text: string;
-  try {
-    if ((statSync(file).mode & OTHERS_MAY) !== 0) {
-      throw new Fault('internal', `${file} can be read by others: take their rights away (chmod 600).`);
-    }
-    text = readFileSync(file, 'utf8').trim();
-  } catch (error) {
-    if (error instanceof Fault) throw error;
-    throw new Fault('internal', `The signing key of the ledger cannot be read from ${file}.`, { cause: error });
-  }
-  if (!DIGITS.test(text) || !isPrivateKey(BigInt(`0x${text}`))) {
-    throw new Fault('internal', `${file} holds no SM2 private key: 64 hexadecimal digits are expected.`);
-  }
-  return text.toLowerCase();
 }

@@ -1,0 +1,143 @@
+import { readFileSync } from 'node:fs';
+import type { Logger } from 'pino';
+import type { Config } from './config/schema.ts';
+import { createBackgroundVerifier } from './crypto/sm2-background-verifier.ts';
+import { readPrivateFile, readSm2KeyFile } from './crypto/sm2-key-file.ts';
+import { createSoftwareSm2Signer } from './crypto/sm2-software-signer.ts';
+import type { TlsIdentity } from './delivery/guarded-agent.ts';
+import { createOutbound } from './delivery/outbound.ts';
+import { createHttpLegalPersonRegister } from './proofing/http-legal-person-register.ts';
+import { createHttpPopulationRegister } from './proofing/http-population-register.ts';
+import type { IdentitySource } from './proofing/identity-source.ts';
+import type { LegalPersonRegister } from './proofing/legal-person-register.ts';
+import { RegisterClient, type RegisterReading, type Unanswered } from './proofing/register-client.ts';
+import { createPlainTransport, createSignedTransport, type RegisterTransport } from './proofing/register-transport.ts';
+import { createSampleLegalPersonRegister } from './proofing/sample-legal-person-register.ts';
+import { createSamplePopulationRegister } from './proofing/sample-population-register.ts';
+import { Fault } from './shared/fault.ts';
+
+type HttpSettings = Config['registers']['populationHttp'];
+
+/** Who listens to what becomes of the registers, such as the log of a serving process. */
+export interface RegisterListener {
+  readonly circuit: (register: string, state: 'open' | 'closed', trouble: Unanswered | undefined) => void;
+  readonly fault: (register: string, error: unknown) => void;
+}
+
+/** The registers that vouch for people and companies; undefined where none is configured. */
+export interface Registers {
+  readonly population: IdentitySource | undefined;
+  readonly legalPersons: LegalPersonRegister | undefined;
+  /** One for each register over HTTP. */
+  readings(): readonly RegisterReading[];
+  /** Whoever called last is told. */
+  listen(listener: RegisterListener): void;
+  close(): Promise<void>;
+}
+
+/** Tells the log when a register is left alone and when it is asked again; nothing of what was asked. */
+export function logRegisters(registers: Registers, log: Logger): void {
+  registers.listen({
+    circuit: (register, state, trouble) =>
+      state === 'open'
+        ? log.warn({ register, trouble }, 'a register does not answer and is left alone for a while')
+        : log.info({ register }, 'a register answers again'),
+    fault: (register, error) => log.error({ register, err: error }, 'a register could not be asked'),
+  });
+}
+
+/** An answer is a verdict and at most a name. */
+const BODY_BYTES_MAX = 16_384;
+
+/** Opens the configured registers; nobody is called. Throws `Fault('internal')` for a key or certificate that cannot be used. */
+export function openRegisters({ registers }: Pick<Config, 'registers'>): Registers {
+  const clients: RegisterClient[] = [];
+  const closers: (() => Promise<void>)[] = [];
+  let listener: RegisterListener | undefined;
+  const client = (name: string, settings: HttpSettings): RegisterClient => {
+    const { transport, close } = transportOf(name, settings);
+    const made = new RegisterClient({
+      name,
+      url: settings.url,
+      transport,
+      circuit: {
+        failuresMax: settings.circuitFailuresMax,
+        openMs: settings.circuitOpenMs,
+        trialsToClose: settings.circuitTrials,
+      },
+      bulkhead: {
+        inFlightMax: settings.inFlightMax,
+        queueMax: settings.queueMax,
+        queueDeadlineMs: settings.queueDeadlineMs,
+      },
+      onCircuit: (state, trouble) => listener?.circuit(name, state, trouble),
+      onFault: (error) => listener?.fault(name, error),
+    });
+    clients.push(made);
+    closers.push(close);
+    return made;
+  };
+  const population = {
+    none: () => undefined,
+    sample: () => createSamplePopulationRegister(),
+    http: () => createHttpPopulationRegister(client('population', registers.populationHttp)),
+  }[registers.population]();
+  const legalPersons = {
+    none: () => undefined,
+    sample: () => createSampleLegalPersonRegister(),
+    http: () => createHttpLegalPersonRegister(client('legal-persons', registers.legalPersonsHttp)),
+  }[registers.legalPersons]();
+  return {
+    population,
+    legalPersons,
+    readings: () => clients.map((made) => made.reading()),
+    listen: (told) => {
+      listener = told;
+    },
+    close: async () => {
+      await Promise.all(closers.map((close) => close()));
+    },
+  };
+}
+
+/** The guarded client is open to this one origin, and its private-network rule with it: registers stand in the government network. */
+function transportOf(
+  name: string,
+  settings: HttpSettings,
+): { readonly transport: RegisterTransport; readonly close: () => Promise<void> } {
+  const guarded = (identity?: TlsIdentity) =>
+    createOutbound({
+      allowedOrigins: [new URL(settings.url).origin],
+      timeoutMs: settings.timeoutMs,
+      bodyBytesMax: BODY_BYTES_MAX,
+      ...(identity && { identity }),
+    });
+  if (settings.authentication === 'mutual-tls') {
+    const identity = {
+      certificate: readPublic(settings.certificateFile, name),
+      key: readPrivateFile(settings.keyFile, `The TLS key for the register ${name}`),
+      authority: readPublic(settings.authorityFile, name),
+    };
+    return { transport: createPlainTransport(guarded(identity)), close: async () => undefined };
+  }
+  const { appId, clockSkewSeconds } = settings;
+  const signer = createSoftwareSm2Signer(readSm2KeyFile(settings.signingKeyFile, `The key for the register ${name}`));
+  const verifier = createBackgroundVerifier(Buffer.from(settings.publicKey, 'hex'));
+  const { verify } = verifier;
+  return {
+    transport: createSignedTransport({ fetch: guarded(), appId, signer, verify, clockSkewSeconds }),
+    close: async () => {
+      await Promise.all([signer.close(), verifier.close()]);
+    },
+  };
+}
+
+function readPublic(file: string, name: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new Fault('internal', `A certificate for the register ${name} cannot be read from ${file}.`, {
+      cause: error,
+    });
+  }
+}
