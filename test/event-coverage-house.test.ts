@@ -233,6 +233,11 @@ test.serial('H5 L15 a gap in the ledger that a feed meets is on record', async (
   const own = await startServer(t, { ...SIGNED_SOON, monitoring: { feedsFile } });
   for (let times = 0; times < 3; times += 1) await own.house.ledger.record({ type: 'token.revoked' });
   await signedToTheEnd(own);
+  // A feed that is under way with its first entries would not notice that it was set back to them.
+  const place = "SELECT next_seq FROM follower_cursors WHERE name LIKE '%archive%'";
+  const arrived = async (): Promise<boolean> =>
+    Number((await own.house.database.get<{ next_seq: number }>(place, []))?.next_seq ?? 0) > 2;
+  t.true(await until(arrived));
   await own.house.database.run('DELETE FROM ledger_entries WHERE seq = 2', []);
   await own.house.database.run("UPDATE follower_cursors SET next_seq = 0 WHERE name LIKE '%archive%'", []);
   // A feed that has nothing to do looks at its place again with the next entry.
