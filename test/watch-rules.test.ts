@@ -386,6 +386,12 @@ const ROWS: readonly Row[] = [
   ],
   [
     'massRevealByOperator',
+    'an opened export of three entries that lie far apart',
+    [operator('audit.export', 0, { details: { from: 0, to: 500, count: 3, format: 'records', opened: true } })],
+    0,
+  ],
+  [
+    'massRevealByOperator',
     'a closed export',
     [operator('audit.export', 0, { details: { from: 0, to: 500, format: 'json', opened: false } })],
     0,

@@ -68,7 +68,7 @@ export async function run(args: readonly string[], context: AuditContext): Promi
     const kind = format === 'csv' ? 'csv' : selection.kind;
     const personId = wanted.filter.personId;
     await database.write(async (tx) => {
-      const details = { from, to, format: kind, opened: open, reason: ground };
+      const details = { from, to, count, format: kind, opened: open, reason: ground };
       await ledger.append(tx, { type: 'audit.export', personId, details });
       if (!open) return;
       const fields = ['ip', 'ua', 'data'];

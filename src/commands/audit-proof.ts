@@ -48,7 +48,7 @@ export async function prove(args: readonly string[], context: AuditContext): Pro
     }
     const hashes = await inclusionProof(index, tree.size, tree.node);
     const proof = writeProofFile({ index, hashes, note: tree.note });
-    const details = { from: index, to: index + 1, format: 'proof', opened: false };
+    const details = { from: index, to: index + 1, count: 1, format: 'proof', opened: false };
     await ledger.record({ type: 'audit.export', details });
     await settle();
     if (words.out === undefined) {

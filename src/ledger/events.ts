@@ -183,7 +183,7 @@ export const EVENTS = {
     AUDIT,
     ENTITY.read,
     'Somebody exported a part of the ledger.',
-    'from to format opened !reason',
+    'from to count format opened !reason',
   ),
   'audit.verified': event(
     'info',

@@ -43,9 +43,9 @@ function recordsOpened({ entry }: WatchEvent): number {
   if (entry.type === 'audit.search') {
     return wordsOf(entry, 'filters').includes('opened') ? (numberOf(entry, 'matches') ?? 0) : 0;
   }
-  const opened = entry.data.opened;
-  if (typeof opened === 'number') return opened;
-  return opened === true ? Math.max(1, (numberOf(entry, 'to') ?? 0) - (numberOf(entry, 'from') ?? 0)) : 0;
+  if (entry.data.opened !== true) return 0;
+  // Chosen entries lie far apart: only where an older version did not say how many there were, the span has to do.
+  return numberOf(entry, 'count') ?? Math.max(1, (numberOf(entry, 'to') ?? 0) - (numberOf(entry, 'from') ?? 0));
 }
 
 export const administratorUnusual = defineRule({
