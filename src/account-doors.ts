@@ -7,6 +7,7 @@ import type { Rule } from './monitoring/watch/rule.ts';
 import { forgetConsent, listConsents } from './oidc/grants.ts';
 import { nowMs } from './shared/clock.ts';
 import { randomToken } from './shared/random.ts';
+import type { Identify } from './sign-in/identify.ts';
 import type { Interactions } from './sign-in/interactions.ts';
 import type { Transaction } from './storage/database.ts';
 
@@ -39,16 +40,32 @@ export async function ensureAccountCentre({ config, relyingParties }: House): Pr
 }
 
 /** What the account centre may ask of the protocol room and the ledger, put together from both. */
-export function accountDoors(house: House, interactions: Interactions, wakeOutbox: () => void): AccountDoors {
+export function accountDoors(
+  house: House,
+  interactions: Interactions,
+  identify: Identify,
+  wakeOutbox: () => void,
+): AccountDoors {
   const { config, database, ledger, ledgerReader, sessionEnds } = house;
   const incidents = createIncidents({ database, ledger, operatorClass: config.watch.operatorClass });
   return {
     currentPerson: (ctx: Context) => interactions.currentPerson(ctx),
+    async proveAgain(ctx, { personId, sessionUid }, password) {
+      const outcome = await identify.again(ctx, { personId, sessionUid, password, clientId: ACCOUNT_CENTRE });
+      if (outcome.state === 'identifier_form') return 'refused';
+      if (outcome.state !== 'proven') return outcome.state;
+      return (await interactions.provenAgain(ctx, outcome.login, outcome.write)) ? 'proven' : 'ended';
+    },
     sessions: (personId) => sessionEnds.list(personId),
     async endSession(personId, uid, visit) {
       const ended = await sessionEnds.end(personId, uid, 'ended_by_person', visit);
       wakeOutbox();
       return ended;
+    },
+    async endOtherSessions(personId, keptUid, visit) {
+      const count = await sessionEnds.endOthers(personId, keptUid, 'ended_by_person', visit);
+      wakeOutbox();
+      return count;
     },
     consents: (personId) => listConsents(database, personId),
     async withdraw(personId, clientId, visit) {

@@ -259,6 +259,8 @@ const ELSEWHERE: Readonly<Partial<Record<EventType, string>>> = {
   'document.verified': 'people-held-documents',
   'message.delivered': 'messages',
   'message.undelivered': 'messages',
+  'sign-in.renewed': 'account-proof',
+  'personal-data.shown': 'account-proof',
 };
 
 test('H5 every event of the catalogue has a scenario', (t) => {

@@ -4,7 +4,7 @@ import type { PersonProfile } from '../people/person.ts';
 import { Fault } from '../shared/fault.ts';
 import { isForeignPost } from '../web/form-tokens.ts';
 import { readForm } from '../web/forms.ts';
-import type { AccountCentreSources, Visit } from './doors.ts';
+import type { AccountCentreSources, SignedIn, Visit } from './doors.ts';
 
 export const visitOf = (ctx: Context): Visit => ({
   address: ctx.ip,
@@ -13,11 +13,16 @@ export const visitOf = (ctx: Context): Visit => ({
 });
 
 /** Who looks at their own account, and in which session. */
-export interface Visitor {
-  readonly personId: string;
-  readonly sessionUid: string;
+export interface Visitor extends SignedIn {
   readonly profile: PersonProfile;
 }
+
+/** What the forms of the account centre are for, as their tokens name it; reporting "this was not me" has one of its own. */
+export const ACCOUNT_PURPOSE = 'account';
+
+/** A token for the forms of a page of the account centre, tied to this browser. */
+export const accountToken = (ctx: Context, { formTokens }: AccountCentreSources): string =>
+  formTokens.issue(formTokens.browserOf(ctx), ACCOUNT_PURPOSE);
 
 /** Whoever is signed in here and may be; everybody else is sent to sign in, and the result is undefined. */
 export async function visitorOrSignIn(
@@ -40,7 +45,7 @@ export async function accountForm<Values extends { form_token: string }>(
   schema: z.ZodType<Values>,
   purpose: string,
   { doors, formTokens, origin }: AccountCentreSources,
-): Promise<{ readonly values: Values; readonly personId: string }> {
+): Promise<{ readonly values: Values; readonly person: SignedIn; readonly personId: string }> {
   if (isForeignPost(ctx.headers, origin)) throw new Fault('foreign_origin');
   const person = await doors.currentPerson(ctx);
   if (!person) throw new Fault('ceremony_expired');
@@ -50,7 +55,7 @@ export async function accountForm<Values extends { form_token: string }>(
   if (!formTokens.accepts(form.values.form_token, formTokens.knownBrowserOf(ctx), purpose)) {
     throw new Fault('form_token_refused');
   }
-  return { values: form.values, personId: person.personId };
+  return { values: form.values, person, personId: person.personId };
 }
 
 /** 303: the browser goes on by GET. */

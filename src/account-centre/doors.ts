@@ -1,7 +1,11 @@
 import type { Context } from 'koa';
+import type { Notices } from '../delivery/notices.ts';
+import type { PasswordFactor } from '../factors/password.ts';
+import type { PasswordLengths } from '../factors/password-policy.ts';
 import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
 import type { Persons } from '../people/persons.ts';
 import type { RelyingParties } from '../relying-parties/relying-parties.ts';
+import type { Database } from '../storage/database.ts';
 import type { FormTokens } from '../web/form-tokens.ts';
 import type { Renderer } from '../web/render.ts';
 import type { TrailSource } from './trail-reading.ts';
@@ -16,6 +20,27 @@ export interface AccountSession {
   readonly seenAt: number;
   readonly address: string | null;
   readonly userAgent: string | null;
+  /** The portals it has opened, by client_id. */
+  readonly clientIds: readonly string[];
+}
+
+/** Who holds the session of this browser, and when they last proved it. */
+export interface SignedIn {
+  readonly personId: string;
+  readonly sessionUid: string;
+  /** Epoch seconds. */
+  readonly at: number;
+}
+
+/** What came of proving again who one is. `ended`: the session was over by then. */
+export type ProofOutcome = 'proven' | 'refused' | 'too_many' | 'busy' | 'ended';
+
+/** What a person lets one portal see. */
+export interface AccountConsent {
+  readonly clientId: string;
+  readonly scopes: readonly string[];
+  readonly claims: readonly string[];
+  readonly grantedAt: number;
 }
 
 /** What a person says was not their doing: an entry of theirs, and where they say so from. */
@@ -29,12 +54,14 @@ export interface NotMeReport extends Visit {
 /** What the account centre asks of the protocol room and the ledger; `app.ts` hands it in. */
 export interface AccountDoors {
   /** Whose session this browser holds; undefined when nobody is signed in. */
-  currentPerson(ctx: Context): Promise<{ readonly personId: string; readonly sessionUid: string } | undefined>;
+  currentPerson(ctx: Context): Promise<SignedIn | undefined>;
+  /** Proves again, with the password, who holds this session; counted and recorded like a sign-in. The session gets a new id. */
+  proveAgain(ctx: Context, person: SignedIn, password: string): Promise<ProofOutcome>;
   sessions(personId: string): Promise<readonly AccountSession[]>;
   endSession(personId: string, uid: string, visit: Visit): Promise<boolean>;
-  consents(
-    personId: string,
-  ): Promise<readonly { readonly clientId: string; readonly scopes: readonly string[]; readonly grantedAt: number }[]>;
+  /** Ends every session but the one named. Resolves with how many there were. */
+  endOtherSessions(personId: string, keptUid: string, visit: Visit): Promise<number>;
+  consents(personId: string): Promise<readonly AccountConsent[]>;
   withdraw(personId: string, clientId: string, visit: Visit): Promise<void>;
   /** What the ledger says about a person, to be shown to that person alone. */
   readonly ledgerReader: TrailSource;
@@ -52,4 +79,10 @@ export interface AccountCentreSources {
   readonly formTokens: FormTokens;
   readonly ledger: Ledger;
   readonly origin: string;
+  /** How old a proof may be for a sensitive change. */
+  readonly freshProofSeconds: number;
+  readonly passwords: PasswordFactor;
+  readonly passwordPolicy: PasswordLengths;
+  readonly database: Database;
+  readonly notices: Notices;
 }

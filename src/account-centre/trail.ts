@@ -42,7 +42,9 @@ const FIRST_PASSWORD_ORIGINS: readonly unknown[] = ['registration', 'demo'];
 /** What of the ledger a person reads. Everything else is between machines, or told by one of these. */
 const KINDS: Kinds = {
   'sign-in.succeeded': ({ data }) => (data.device === 'new' ? 'signed-in-new-device' : 'signed-in'),
-  'sign-in.refused': 'refused',
+  'sign-in.refused': ({ data }) => (data.session === undefined ? 'refused' : 'proof-refused'),
+  'sign-in.renewed': 'proven-again',
+  'personal-data.shown': 'data-shown',
   'portal.entered': 'entered',
   'personal-data.released': 'released',
   'consent.given': 'consent-given',
@@ -65,6 +67,9 @@ const REPORTABLE: ReadonlySet<TrailKind> = new Set([
   'signed-in',
   'signed-in-new-device',
   'refused',
+  'proof-refused',
+  'proven-again',
+  'data-shown',
   'entered',
   'released',
   'consent-given',
@@ -77,6 +82,7 @@ const WITH_ITEMS: ReadonlySet<TrailKind> = new Set(['released', 'consent-given',
 /** Kinds of which several in a row are one line. */
 const GROUPED: ReadonlySet<TrailKind> = new Set([
   'refused',
+  'proof-refused',
   'ended-by-freeze',
   'ended-by-disabling',
   'ended-otherwise',

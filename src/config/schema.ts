@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { choice, isWebOrigin, text, whole } from './fields.ts';
+import { account } from './sections-account.ts';
 import * as identity from './sections-identity.ts';
 import * as message from './sections-messages.ts';
 import { monitoring } from './sections-monitoring.ts';
@@ -42,6 +43,7 @@ export const configSchema = z.strictObject({
   ttl: identity.ttl,
   password: identity.password,
   limits: identity.limits,
+  account,
   registers: proofing.registers,
   recheck: proofing.recheck,
   registration: identity.registration,

@@ -50,6 +50,8 @@ export interface PasswordFactor {
    * Throws `Fault('internal')` when the stored hash is none of ours or asks for an absurd amount of work.
    */
   verify(personId: string | undefined, password: string): Promise<'match' | 'mismatch' | 'busy'>;
+  /** When the person's password was set, in epoch seconds; undefined for a person without one. */
+  changedAt(personId: string): Promise<number | undefined>;
   /** For metrics: hashes running, waiting, and started so far. */
   load(): HashLoad;
 }
@@ -67,6 +69,7 @@ const NOBODY = '';
 const HASH_BYTES = 32;
 
 const SELECT = 'SELECT hash FROM passwords WHERE person_id = $1';
+const SELECT_CHANGED = 'SELECT changed_at FROM passwords WHERE person_id = $1';
 const STORE = `INSERT INTO passwords (person_id, hash, changed_at) VALUES ($1, $2, $3)
   ON CONFLICT (person_id) DO UPDATE SET hash = excluded.hash, changed_at = excluded.changed_at`;
 /** Only if the hash is still the one that was checked: a password changed in between must not come back. */
@@ -100,6 +103,10 @@ export function createPasswordFactor({ database, ledger, pepper, options }: Pass
     prepare,
     store,
     load: queue.load,
+
+    async changedAt(personId) {
+      return (await database.get<{ changed_at: number }>(SELECT_CHANGED, [personId]))?.changed_at;
+    },
 
     async set(personId, password, origin) {
       const prepared = await prepare(password);

@@ -1,4 +1,4 @@
-import { ACCOUNT, AUTHENTICATION, ENTITY, type EventKind, event, MONITORING } from './event-kind.ts';
+import { ACCOUNT, AUTHENTICATION, ENTITY, type EventKind, event, LOGON, MONITORING, PRIVACY } from './event-kind.ts';
 
 /** What happens to natural persons beyond signing in; part of the catalogue in events.ts. */
 export const PEOPLE_EVENTS = {
@@ -36,5 +36,19 @@ export const PEOPLE_EVENTS = {
     ACCOUNT.other,
     'An identity document was proven to a level.',
     'origin document level source',
+  ),
+  'sign-in.renewed': event(
+    'info',
+    AUTHENTICATION,
+    LOGON,
+    'A person who is signed in proved again who they are, before something sensitive.',
+    'amr acr device session',
+  ),
+  'personal-data.shown': event(
+    'notice',
+    PRIVACY,
+    ENTITY.read,
+    'A person looked at their own data with less of it hidden.',
+    'fields',
   ),
 } as const satisfies Record<string, EventKind>;

@@ -108,7 +108,7 @@ export function createEngine(sources: EngineSources, signingKeys: readonly JWK[]
       });
     },
   });
-  const interactions = createInteractions(provider, ledger);
+  const interactions = createInteractions(provider, ledger, config);
 
   provider.use(sources.shell);
   provider.use(commitBeforeAnswer({ store, ledger, failures, refuse, wake: sources.wakeOutbox }));

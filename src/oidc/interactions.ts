@@ -1,14 +1,20 @@
 import type { Context } from 'koa';
 import { errors, type Interaction, type Provider } from 'oidc-provider';
+import type { Config } from '../config/schema.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import type { CeremonyRequest, Interactions, Login, SignedInPerson } from '../sign-in/interactions.ts';
 import type { Transaction } from '../storage/database.ts';
 import { saveConsent } from './grants.ts';
+import { renewSession } from './session-renewal.ts';
 import { currentUnit } from './unit-of-work.ts';
 
 /** The ceremony's view of an authorization request, over the library's Interaction model. */
-export function createInteractions(provider: Provider, ledger: Ledger): Interactions {
+export function createInteractions(
+  provider: Provider,
+  ledger: Ledger,
+  config: Pick<Config, 'issuer' | 'session'>,
+): Interactions {
   const held = new WeakMap<CeremonyRequest, Interaction>();
 
   const finish = async (request: CeremonyRequest, result: Interaction['result']): Promise<string> => {
@@ -40,6 +46,11 @@ export function createInteractions(provider: Provider, ledger: Ledger): Interact
         ...(request.prompt === 'select_account' ? { select_account: {} } : {}),
         login: { accountId: login.personId, acr: login.acr, amr: [...login.amr], remember: true, ts: login.at },
       });
+    },
+    async provenAgain(ctx, login, write) {
+      if (!(await renewSession(provider, ctx, login, config))) return false;
+      currentUnit()?.also(write);
+      return true;
     },
     async chose(request) {
       return finish(request, { ...held.get(request)?.lastSubmission, select_account: {} });

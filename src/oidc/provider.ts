@@ -67,7 +67,7 @@ export function buildProvider(sources: ProviderSources): BuiltProvider {
         interaction: 'tongban_ceremony',
         resume: 'tongban_resume',
       },
-      long: { httpOnly: true, sameSite: 'lax', secure, signed: true, path: '/' },
+      long: sessionCookie(secure),
       short: { httpOnly: true, sameSite: 'lax', secure, signed: true },
     },
     enableHttpPostMethods: false,
@@ -115,6 +115,16 @@ export function buildProvider(sources: ProviderSources): BuiltProvider {
   return { provider, sessions };
 }
 
+/** How the cookie of a session is set, also where we set it ourselves (session-renewal.ts). */
+export const sessionCookie = (secure: boolean) =>
+  ({ httpOnly: true, sameSite: 'lax', secure, signed: true, path: '/' }) as const;
+
+/** How long a session lives from now on when it is used now: up to its absolute end, counted from the proof. */
+export function sessionSeconds(limits: Config['session'], provenAt: number | undefined): number {
+  const absoluteEnd = (provenAt ?? nowSeconds()) + limits.absoluteSeconds;
+  return Math.max(1, Math.min(limits.idleSeconds, absoluteEnd - nowSeconds()));
+}
+
 /** `ttl` by class name. The session slides while it is used, up to its absolute end. */
 function lifetimes({ ttl, session: limits }: Config): NonNullable<Configuration['ttl']> {
   return {
@@ -129,10 +139,7 @@ function lifetimes({ ttl, session: limits }: Config): NonNullable<Configuration[
       const rotated = ctx?.oidc?.entities.RotatedRefreshToken;
       return rotated ? Math.max(1, rotated.remainingTTL) : ttl.refreshTokenSeconds;
     },
-    Session: (_ctx, session) => {
-      const absoluteEnd = (session.loginTs ?? nowSeconds()) + limits.absoluteSeconds;
-      return Math.max(1, Math.min(limits.idleSeconds, absoluteEnd - nowSeconds()));
-    },
+    Session: (_ctx, session) => sessionSeconds(limits, session.loginTs),
   };
 }
 

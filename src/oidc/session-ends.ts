@@ -28,6 +28,8 @@ export interface SessionEnds {
   list(personId: string): Promise<readonly SessionSummary[]>;
   /** Ends one session of this person: cookie, grants and tokens at once, portals by notice. False when it is not theirs or over. */
   end(personId: string, uid: string, cause: string, by?: SessionEnder): Promise<boolean>;
+  /** Ends every session of this person but one. Resolves with how many there were. */
+  endOthers(personId: string, keptUid: string, cause: string, by?: SessionEnder): Promise<number>;
   /** Ends all sessions of a person, and what portals were granted beyond them. Resolves with how many sessions there were. */
   endAll(personId: string, cause: string, by?: SessionEnder): Promise<number>;
   /** Ends what one portal was granted, in every session of the person, and tells the portal. */
@@ -91,6 +93,11 @@ export function createSessionEnds({ database, store, ledger, enqueueLogout }: Se
       if (!row) return false;
       await endRows(personId, [row], cause, by);
       return true;
+    },
+    async endOthers(personId, keptUid, cause, by = {}) {
+      const rows = (await live(personId)).filter(({ uid }) => uid !== keptUid);
+      await endRows(personId, rows, cause, by);
+      return rows.length;
     },
     async endAll(personId, cause, by = {}) {
       const rows = await live(personId);

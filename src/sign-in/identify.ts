@@ -7,6 +7,7 @@ import type { Failures } from '../ledger/flood.ts';
 import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
 import { documentOfIdNumber, parseIdNumber } from '../people/id-number.ts';
 import type { KnownDevices } from '../people/known-devices.ts';
+import type { Person } from '../people/person.ts';
 import type { Persons } from '../people/persons.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import type { Transaction } from '../storage/database.ts';
@@ -28,6 +29,19 @@ export interface Identify {
     ctx: Context,
     input: { readonly identifier: string; readonly password: string; readonly clientId: string },
   ): Promise<IdentifyOutcome>;
+  /**
+   * The person who is signed in proves once more who they are. Limits, price and the record of failures are those of signing in:
+   * a session somebody else holds is no way around them (D6).
+   */
+  again(
+    ctx: Context,
+    input: {
+      readonly personId: string;
+      readonly sessionUid: string;
+      readonly password: string;
+      readonly clientId: string;
+    },
+  ): Promise<IdentifyOutcome>;
 }
 
 export interface IdentifySources {
@@ -47,69 +61,93 @@ export interface IdentifySources {
 const DEVICE_COOKIE = 'device';
 const DEVICE_SECONDS = 180 * 24 * 3600;
 
+/** Whose secret is tried, under which name the attempt is counted, and what it is for. */
+interface Target {
+  readonly person: Person | undefined;
+  readonly account: string;
+  readonly clientId: string;
+  /** The session that is proven again; undefined for a sign-in. */
+  readonly sessionUid?: string;
+}
+
 /**
  * One attempt to prove who one is: limiter, then look-up, then hash, then ledger. Every way to fail after the form of the
  * number is right takes the same look-ups and the same hash, and gives the same answer.
  */
 export function createIdentify(sources: IdentifySources): Identify {
   const { persons, passwords, attempts, challenges, devices, ledger, failures, index } = sources;
+  const prove = async (
+    ctx: Context,
+    { person, account, clientId, sessionUid }: Target,
+    password: string,
+  ): Promise<IdentifyOutcome> => {
+    const secret = readCookie(ctx.get('cookie'), hostCookieName(DEVICE_COOKIE, sources.secure));
+    const device = await devices.recognises(person?.id, secret);
+    const attempt = { account, address: ctx.ip, ...(device === undefined ? {} : { knownDeviceDigest: device }) };
+    const event = {
+      personId: person?.id,
+      clientId,
+      sessionUid,
+      address: ctx.ip,
+      userAgent: ctx.get('user-agent'),
+      correlation: String(ctx.state.requestId),
+    };
+    const refuse = async (reason: string, state: 'refused' | 'too_many'): Promise<IdentifyOutcome> => {
+      const refusal: LedgerEvent = {
+        ...event,
+        type: 'sign-in.refused',
+        outcome: 'failure',
+        actor: 'anonymous',
+        details: { reason, factor: 'password' },
+      };
+      await failures.record(refusal);
+      return { state };
+    };
+
+    const allowance = await attempts.take(attempt);
+    if (allowance === 'address_exhausted') return refuse('address_limit', 'too_many');
+    const challenged = device === undefined && (await challenges.stands(person?.id, ctx.ip));
+    if (allowance === 'account_exhausted' || challenged) {
+      // The hash is spent all the same, so that a locked account takes as long as a wrong password (D9).
+      if ((await passwords.verify(undefined, password)) === 'busy') return { state: 'busy' };
+      return refuse(challenged ? 'challenged' : 'locked', 'refused');
+    }
+    const verdict = await passwords.verify(person?.id, password);
+    if (verdict === 'busy') return { state: 'busy' };
+    if (!person || verdict === 'mismatch') return refuse(person ? 'mismatch' : 'unknown', 'refused');
+    if (person.status !== 'active') return refuse(person.status, 'refused');
+
+    const amr = ['pwd'];
+    const [remembered] = await Promise.all([devices.remember(person.id, secret), attempts.succeeded(attempt)]);
+    ctx.append(
+      'set-cookie',
+      writeCookie(DEVICE_COOKIE, remembered.secret, { secure: sources.secure, maxAgeSeconds: DEVICE_SECONDS }),
+    );
+    const write = async (tx: Transaction): Promise<void> => {
+      await remembered.write(tx);
+      const details = { amr, acr: sources.acr, device: device === undefined ? 'new' : 'known' };
+      await ledger.append(tx, {
+        ...event,
+        type: sessionUid === undefined ? 'sign-in.succeeded' : 'sign-in.renewed',
+        details,
+      });
+    };
+    return { state: 'proven', login: { personId: person.id, amr, acr: sources.acr, at: nowSeconds() }, write };
+  };
+
   return {
     async withPassword(ctx, { identifier, password, clientId }) {
       const parsed = parseIdNumber(identifier);
       if (!parsed.ok) return { state: 'identifier_form' };
       const person = await persons.findByIdNumber(parsed.number);
-      const secret = readCookie(ctx.get('cookie'), hostCookieName(DEVICE_COOKIE, sources.secure));
-      const device = await devices.recognises(person?.id, secret);
-      const attempt = {
-        // Counted under the number itself, so that an unknown one behaves like a known one.
-        account: index.of(documentOfIdNumber(parsed.number)),
-        address: ctx.ip,
-        ...(device === undefined ? {} : { knownDeviceDigest: device }),
-      };
-      const event = {
-        personId: person?.id,
-        clientId,
-        address: ctx.ip,
-        userAgent: ctx.get('user-agent'),
-        correlation: String(ctx.state.requestId),
-      };
-      const refuse = async (reason: string, state: 'refused' | 'too_many' | 'busy'): Promise<IdentifyOutcome> => {
-        const refusal: LedgerEvent = {
-          ...event,
-          type: 'sign-in.refused',
-          outcome: 'failure',
-          actor: 'anonymous',
-          details: { reason, factor: 'password' },
-        };
-        await failures.record(refusal);
-        return { state };
-      };
-
-      const allowance = await attempts.take(attempt);
-      if (allowance === 'address_exhausted') return refuse('address_limit', 'too_many');
-      const challenged = device === undefined && (await challenges.stands(person?.id, ctx.ip));
-      if (allowance === 'account_exhausted' || challenged) {
-        // The hash is spent all the same, so that a locked account takes as long as a wrong password (D9).
-        if ((await passwords.verify(undefined, password)) === 'busy') return { state: 'busy' };
-        return refuse(challenged ? 'challenged' : 'locked', 'refused');
-      }
-      const verdict = await passwords.verify(person?.id, password);
-      if (verdict === 'busy') return { state: 'busy' };
-      if (!person || verdict === 'mismatch') return refuse(person ? 'mismatch' : 'unknown', 'refused');
-      if (person.status !== 'active') return refuse(person.status, 'refused');
-
-      const amr = ['pwd'];
-      const [remembered] = await Promise.all([devices.remember(person.id, secret), attempts.succeeded(attempt)]);
-      ctx.append(
-        'set-cookie',
-        writeCookie(DEVICE_COOKIE, remembered.secret, { secure: sources.secure, maxAgeSeconds: DEVICE_SECONDS }),
-      );
-      const write = async (tx: Transaction): Promise<void> => {
-        await remembered.write(tx);
-        const details = { amr, acr: sources.acr, device: device === undefined ? 'new' : 'known' };
-        await ledger.append(tx, { ...event, type: 'sign-in.succeeded', details });
-      };
-      return { state: 'proven', login: { personId: person.id, amr, acr: sources.acr, at: nowSeconds() }, write };
+      // Counted under the number itself, so that an unknown one behaves like a known one.
+      const account = index.of(documentOfIdNumber(parsed.number));
+      return prove(ctx, { person, account, clientId }, password);
+    },
+    async again(ctx, { personId, sessionUid, password, clientId }) {
+      const person = await persons.profile(personId);
+      if (person === undefined) return { state: 'refused' };
+      return prove(ctx, { person, account: index.of(person.document), clientId, sessionUid }, password);
     },
   };
 }

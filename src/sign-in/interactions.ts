@@ -50,6 +50,11 @@ export interface Interactions {
   currentPerson(ctx: Context): Promise<SignedInPerson | undefined>;
   /** `write` is committed together with the sign-in it belongs to. */
   signedIn(request: CeremonyRequest, login: Login, write?: (tx: Transaction) => Promise<void>): Promise<string>;
+  /**
+   * The person whose session this browser holds has proven again who they are: the session goes on under a new id, and its proof
+   * is as young as `login` (E1). `write` is committed with it. False when the session is over, or not theirs.
+   */
+  provenAgain(ctx: Context, login: Login, write: (tx: Transaction) => Promise<void>): Promise<boolean>;
   /** The person signed in already was chosen to go on (`select_account`). */
   chose(request: CeremonyRequest): Promise<string>;
   /** Remembers the consent, together with the ledger event that tells of it. */

@@ -1,3 +1,4 @@
+import { ACCOUNT_PAGE_NAMES, type AccountPageModels } from './pages-account.ts';
 import { ENROL_PAGE_NAMES, type EnrolPageModels } from './pages-enrol.ts';
 
 /** A portal as pages name it: the registered name and the host people can compare with the address bar. */
@@ -7,7 +8,7 @@ export interface PortalView {
 }
 
 /** A form of ours: where it is posted and the token that ties it to this browser. The token's field is named `form_token`. */
-interface FormView {
+export interface FormView {
   readonly action: string;
   readonly formToken: string;
 }
@@ -20,6 +21,9 @@ export type TrailKind =
   | 'signed-in'
   | 'signed-in-new-device'
   | 'refused'
+  | 'proven-again'
+  | 'proof-refused'
+  | 'data-shown'
   | 'entered'
   | 'released'
   | 'consent-given'
@@ -73,7 +77,7 @@ export interface TrailDay {
  * What each page shows. A person who gave no plaintext identity has no `maskedName`. Every moment is in epoch seconds; every address is already safe to link to. Names, hosts and identifiers
  * may hold anything a person can type: the templates make them inert.
  */
-export interface PageModels extends EnrolPageModels {
+export interface PageModels extends AccountPageModels, EnrolPageModels {
   readonly home: {
     readonly portals: readonly { readonly name: string; readonly description: string; readonly url: string }[];
     readonly demo?: {
@@ -127,29 +131,6 @@ export interface PageModels extends EnrolPageModels {
     readonly portals: readonly { readonly name: string; readonly state: 'told' | 'pending' | 'none' }[];
     readonly homeUrl: string;
   };
-  /** Two forms: /account/sessions/end posts `id`, /account/portals/withdraw posts `client_id`. */
-  readonly account: {
-    readonly maskedName?: string;
-    readonly maskedIdNumber: string;
-    readonly ial: number;
-    readonly formToken: string;
-    readonly sessions: readonly {
-      readonly id: string;
-      readonly device: string;
-      readonly address: string;
-      readonly startedAt: number;
-      readonly seenAt: number;
-      readonly current: boolean;
-    }[];
-    readonly portals: readonly (PortalView & {
-      readonly clientId: string;
-      readonly scopes: readonly string[];
-      readonly grantedAt: number;
-    })[];
-    /** The newest lines of the trail. */
-    readonly days: readonly TrailDay[];
-    readonly signOutUrl?: string;
-  };
   /** `newerUrl` stands on every page but the newest. */
   readonly 'account-trail': {
     readonly days: readonly TrailDay[];
@@ -181,10 +162,10 @@ export const PAGE_NAMES = [
   'register-done',
   'logout',
   'logout-done',
-  'account',
   'account-trail',
   'not-me',
   'not-me-done',
   'fault',
   ...ENROL_PAGE_NAMES,
+  ...ACCOUNT_PAGE_NAMES,
 ] as const satisfies readonly PageName[];

@@ -1,7 +1,9 @@
+import { accountPagesEn } from './account-pages-en.ts';
 import type { accountZh } from './account-zh-CN.ts';
 
 /** The texts of the account centre in English. */
 export const accountEn: typeof accountZh = {
+  ...accountPagesEn,
   title: 'Your account',
   lead: 'See when, where and for which portal your identity was used. If something looks wrong, end a session or withdraw your consent right here.',
   signOut: 'Sign out',
@@ -52,6 +54,12 @@ export const accountEn: typeof accountZh = {
         count > 1
           ? `Somebody tried to sign in ${count} times, without success`
           : 'Somebody tried to sign in, without success',
+      'proven-again': () => 'Your identity was proven again in “Your account”',
+      'proof-refused': ({ count }) =>
+        count > 1
+          ? `Somebody tried to prove your identity ${count} times in “Your account”, without success`
+          : 'Somebody tried to prove your identity in “Your account”, without success',
+      'data-shown': () => 'Looked at your identity documents',
       entered: ({ portal }) => `Opened “${portal}” as yourself`,
       released: ({ portal }) => `“${portal}” received your details`,
       'consent-given': ({ portal }) => `Allowed “${portal}” to use your details`,

@@ -1,7 +1,9 @@
 import type { TrailKind, TrailLine } from '../pages.ts';
+import { accountPagesZh } from './account-pages-zh-CN.ts';
 
 /** The texts of the account centre in Chinese. */
 export const accountZh = {
+  ...accountPagesZh,
   title: '我的账户',
   lead: '这里能看到您的身份在何时、何地、为哪个网站使用过。发现异常，可以立即结束登录或撤回授权。',
   signOut: '退出登录',
@@ -43,6 +45,10 @@ export const accountZh = {
       'signed-in': () => '登录成功',
       'signed-in-new-device': () => '在新设备上登录成功',
       refused: ({ count }) => (count > 1 ? `有人尝试登录 ${count} 次，均未成功` : '有人尝试登录，未成功'),
+      'proven-again': () => '在“我的账户”中再次核实了身份',
+      'proof-refused': ({ count }) =>
+        count > 1 ? `在“我的账户”中核实身份 ${count} 次，均未成功` : '在“我的账户”中核实身份，未成功',
+      'data-shown': () => '查看了自己的证件信息',
       entered: ({ portal }) => `以本人身份进入“${portal}”`,
       released: ({ portal }) => `“${portal}”取得了您的信息`,
       'consent-given': ({ portal }) => `同意“${portal}”使用您的信息`,

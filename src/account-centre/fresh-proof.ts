@@ -1,0 +1,132 @@
+import type Router from '@koa/router';
+import type { Context } from 'koa';
+import { z } from 'zod';
+import { nowSeconds } from '../shared/clock.ts';
+import { Fault } from '../shared/fault.ts';
+import { ACCOUNT_PURPOSE, accountForm, accountToken, goTo, type Visitor, visitorOrSignIn } from './account-form.ts';
+import type { AccountCentreSources, ProofOutcome, SignedIn } from './doors.ts';
+
+const PROVE = '/account/prove';
+const FIELDS_KEPT_MAX = 60;
+const KEPT = 'kept.';
+
+/**
+ * The addresses a proof may lead to: our own pages of the account centre, in plain letters. What could be read as another host, a
+ * climb out of the account or a way around a check does not fit (A26).
+ */
+const OWN_PAGE = /^\/account(?:\/[a-z0-9_-]{1,64}){0,4}(?:\?[A-Za-z0-9_.=&-]{1,256})?$/;
+
+/** The page of ours that an address names; the overview for everything else. */
+export const ownPage = (address: unknown): string =>
+  typeof address === 'string' && OWN_PAGE.test(address) ? address : '/account';
+
+const OWN_FIELDS: ReadonlySet<string> = new Set(['form_token', 'next', 'password', 'send']);
+const text = (max: number) => z.string().max(max);
+const FORM = z
+  .object({ form_token: text(128), next: text(512), password: text(4096), send: z.literal('form').optional() })
+  .catchall(text(8192))
+  .refine((fields) => {
+    const others = Object.keys(fields).filter((name) => !OWN_FIELDS.has(name));
+    return others.length <= FIELDS_KEPT_MAX && others.every((name) => /^kept\.[A-Za-z_]{1,40}$/.test(name));
+  });
+
+/** A form that was sent when the proof had grown old: kept in the page that asks for a new one, so that nothing is typed twice. */
+interface Waiting {
+  readonly next: string;
+  readonly isForm: boolean;
+  readonly kept: readonly { readonly name: string; readonly value: string }[];
+}
+
+/** The page on which a person proves again who they are, and goes on to where they wanted to go. */
+export function addFreshProofRoutes(router: Router, sources: AccountCentreSources): void {
+  router.get(PROVE, (ctx) => showProve(ctx as unknown as Context, sources));
+  router.post(PROVE, (ctx) => postProve(ctx as unknown as Context, sources));
+}
+
+export const isFresh = ({ at }: SignedIn, { freshProofSeconds }: AccountCentreSources): boolean =>
+  nowSeconds() - at <= freshProofSeconds;
+
+/**
+ * The visitor, with a proof young enough for what is sensitive; whoever has none is sent to prove it first and comes back to this
+ * page, and the result is undefined.
+ */
+export async function provenVisitor(ctx: Context, sources: AccountCentreSources): Promise<Visitor | undefined> {
+  const visitor = await visitorOrSignIn(ctx, sources);
+  if (!visitor || isFresh(visitor, sources)) return visitor;
+  const here = ctx.querystring === '' ? ctx.path : `${ctx.path}?${ctx.querystring}`;
+  goTo(ctx, proofAddress(here));
+  return undefined;
+}
+
+/** Where a proof is asked for that leads on to `next`. */
+export const proofAddress = (next: string): string => `${PROVE}?${new URLSearchParams({ next: ownPage(next) })}`;
+
+/**
+ * A form for something sensitive. When the proof has grown old, the person is asked for a new one on the answer to this very
+ * form, which keeps what they had filled in; the result is then undefined. A password is never kept.
+ */
+export async function provenForm<Values extends { form_token: string }>(
+  ctx: Context,
+  schema: z.ZodType<Values>,
+  sources: AccountCentreSources,
+): Promise<{ readonly values: Values; readonly person: SignedIn; readonly personId: string } | undefined> {
+  const form = await accountForm(ctx, schema, ACCOUNT_PURPOSE, sources);
+  if (isFresh(form.person, sources)) return form;
+  const kept = Object.entries(form.values).flatMap(([name, value]) =>
+    typeof value === 'string' && name !== 'form_token' ? [{ name, value }] : [],
+  );
+  showForm(ctx, sources, { next: ctx.path, isForm: true, kept });
+  return undefined;
+}
+
+async function showProve(ctx: Context, sources: AccountCentreSources): Promise<void> {
+  ctx.state.page = 'account-prove';
+  const visitor = await visitorOrSignIn(ctx, sources);
+  if (!visitor) return;
+  const next = ownPage(ctx.query.next);
+  if (isFresh(visitor, sources)) goTo(ctx, next);
+  else showForm(ctx, sources, { next, isForm: false, kept: [] });
+}
+
+function showForm(
+  ctx: Context,
+  sources: AccountCentreSources,
+  { next, isForm, kept }: Waiting,
+  problem?: Exclude<ProofOutcome, 'proven' | 'ended'>,
+): void {
+  ctx.state.page = 'account-prove';
+  if (problem === 'busy') ctx.set('retry-after', '3');
+  if (problem === 'too_many') ctx.set('retry-after', '60');
+  sources.renderer.page(
+    ctx,
+    'account-prove',
+    {
+      action: PROVE,
+      formToken: accountToken(ctx, sources),
+      next,
+      kept: [
+        ...(isForm ? [{ name: 'send', value: 'form' }] : []),
+        ...kept.map(({ name, value }) => ({ name: KEPT + name, value })),
+      ],
+      cancelUrl: '/account',
+      ...(problem ? { problem } : {}),
+    },
+    { status: problem ? { refused: 401, too_many: 429, busy: 503 }[problem] : 200 },
+  );
+}
+
+async function postProve(ctx: Context, sources: AccountCentreSources): Promise<void> {
+  ctx.state.page = 'account-prove';
+  const { values, person } = await accountForm(ctx, FORM, ACCOUNT_PURPOSE, sources);
+  const next = ownPage(values.next);
+  const kept = Object.entries(values).flatMap(([name, value]) =>
+    name.startsWith(KEPT) && value !== undefined ? [{ name: name.slice(KEPT.length), value }] : [],
+  );
+  const isForm = values.send === 'form';
+  const outcome = await sources.doors.proveAgain(ctx, person, values.password);
+  if (outcome === 'ended') throw new Fault('ceremony_expired');
+  if (outcome !== 'proven') return showForm(ctx, sources, { next, isForm, kept }, outcome);
+  if (!isForm) return goTo(ctx, next);
+  // A form goes on by the person's own hand: the browser would repeat the password to a 307 (A23).
+  sources.renderer.page(ctx, 'account-proven', { action: next, formToken: accountToken(ctx, sources), kept });
+}

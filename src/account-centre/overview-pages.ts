@@ -1,0 +1,44 @@
+import type Router from '@koa/router';
+import type { Context } from 'koa';
+import { maskDocument, maskName } from '../people/masking.ts';
+import { accountToken, goTo, visitorOrSignIn } from './account-form.ts';
+import type { AccountCentreSources } from './doors.ts';
+import { portalsShown } from './portal-pages.ts';
+import { sessionsShown } from './session-pages.ts';
+import { newestDays } from './trail-pages.ts';
+
+/** Of each list the overview shows the newest; the rest is on the page of its own. */
+const SHOWN_MAX = 5;
+
+/** The first page of the account: who one is here, where one is signed in, which portals see what, and what happened last. */
+export function addOverviewRoutes(router: Router, sources: AccountCentreSources): void {
+  router.get('/account', (ctx) => showOverview(ctx as unknown as Context, sources));
+  // The code of this authorization request is of no use to us: the session it proves is our own. It expires unredeemed.
+  router.get('/account/entered', (ctx) => goTo(ctx as unknown as Context, '/account'));
+}
+
+async function showOverview(ctx: Context, sources: AccountCentreSources): Promise<void> {
+  ctx.state.page = 'account';
+  const visitor = await visitorOrSignIn(ctx, sources);
+  if (!visitor) return;
+  const { profile } = visitor;
+  const { renderer } = sources;
+  const { language } = renderer.preferences(ctx);
+  const [sessions, portals, days] = await Promise.all([
+    sessionsShown(visitor, language, sources),
+    portalsShown(visitor.personId, language, sources),
+    newestDays(visitor.personId, language, sources),
+  ]);
+  renderer.page(ctx, 'account', {
+    ...(profile.name === undefined ? {} : { maskedName: maskName(profile.name) }),
+    maskedIdNumber: maskDocument(profile.document),
+    ial: profile.ial,
+    formToken: accountToken(ctx, sources),
+    sessions: sessions.slice(0, SHOWN_MAX),
+    sessionsMore: Math.max(0, sessions.length - SHOWN_MAX),
+    portals: portals.slice(0, SHOWN_MAX),
+    portalsMore: Math.max(0, portals.length - SHOWN_MAX),
+    days,
+    signOutUrl: '/session/end',
+  });
+}

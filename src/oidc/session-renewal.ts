@@ -1,0 +1,31 @@
+import type { Context } from 'koa';
+import type { Provider } from 'oidc-provider';
+import type { Config } from '../config/schema.ts';
+import type { Login } from '../sign-in/interactions.ts';
+import { sessionCookie, sessionSeconds } from './provider.ts';
+
+type SessionContext = Parameters<Provider['Session']['get']>[0];
+
+/**
+ * Gives the session of this browser a new id and the age of a proof just made, as the library does at a sign-in (E1). Its portals,
+ * grants and tokens stay as they are. Written with the unit of work of this request. False when nobody is signed in here, or
+ * somebody else than who has proven themselves.
+ */
+export async function renewSession(
+  provider: Provider,
+  ctx: Context,
+  login: Login,
+  { issuer, session: limits }: Pick<Config, 'issuer' | 'session'>,
+): Promise<boolean> {
+  const session = await provider.Session.get(ctx as unknown as SessionContext);
+  if (session.accountId !== login.personId) return false;
+  session.loginAccount({ accountId: login.personId, loginTs: login.at, acr: login.acr, amr: [...login.amr] });
+  session.resetIdentifier();
+  const lifetimeSeconds = sessionSeconds(limits, login.at);
+  await session.save(lifetimeSeconds);
+  ctx.cookies.set(provider.cookieName('session'), session.jti, {
+    ...sessionCookie(issuer.startsWith('https:')),
+    expires: new Date((login.at + lifetimeSeconds) * 1000),
+  });
+  return true;
+}

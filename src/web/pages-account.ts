@@ -1,0 +1,119 @@
+import type { DocumentType } from '../people/documents/document.ts';
+import type { FormView, PortalView, TrailDay } from './pages.ts';
+
+/** A place where a person is signed in. */
+export interface SessionView {
+  readonly id: string;
+  readonly device: string;
+  readonly address: string;
+  readonly startedAt: number;
+  readonly seenAt: number;
+  readonly current: boolean;
+  /** Names of the portals it has opened. */
+  readonly portals: readonly string[];
+}
+
+/** A portal a person has allowed something. `signedIn`: one of their sessions is open there now. */
+export interface AllowedPortalView extends PortalView {
+  readonly clientId: string;
+  readonly description: string;
+  readonly scopes: readonly string[];
+  readonly claims: readonly string[];
+  readonly grantedAt: number;
+  readonly signedIn: boolean;
+}
+
+/** One identity document as its owner sees it. `number` is masked for showing already. */
+export interface DocumentView {
+  readonly type: DocumentType;
+  readonly number: string;
+  readonly level: number;
+  /** It stands for the person. */
+  readonly primary: boolean;
+  /** The name of the register that vouched for it. */
+  readonly source?: string;
+  readonly provenAt?: number;
+  /** Days as printed on the document, `YYYY-MM-DD`. */
+  readonly validFrom?: string;
+  readonly validTo?: string;
+}
+
+/** Why a proof of identity did not count. */
+export type ProofProblem = 'refused' | 'too_many' | 'busy';
+
+export interface PasswordChangeProblem {
+  readonly field?: 'password' | 'newPassword' | 'newPasswordAgain';
+  readonly code: string;
+}
+
+/** A field that travels through a page unseen. */
+interface HiddenField {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** The pages of the account centre. */
+export interface AccountPageModels {
+  /** Two forms: /account/sessions/end posts `id`, /account/portals/withdraw posts `client_id`. */
+  readonly account: {
+    readonly maskedName?: string;
+    readonly maskedIdNumber: string;
+    readonly ial: number;
+    readonly formToken: string;
+    readonly sessions: readonly SessionView[];
+    /** How many there are beyond those shown. */
+    readonly sessionsMore: number;
+    readonly portals: readonly AllowedPortalView[];
+    readonly portalsMore: number;
+    /** The newest lines of the trail. */
+    readonly days: readonly TrailDay[];
+    readonly signOutUrl?: string;
+  };
+  /** /account/documents/show posts nothing but its token. */
+  readonly 'account-documents': {
+    readonly formToken: string;
+    readonly ial: number;
+    /** Missing where the person gave none. */
+    readonly name?: string;
+    /** Whether more than the barest of name and numbers is shown. */
+    readonly readable: boolean;
+    readonly documents: readonly DocumentView[];
+  };
+  readonly 'account-methods': { readonly passwordChangedAt: number | undefined; readonly done?: 'password' };
+  /** Posts `password` (the old one), `newPassword`, `newPasswordAgain` and, when ticked, `endOthers=yes`. */
+  readonly 'account-password': FormView & {
+    readonly passwordCharactersMin: number;
+    readonly problem?: PasswordChangeProblem;
+  };
+  /** /account/sessions/end posts `id`, /account/sessions/end-others its token alone. */
+  readonly 'account-sessions': { readonly formToken: string; readonly sessions: readonly SessionView[] };
+  /** /account/portals/withdraw posts `client_id`. */
+  readonly 'account-portals': { readonly formToken: string; readonly portals: readonly AllowedPortalView[] };
+  readonly 'account-companies': Readonly<Record<string, never>>;
+  readonly 'account-data': Readonly<Record<string, never>>;
+  /** Sends `lang` and `text` by GET. */
+  readonly 'account-display': { readonly action: string; readonly saved: boolean };
+  /** Posts `password`, `next` and whatever it keeps of a form that waits. */
+  readonly 'account-prove': FormView & {
+    readonly next: string;
+    readonly kept: readonly HiddenField[];
+    readonly cancelUrl: string;
+    readonly problem?: ProofProblem;
+  };
+  /** Sends the form that waited for the proof. */
+  readonly 'account-proven': FormView & { readonly kept: readonly HiddenField[] };
+}
+
+export const ACCOUNT_PAGE_NAMES = [
+  'account',
+  'account-documents',
+  'account-methods',
+  'account-password',
+  'account-sessions',
+  'account-portals',
+  'account-companies',
+  'account-data',
+  'account-display',
+  'account-prove',
+  'account-proven',
+] as const satisfies readonly (keyof AccountPageModels)[];
