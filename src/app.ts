@@ -126,14 +126,14 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
     persons: {
       ...persons,
       /** A disabled person's sessions, grants and tokens end with them, and the portals are told (F2). */
-      async disable(id, origin) {
-        const outcome = await persons.disable(id, origin);
+      async disable(id, origin, reason) {
+        const outcome = await persons.disable(id, origin, reason);
         if (outcome !== 'unknown') await sessionEnds.endAll(id, 'person_disabled');
         return outcome;
       },
-      async enable(id, origin) {
+      async enable(id, origin, reason) {
         await endSessionsOf(id, 'disabled', 'person_disabled');
-        return persons.enable(id, origin);
+        return persons.enable(id, origin, reason);
       },
       async unfreeze(id, origin, reason) {
         await endSessionsOf(id, 'frozen', 'person_frozen');

@@ -124,7 +124,12 @@ test('H5 every act of an administrator is on record under the name of their acco
       { subject: wang, data: { origin, reason: `sealed ${reason}` } },
       reason,
     ],
-    [`person disable --id ${wang}`, 'person.disabled', { subject: wang, data: { origin } }],
+    [
+      `person disable --id ${wang} --reason`,
+      'person.disabled',
+      { subject: wang, data: { origin, reason: `sealed ${reason}` } },
+      reason,
+    ],
     [`person enable --id ${wang}`, 'person.enabled', { subject: wang, data: { origin } }],
     [
       `person add --id-number ${LI.idNumber} --name 李 --password-stdin`,

@@ -87,6 +87,7 @@ test('what is refused is said in one sentence, and nothing is changed', async (t
     [['show', '--id', 'a', '--id-number', NUMBER], '', 2, /--id or by --id-number/],
     [['show', '--id', 'psn_none'], '', 1, /^There is no such person\.\n$/],
     [['disable', '--id', 'psn_none'], '', 1, /no such person/],
+    [['disable', '--id', 'psn_none', '--reason', ' '], '', 2, /--reason says .* why/],
     [['enable', '--id-number', NUMBER], '', 1, /no such person/],
     [['add', '--sudo'], '', 2, /--sudo/],
     [['constructor'], '', 2, /tongban person add/],

@@ -25,8 +25,8 @@ export type ExitCode = 0 | 1 | 2;
 
 export const USAGE = `tongban person add --id-number NUMBER --name NAME [--phone P] [--email E] [--address A] [--ial 0-4] [--password-stdin] [--json]
 tongban person show    (--id ID | --id-number NUMBER) [--json]
-tongban person disable (--id ID | --id-number NUMBER) [--json]
-tongban person enable  (--id ID | --id-number NUMBER) [--json]
+tongban person disable (--id ID | --id-number NUMBER) [--reason TEXT] [--json]
+tongban person enable  (--id ID | --id-number NUMBER) [--reason TEXT] [--json]
 tongban person unfreeze (ID | --id ID | --id-number NUMBER) --reason TEXT [--json]
     after the person has proven who they are; TEXT says how and where, and holds no personal data
 `;
@@ -116,22 +116,30 @@ const show: Action = async (options, context) => {
   return typeof id === 'string' ? describe(id, context) : id;
 };
 
+/** The reason on one line; empty when there is none, or more than may be kept. */
+function reasonOf(options: Options): string {
+  const reason = visibleText(options.reason ?? '')
+    .replaceAll(/\s+/g, ' ')
+    .trim();
+  return reason.length > REASON_LENGTH_MAX ? '' : reason;
+}
+
 const switching =
   (change: 'disable' | 'enable'): Action =>
   async (options, context) => {
+    const reason = options.reason === undefined ? undefined : reasonOf(options);
+    if (reason === '') return refuse(`--reason says in at most ${REASON_LENGTH_MAX} characters why.`, 2);
     const id = await identify(options, context);
     if (typeof id !== 'string') return id;
-    const outcome = await context.persons[change](id, ORIGIN);
+    const outcome = await context.persons[change](id, ORIGIN, reason);
     if (outcome === 'unknown') return UNKNOWN;
     const shown = await describe(id, context);
     return change === 'enable' && 'status' in shown && shown.status === 'frozen' ? FROZEN : shown;
   };
 
 const unfreeze: Action = async (options, context) => {
-  const reason = visibleText(options.reason ?? '')
-    .replaceAll(/\s+/g, ' ')
-    .trim();
-  if (reason === '' || reason.length > REASON_LENGTH_MAX) {
+  const reason = reasonOf(options);
+  if (reason === '') {
     return refuse(
       `--reason says in at most ${REASON_LENGTH_MAX} characters how the person has proven who they are.`,
       2,

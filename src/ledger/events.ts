@@ -51,7 +51,7 @@ export const EVENTS = {
     'An account of a natural person was created.',
     'origin ial',
   ),
-  'person.disabled': event('warning', ACCESS, ACCOUNT.disabled, 'A person may no longer sign in.', 'origin reason'),
+  'person.disabled': event('warning', ACCESS, ACCOUNT.disabled, 'A person may no longer sign in.', 'origin !reason'),
   'person.enabled': event('notice', ACCESS, ACCOUNT.enabled, 'A person may sign in again.', 'origin !reason'),
   'person.frozen': event(
     'alert',

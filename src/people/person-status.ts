@@ -21,10 +21,10 @@ export interface FreezeDetails extends Pick<LedgerEvent, 'address' | 'userAgent'
 
 /** Whether a person may sign in, and every way this changes: each writes its ledger event in the same transaction. */
 export interface PersonStatuses {
-  /** A disabled person may not sign in. */
-  disable(id: string, origin: string): Promise<StatusOutcome>;
+  /** A disabled person may not sign in. `reason` is for those who later ask why. */
+  disable(id: string, origin: string, reason?: string): Promise<StatusOutcome>;
   /** Takes back `disable`; a frozen person stays frozen. */
-  enable(id: string, origin: string): Promise<StatusOutcome>;
+  enable(id: string, origin: string, reason?: string): Promise<StatusOutcome>;
   /** Shuts an active account. Of several calls at once one finds it active, and only that one has `incident` opened. */
   freeze(id: string, cause: FreezeCause, details?: FreezeDetails): Promise<StatusOutcome>;
   /** Opens a frozen account again. `reason` says how the person has proven who they are. */
@@ -71,10 +71,14 @@ export function createPersonStatuses({ database, ledger, forget }: PersonStatusS
   };
 
   return {
-    disable: (id, origin) =>
-      change(id, DISABLE, (tx) => ledger.append(tx, { type: 'person.disabled', personId: id, details: { origin } })),
-    enable: (id, origin) =>
-      change(id, ENABLE, (tx) => ledger.append(tx, { type: 'person.enabled', personId: id, details: { origin } })),
+    disable: (id, origin, reason) =>
+      change(id, DISABLE, (tx) =>
+        ledger.append(tx, { type: 'person.disabled', personId: id, details: { origin, ...(reason && { reason }) } }),
+      ),
+    enable: (id, origin, reason) =>
+      change(id, ENABLE, (tx) =>
+        ledger.append(tx, { type: 'person.enabled', personId: id, details: { origin, ...(reason && { reason }) } }),
+      ),
     freeze: (id, cause, { incident, ...caller } = {}) =>
       change(id, FREEZE, async (tx) => {
         const named = typeof incident === 'function' ? await incident(tx) : incident;
