@@ -106,6 +106,8 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         ledger,
         database,
         notices: house.reaching.notices,
+        counters,
+        population,
         origin,
         freshProofSeconds: config.account.freshProofSeconds,
       }),

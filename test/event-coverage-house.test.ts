@@ -265,6 +265,7 @@ const ELSEWHERE: Readonly<Partial<Record<EventType, string>>> = {
   'message.delivered': 'messages',
   'message.undelivered': 'messages',
   'sign-in.renewed': 'account-proof',
+  'document.refused': 'account-documents',
   'personal-data.shown': 'account-proof',
 };
 

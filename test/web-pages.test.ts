@@ -73,6 +73,9 @@ const accountModels: AccountPageModels = {
     readable: false,
     documents: [
       {
+        id: hostile,
+        provable: true,
+        removable: true,
         type: 'foreign_passport',
         number: hostile,
         level: 2,
@@ -83,6 +86,8 @@ const accountModels: AccountPageModels = {
         validTo: '2030-01-01',
       },
     ],
+    add: { idNumber: hostile },
+    problem: { at: 'idNumber', code: 'id_number_toString' },
   },
   'account-methods': { passwordChangedAt: 1_790_000_000, done: 'password' },
   'account-password': {
@@ -235,7 +240,15 @@ test('the fields of every form keep their names', (t) => {
   t.deepEqual(names('register'), ['form_token', 'continue=abc', 'name', 'idNumber', 'password', 'passwordAgain']);
   t.deepEqual(names('logout'), ['xsrf', 'logout=yes']);
   t.deepEqual(names('account'), ['form_token', 'id', 'form_token', 'client_id']);
-  t.deepEqual(names('account-documents'), ['form_token']);
+  t.deepEqual(names('account-documents'), [
+    'form_token',
+    'id',
+    'form_token',
+    'id',
+    'form_token',
+    'form_token',
+    'idNumber',
+  ]);
   t.deepEqual(names('account-password'), [
     'form_token',
     'password',

@@ -4,7 +4,9 @@ import type { PasswordFactor } from '../factors/password.ts';
 import type { PasswordLengths } from '../factors/password-policy.ts';
 import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
 import type { Persons } from '../people/persons.ts';
+import type { IdentitySource } from '../proofing/identity-source.ts';
 import type { RelyingParties } from '../relying-parties/relying-parties.ts';
+import type { Counters } from '../storage/counters.ts';
 import type { Database } from '../storage/database.ts';
 import type { FormTokens } from '../web/form-tokens.ts';
 import type { Renderer } from '../web/render.ts';
@@ -85,4 +87,7 @@ export interface AccountCentreSources {
   readonly passwordPolicy: PasswordLengths;
   readonly database: Database;
   readonly notices: Notices;
+  readonly counters: Counters;
+  /** Undefined where none is configured. */
+  readonly population: IdentitySource | undefined;
 }

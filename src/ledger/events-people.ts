@@ -37,6 +37,13 @@ export const PEOPLE_EVENTS = {
     'An identity document was proven to a level.',
     'origin document level source',
   ),
+  'document.refused': event(
+    'warning',
+    AUTHENTICATION,
+    ACCOUNT.other,
+    'A document that somebody named was not added or proven: no authority vouched for it, or somebody holds it.',
+    'reason',
+  ),
   'sign-in.renewed': event(
     'info',
     AUTHENTICATION,

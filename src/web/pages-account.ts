@@ -25,17 +25,30 @@ export interface AllowedPortalView extends PortalView {
 
 /** One identity document as its owner sees it. `number` is masked for showing already. */
 export interface DocumentView {
+  readonly id: string;
   readonly type: DocumentType;
   readonly number: string;
   readonly level: number;
   /** It stands for the person. */
   readonly primary: boolean;
+  /** The register can vouch for it again. */
+  readonly provable: boolean;
+  readonly removable: boolean;
   /** The name of the register that vouched for it. */
   readonly source?: string;
   readonly provenAt?: number;
   /** Days as printed on the document, `YYYY-MM-DD`. */
   readonly validFrom?: string;
   readonly validTo?: string;
+}
+
+/** What can be done with documents. */
+export type DocumentAct = 'added' | 'proven' | 'removed';
+
+/** `at` is the field of the new number, or the id of a document. */
+export interface DocumentProblem {
+  readonly at: string;
+  readonly code: string;
 }
 
 /** Why a proof of identity did not count. */
@@ -69,7 +82,10 @@ export interface AccountPageModels {
     readonly days: readonly TrailDay[];
     readonly signOutUrl?: string;
   };
-  /** /account/documents/show posts nothing but its token. */
+  /**
+   * /account/documents/show posts nothing but its token, /account/documents/add an `idNumber`, /account/documents/prove and
+   * /account/documents/remove the `id` of a document.
+   */
   readonly 'account-documents': {
     readonly formToken: string;
     readonly ial: number;
@@ -78,6 +94,10 @@ export interface AccountPageModels {
     /** Whether more than the barest of name and numbers is shown. */
     readonly readable: boolean;
     readonly documents: readonly DocumentView[];
+    /** The form for an ID number, for whoever holds none. */
+    readonly add?: { readonly idNumber: string };
+    readonly problem?: DocumentProblem;
+    readonly done?: DocumentAct;
   };
   readonly 'account-methods': { readonly passwordChangedAt: number | undefined; readonly done?: 'password' };
   /** Posts `password` (the old one), `newPassword`, `newPasswordAgain` and, when ticked, `endOthers=yes`. */

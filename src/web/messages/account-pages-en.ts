@@ -51,9 +51,30 @@ export const accountPagesEn: typeof accountPagesZh = {
     showNote: 'You will be asked to prove who you are, and it will stand in your activity.',
     shown: 'More is shown now, on this page only. Please mind who can see your screen.',
     hide: 'Hide again',
+    done: {
+      added: 'The document was added.',
+      proven: 'Checked against official records again: they agree.',
+      removed: 'The document was removed.',
+    },
+    prove: 'Check again',
+    proveOf: (document) => `Check again: ${document}`,
+    remove: 'Remove',
+    removeOf: (document) => `Remove: ${document}`,
+    add: 'Add your ID number',
+    addText:
+      'The number is checked together with your name against official records. Please bring passports, permits and other documents to a service counter.',
+    addSubmit: 'Check and add',
+    problems: {
+      refused: 'It was not added: the number does not go with your name, or it is in use already.',
+      again_refused:
+        'Official records do not agree. If your name or the document has changed, please bring the new document to a service counter.',
+      too_many: 'That was checked too often today. Please try again tomorrow, or go to a service counter.',
+      needed: 'Your identity level rests on this document, so it cannot be removed.',
+      no_name: 'You gave no name, so nothing can be checked. Please go to a service counter.',
+    },
     correct: 'Something is wrong?',
     correctText:
-      'If your name or a document has changed, please bring the new document to a service counter or call the help line.',
+      'If your name or a document has changed, please bring the new document to a service counter or call the help line. Passports and permits can be added there as well.',
   },
   methods: {
     title: 'Sign-in methods',
