@@ -13,16 +13,19 @@ import { createFailures, type Failures } from './ledger/flood.ts';
 import { createLedger, type Ledger } from './ledger/ledger.ts';
 import { createOpenings, type Openings } from './ledger/openings.ts';
 import { createLedgerReader, type LedgerReader } from './ledger/reader.ts';
+import type { Acting } from './legal-persons/acting.ts';
+import { NOBODY } from './legal-persons/nobody.ts';
 import { type ArtifactCounts, countedArtifacts, createArtifactCounts } from './monitoring/artifact-counts.ts';
 import { countedLedger, createEventCounts, type EventCounts } from './monitoring/event-counts.ts';
 import { LOGOUT_TOPIC } from './oidc/engine.ts';
-import { createSessionEnds, type SessionEnds } from './oidc/session-ends.ts';
+import { createSessionEnds, type LogoutNotice, type SessionEnds } from './oidc/session-ends.ts';
+import { createSubjectEnds, type SubjectEnds } from './oidc/subject-ends.ts';
 import type { PersonStatus } from './people/person-status.ts';
 import { createPersons, type Persons } from './people/persons.ts';
 import { openRegisters, type Registers } from './proofing-doors.ts';
 import { createRelyingParties, type RelyingParties } from './relying-parties/relying-parties.ts';
 import type { ArtifactStore } from './storage/artifact-store.ts';
-import type { Database } from './storage/database.ts';
+import type { Database, Transaction } from './storage/database.ts';
 import { openDatabase } from './storage/open.ts';
 import { createSqlArtifacts } from './storage/sql-artifacts.ts';
 import { DOCUMENT_AGE_SECONDS } from './web/front.ts';
@@ -48,6 +51,9 @@ export interface House {
   /** Messages, notices and sent codes. */
   readonly reaching: Reaching;
   readonly registers: Registers;
+  /** For whom people may act, and what ends with it. */
+  readonly acting: Acting;
+  readonly subjectEnds: SubjectEnds;
   close(): Promise<void>;
 }
 
@@ -90,14 +96,10 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
   const failures = createFailures({ ledger, write: (work) => database.write(work) });
   const artifacts = createArtifactCounts();
   const store = countedArtifacts(createSqlArtifacts(database), artifacts);
-  const sessionEnds = createSessionEnds({
-    database,
-    store,
-    ledger,
-    enqueueLogout: async (tx, notice) => {
-      await enqueue(tx, { topic: LOGOUT_TOPIC, payload: { ...notice, personId: notice.accountId } });
-    },
-  });
+  const enqueueLogout = async (tx: Transaction, notice: LogoutNotice): Promise<void> => {
+    await enqueue(tx, { topic: LOGOUT_TOPIC, payload: { ...notice, personId: notice.accountId } });
+  };
+  const sessionEnds = createSessionEnds({ database, store, ledger, enqueueLogout });
   const persons = createPersons({ database, sealer, index, ledger });
   /** Sessions begun in the very moment the account was shut, or left over by a crash after it, must not live again. */
   const endSessionsOf = async (id: string, status: PersonStatus, cause: string): Promise<void> => {
@@ -123,6 +125,8 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
     index,
     sessionEnds,
     reaching: createReaching({ config, database, sealer, index, ledger }),
+    acting: NOBODY,
+    subjectEnds: createSubjectEnds({ database, store, ledger, enqueueLogout }),
     persons: {
       ...persons,
       /** A disabled person's sessions, grants and tokens end with them, and the portals are told (F2). */

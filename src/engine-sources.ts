@@ -11,11 +11,11 @@ import { deriveKeyBytes, hmacKey } from './crypto/digests.ts';
 import { createOutbound } from './delivery/outbound.ts';
 import { createAttempts } from './factors/attempts.ts';
 import type { Challenges } from './factors/challenges.ts';
+import { ACR_ONE_FACTOR } from './oidc/acr-levels.ts';
 import type { OwnPages } from './oidc/around-library.ts';
 import type { EngineSources } from './oidc/engine.ts';
 import { createProtocolPages } from './oidc/pages.ts';
 import { createPairwiseSub } from './oidc/pairwise.ts';
-import { ACR_ONE_FACTOR } from './oidc/policy.ts';
 import { createKnownDevices } from './people/known-devices.ts';
 import { createIdentify } from './sign-in/identify.ts';
 import type { Interactions } from './sign-in/interactions.ts';
@@ -45,8 +45,8 @@ export interface Surroundings {
 /** What the protocol engine and our pages are made of, out of the parts of the house. */
 export function engineSources(house: House, log: Logger, surroundings: Surroundings): EngineSources {
   const { documents, wakeOutbox, observe, demo, counters, challenges } = surroundings;
-  const { config, database, store, ledger, failures, persons, passwords, relyingParties, index } = house;
   const { population } = house.registers;
+  const { config, database, store, ledger, failures, persons, passwords, relyingParties, index, acting } = house;
   const { secrets } = config;
   const origin = config.issuer;
   const secure = origin.startsWith('https:');
@@ -92,6 +92,8 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         renderer,
         formTokens,
         ledger,
+        failures,
+        acting,
         origin,
         registerUrl: registered ? '/register' : undefined,
       }),
@@ -139,6 +141,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
     ledger,
     failures,
     relyingParties,
+    acting,
     documents,
     wakeOutbox,
     routes,

@@ -10,11 +10,13 @@ import { recordStart, runLedger } from './ledger-doors.ts';
 import { createRequestCounts } from './monitoring/request-counts.ts';
 import { networkOf } from './monitoring/watch/networks.ts';
 import { createEngine, type Engine, LOGOUT_TOPIC } from './oidc/engine.ts';
+import { sweepGrantSubjects } from './oidc/grant-subjects.ts';
 import type { LogoutNotice } from './oidc/session-ends.ts';
 import { logRegisters } from './proofing-doors.ts';
 import { createMemoryCounters } from './storage/memory-counters.ts';
 import { createSqlCounters } from './storage/sql-counters.ts';
 import { startSweeper } from './storage/sweeper.ts';
+import { watchSubjects } from './subject-doors.ts';
 import { runWatch } from './watch-doors.ts';
 import { createDocuments, createFront, createHttpServer } from './web/front.ts';
 import type { HomeDemo } from './web/home.ts';
@@ -108,9 +110,15 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
     artifacts: store,
     intervalMs: config.sweep.intervalMs,
     batch: config.sweep.batchRowsMax,
-    others: [(limit) => sweepOutbox(database, { keepSeconds: DELIVERIES_KEPT_SECONDS, limit }), ...reaching.sweeps],
+    others: [
+      (limit) => sweepOutbox(database, { keepSeconds: DELIVERIES_KEPT_SECONDS, limit }),
+      (limit) => sweepGrantSubjects(database, limit),
+      ...reaching.sweeps,
+    ],
     onError: (error) => log.error({ err: error }, 'expired rows could not be swept'),
   });
+
+  const endSubjectWatch = watchSubjects(house, log, () => outbox.wake());
 
   let draining = false;
   const watch = await runWatch(house, log, {
@@ -148,6 +156,7 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
       await closed;
       clearTimeout(cut);
       await sweeper.stop();
+      await endSubjectWatch();
       await outbox.stop(DRAIN_MS);
       await house.failures.settle();
       await ledger.record({ type: 'server.stopped', ...(signal ? { details: { signal } } : {}) });

@@ -55,9 +55,7 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
 
 /** The composition root and the doors to it may import everything. */
 const isComposition = (file: string): boolean =>
-  /^src\/(app|account-doors|engine-sources|enrol-doors|ledger-doors|proofing-doors|watch-doors|serve|main)\.ts$/.test(
-    file,
-  ) || file.startsWith('src/commands/');
+  /^src\/(app|engine-sources|serve|main)\.ts$|^src\/[a-z]+-doors\.ts$/.test(file) || file.startsWith('src/commands/');
 
 interface Source {
   readonly file: string;

@@ -45,6 +45,18 @@ const TABLE: readonly (readonly [situation: string, ceremony: Partial<Ceremony>,
   ],
   ['consent of nobody', { prompt: 'consent' }, { refuse: 'session_changed' }],
   ['consent that nobody was asked for', { prompt: 'consent', signedIn: 'li' }, { refuse: 'session_changed' }],
+  ['it is open for whom one acts', { prompt: 'choose_subject', signedIn: 'li', startedBy: 'li' }, 'choose_subject'],
+  [
+    'it is open for whom one acts, and wanting to be another does not skip it',
+    { prompt: 'choose_subject', signedIn: 'li', startedBy: 'li', wantsSwitch: true },
+    'choose_subject',
+  ],
+  [
+    'it is open for whom one acts and another signed in',
+    { prompt: 'choose_subject', signedIn: 'wang', startedBy: 'li' },
+    { refuse: 'session_changed' },
+  ],
+  ['nobody is left to act', { prompt: 'choose_subject', startedBy: 'li' }, { refuse: 'session_changed' }],
   ['a prompt of the library that we do not know', { prompt: 'magic', signedIn: 'li' }, { refuse: 'unknown_prompt' }],
 ];
 
@@ -55,7 +67,7 @@ for (const [situation, ceremony, step] of TABLE) {
 }
 
 test('D13 no situation gives a step that shows a person’s data to nobody', (t) => {
-  for (const prompt of ['login', 'select_account', 'consent', '', '__proto__']) {
+  for (const prompt of ['login', 'select_account', 'choose_subject', 'consent', '', '__proto__']) {
     for (const wantsSwitch of [true, false]) {
       const step = nextStep({ ...BASE, prompt, wantsSwitch, startedBy: 'li' });
       t.true(step === 'identify' || typeof step === 'object', prompt);

@@ -267,6 +267,9 @@ const ELSEWHERE: Readonly<Partial<Record<EventType, string>>> = {
   'sign-in.renewed': 'account-proof',
   'document.refused': 'account-documents',
   'personal-data.shown': 'account-proof',
+  'subject.chosen': 'protocol-subject',
+  'subject.refused': 'protocol-subject',
+  'acting.ended': 'subject-ends',
 };
 
 test('H5 every event of the catalogue has a scenario', (t) => {

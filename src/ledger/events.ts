@@ -21,6 +21,7 @@ import {
 } from './event-kind.ts';
 import { LEGAL_PERSON_EVENTS } from './events-legal-persons.ts';
 import { PEOPLE_EVENTS } from './events-people.ts';
+import { SUBJECT_EVENTS } from './events-subjects.ts';
 
 /**
  * The closed catalogue of ledger events: `subject.what-happened`. Nothing else can be written. Details stand in one text; `!`
@@ -90,7 +91,7 @@ export const EVENTS = {
     ACCESS,
     SESSION,
     'A person went on to a portal with a session; the portal was given an authorization code.',
-    'acr scopes session',
+    'acr scopes session legalPerson represented role mandate',
   ),
   'portal.refused': event('notice', ACCESS, SESSION, 'A portal was sent an error instead of a code.', 'error'),
   'session.ended': event('info', AUTHENTICATION, LOGOFF, 'A session ended.', 'cause session portals'),
@@ -240,6 +241,7 @@ export const EVENTS = {
   ),
   ...PEOPLE_EVENTS,
   ...LEGAL_PERSON_EVENTS,
+  ...SUBJECT_EVENTS,
 } as const satisfies Record<string, EventKind>;
 
 export type EventType = keyof typeof EVENTS;

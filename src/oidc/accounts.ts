@@ -1,20 +1,24 @@
-import type { Account as LibraryAccount } from 'oidc-provider';
+import { type Client, errors, type Grant, type Account as LibraryAccount } from 'oidc-provider';
 import { CLAIMS_BY_SCOPE, claimsFor } from '../people/claims.ts';
 import type { PersonProfile } from '../people/person.ts';
+import type { Standing, Standings } from './standing.ts';
 
 /** A person as the protocol library wants one. */
 export type Account = LibraryAccount;
 
-/** The portal that asks: its id, and its registered `scope` as it stands now. */
-export interface AskingPortal {
-  readonly clientId: string;
-  readonly scope?: string | undefined;
-}
-
-export type FindAccount = (personId: string, portal: AskingPortal | undefined) => Promise<Account | undefined>;
+/**
+ * `portal` is who asks, as registered now; `grant` gives what the request hangs on, as soon as it is known. Undefined for a person
+ * who may not act now, or no longer for whom the grant was made.
+ */
+export type FindAccount = (
+  personId: string,
+  portal: Client | undefined,
+  grant?: () => Grant | undefined,
+) => Promise<Account | undefined>;
 
 export interface AccountSources {
   readonly profileOf: (personId: string) => Promise<PersonProfile | undefined>;
+  readonly standings: Standings;
   /** Told before personal data goes out that a person would mind most: the scopes it belongs to. */
   readonly released: (personId: string, clientId: string | undefined, scopes: readonly string[]) => void;
 }
@@ -27,10 +31,19 @@ const SENSITIVE_SCOPES: ReadonlySet<string> = new Set(['id_number', 'phone', 'em
  * token carries no scope's claims (OpenID Connect Core 5.4: they are at userinfo). What the client's registration no longer allows goes
  * out no more, whatever was granted before (F6).
  */
-export function createFindAccount({ profileOf, released }: AccountSources): FindAccount {
-  return async (personId, portal) => {
+export function createFindAccount({ profileOf, standings, released }: AccountSources): FindAccount {
+  return async (personId, portal, grantOf = () => undefined) => {
     const person = await profileOf(personId);
     if (person?.status !== 'active') return undefined;
+    let looked: Promise<Standing | undefined> | undefined;
+    /** Looked up once a request, as late as the endpoint allows: the token endpoint knows the grant now, userinfo does not yet. */
+    const standing = (): Promise<Standing | undefined> => {
+      const grant = grantOf();
+      if (portal === undefined || grant === undefined) return Promise.resolve(undefined);
+      looked ??= standings.of(grant, portal);
+      return looked;
+    };
+    if ((await standing())?.state === 'ended') return undefined;
     return {
       accountId: personId,
       async claims(use, scope, claims) {
@@ -42,7 +55,10 @@ export function createFindAccount({ profileOf, released }: AccountSources): Find
         const open = scopes.intersection(new Set(portal?.scope?.split(' ')));
         const sensitive = [...open].filter((name) => SENSITIVE_SCOPES.has(name));
         if (sensitive.length > 0) released(personId, portal?.clientId, sensitive);
-        return { ...claimsFor(open, person), sub: personId };
+        const stands = await standing();
+        if (stands?.state === 'ended') throw new errors.InvalidToken('what the token was issued for has ended');
+        const acting = stands && portal ? standings.claims(stands, personId, portal, scope) : {};
+        return { ...claimsFor(open, person), ...acting, sub: personId };
       },
     };
   };

@@ -4,12 +4,14 @@ import type { Failures } from '../ledger/flood.ts';
 import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
 import type { ArtifactChange, ArtifactStore } from '../storage/artifact-store.ts';
 import { callerOf, type Evidence, evidenceOf } from './evidence.ts';
+import type { Subjects } from './subjects.ts';
 import { UnitOfWork, withUnit } from './unit-of-work.ts';
 
 export interface CommitSources {
   readonly store: ArtifactStore;
   readonly ledger: Ledger;
   readonly failures: Failures;
+  readonly subjects: Pick<Subjects, 'entered'>;
   /** Writes a JSON or HTML refusal, as the library's own error handler would. */
   readonly refuse: (ctx: KoaContextWithOIDC, error: string, description: string) => Promise<void>;
   /** Called after a commit that may have put notices into the outbox. */
@@ -29,7 +31,7 @@ export function commitBeforeAnswer(sources: CommitSources): Middleware {
     const protocol = oidc === undefined ? undefined : (ctx as unknown as KoaContextWithOIDC);
     // What failed on our side must leave nothing half done, least of all a spent token without its successor.
     if (protocol && ctx.status >= 500) return;
-    const evidence: Evidence = protocol ? evidenceOf(protocol, unit) : { events: [] };
+    const evidence: Evidence = protocol ? evidenceOf(protocol, unit, sources.subjects) : { events: [] };
     for (const event of evidence.events) unit.also((tx) => sources.ledger.append(tx, event));
     if (evidence.failure) await sources.failures.record(evidence.failure);
     if (unit.isEmpty) return;

@@ -1,12 +1,13 @@
 import type { RequestListener } from 'node:http';
 import type { Middleware } from 'koa';
-import { errors, type JWK, type KoaContextWithOIDC } from 'oidc-provider';
+import { errors, type Grant, type JWK, type KoaContextWithOIDC } from 'oidc-provider';
 import type { Config } from '../config/schema.ts';
 import { createSealer } from '../crypto/sealing.ts';
 import { DeliveryFailure } from '../delivery/delivery-failure.ts';
 import { enqueue } from '../delivery/outbox.ts';
 import type { Failures } from '../ledger/flood.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import type { Acting } from '../legal-persons/acting.ts';
 import type { Persons } from '../people/persons.ts';
 import type { RelyingParties } from '../relying-parties/relying-parties.ts';
 import { toProtocolMetadata } from '../relying-parties/relying-party.ts';
@@ -18,7 +19,7 @@ import type { Documents } from '../web/front.ts';
 import { createFindAccount } from './accounts.ts';
 import { aroundLibrary, type OwnPages } from './around-library.ts';
 import { commitBeforeAnswer } from './commit.ts';
-import { features } from './features.ts';
+import type { IntrospectedToken } from './features.ts';
 import { grantLoader } from './grants.ts';
 import { createInteractions } from './interactions.ts';
 import { createIntrospection } from './introspection.ts';
@@ -28,6 +29,8 @@ import { createSealedHints } from './sealed-hints.ts';
 import type { LogoutNotice } from './session-ends.ts';
 import { shadow } from './shadows.ts';
 import type { ShortWay, ShortWays } from './short-way.ts';
+import { createStandings } from './standing.ts';
+import { createSubjects } from './subjects.ts';
 import { createSuccession } from './token-ids.ts';
 import { currentUnit } from './unit-of-work.ts';
 import { createUserinfo } from './userinfo.ts';
@@ -42,6 +45,7 @@ export interface EngineSources {
   readonly failures: Failures;
   readonly relyingParties: RelyingParties;
   readonly persons: Persons;
+  readonly acting: Acting;
   readonly pages: ProtocolPages;
   readonly documents: Documents;
   readonly cookieKeys: ProviderSources['cookieKeys'];
@@ -72,7 +76,10 @@ export interface Engine {
 /** Builds an engine. To change keys, build another and swap the listener: requests under way finish on the old one. */
 export function createEngine(sources: EngineSources, signingKeys: readonly JWK[]): Engine {
   const { config, database, store, ledger, failures, relyingParties, pages } = sources;
+  const standings = createStandings({ acting: sources.acting, pairwiseSub: sources.pairwiseSub });
+  const subjects = createSubjects({ acting: sources.acting, ledger });
   const findAccount = createFindAccount({
+    standings,
     profileOf: (personId) => sources.persons.profile(personId),
     released: (personId, clientId, claims) => {
       const unit = currentUnit();
@@ -92,7 +99,10 @@ export function createEngine(sources: EngineSources, signingKeys: readonly JWK[]
       return { ...toProtocolMetadata(party), scope: party.record.scope || 'openid' };
     },
     findAccount,
-    loadExistingGrant: grantLoader(database),
+    subjects,
+    standings,
+    actingClaimsOf,
+    loadExistingGrant: grantLoader(database, subjects),
     renderError: pages.renderError,
     logoutPage: pages.logoutPage,
     loggedOutPage: pages.loggedOutPage,
@@ -102,6 +112,7 @@ export function createEngine(sources: EngineSources, signingKeys: readonly JWK[]
     successorId: createSuccession(sources.successionSecret),
     sessions,
     findParty: (clientId) => relyingParties.find(clientId),
+    acrOf: subjects.acrOf,
     queueLogout: (clientId, accountId, sid) => {
       currentUnit()?.also(async (tx) => {
         await enqueue(tx, { topic: LOGOUT_TOPIC, payload: { clientId, accountId, personId: accountId, sid } });
@@ -111,7 +122,7 @@ export function createEngine(sources: EngineSources, signingKeys: readonly JWK[]
   const interactions = createInteractions(provider, ledger, config);
 
   provider.use(sources.shell);
-  provider.use(commitBeforeAnswer({ store, ledger, failures, refuse, wake: sources.wakeOutbox }));
+  provider.use(commitBeforeAnswer({ store, ledger, failures, subjects, refuse, wake: sources.wakeOutbox }));
   provider.use(aroundLibrary(sources.routes(interactions), sources.documents, shortWays()));
 
   // The library answers these itself; without this line their cause would be lost.
@@ -127,12 +138,17 @@ export function createEngine(sources: EngineSources, signingKeys: readonly JWK[]
     } else ctx.body = { error, error_description: description };
   }
 
+  async function actingClaimsOf(token: IntrospectedToken, grant: Grant | undefined): Promise<object | undefined> {
+    if (grant === undefined) return {};
+    // Ids are those of the portal the token was issued to, whoever asks.
+    const client = await provider.Client.find(token.clientId ?? '');
+    return client && standings.claimsOf(grant, client, token.scope ?? '');
+  }
+
   function shortWays(): ShortWays {
     const ways = new Map<string, ShortWay>();
     if (sources.shortWays === false) return ways;
-    const { introspection } = features(config, { ...pages, dPoPNonceSecret: sources.dPoPNonceSecret });
-    const allowedPolicy = introspection?.allowedPolicy;
-    if (allowedPolicy) ways.set(provider.pathFor('introspection'), createIntrospection({ provider, allowedPolicy }));
+    ways.set(provider.pathFor('introspection'), createIntrospection({ provider, actingClaimsOf }));
     ways.set(provider.pathFor('userinfo'), createUserinfo({ provider, findAccount }));
     return ways;
   }

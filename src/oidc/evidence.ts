@@ -1,5 +1,6 @@
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { LedgerEvent } from '../ledger/ledger.ts';
+import type { Subjects } from './subjects.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
 
 /** What one protocol request means to the ledger. */
@@ -23,15 +24,15 @@ const ORDINARY_ANSWERS: ReadonlySet<string> = new Set([
 /** What a portal sends may be anything, a code or a secret in the wrong place included: only what we know is repeated (H5). */
 const GRANT_TYPES: ReadonlySet<unknown> = new Set(['authorization_code', 'refresh_token', 'client_credentials']);
 
-/** Reads a finished request; decides nothing and writes nothing. */
-export function evidenceOf(ctx: KoaContextWithOIDC, unit: UnitOfWork): Evidence {
+/** Reads a finished request and decides nothing. For whom a portal was entered is written by `subjects`, which knows. */
+export function evidenceOf(ctx: KoaContextWithOIDC, unit: UnitOfWork, subjects: Pick<Subjects, 'entered'>): Evidence {
   const base = { correlation: unit.requestId, ...callerOf(ctx, unit) };
   switch (ctx.oidc.route) {
     case 'token':
       return tokenEvidence(ctx, unit, base);
     case 'authorization':
     case 'resume':
-      return authorizationEvidence(ctx, unit);
+      return authorizationEvidence(ctx, unit, subjects);
     case 'pushed_authorization_request':
       return refusalOf(ctx, { ...base, type: 'portal.refused' });
     case 'introspection':
@@ -95,7 +96,11 @@ function tokenEvidence(ctx: KoaContextWithOIDC, unit: UnitOfWork, base: Omit<Led
   return refusalOf(ctx, { ...base, type: 'token.refused', details: { grantType } });
 }
 
-function authorizationEvidence(ctx: KoaContextWithOIDC, unit: UnitOfWork): Evidence {
+function authorizationEvidence(
+  ctx: KoaContextWithOIDC,
+  unit: UnitOfWork,
+  subjects: Pick<Subjects, 'entered'>,
+): Evidence {
   const { entities, session, client } = ctx.oidc;
   const base = {
     clientId: client?.clientId,
@@ -105,7 +110,7 @@ function authorizationEvidence(ctx: KoaContextWithOIDC, unit: UnitOfWork): Evide
   };
   const code = entities.AuthorizationCode;
   if (code) {
-    const details = { acr: String(code.acr ?? ''), scopes: code.scope ?? '' };
+    const details = { acr: String(code.acr ?? ''), scopes: code.scope ?? '', ...subjects.entered(ctx, unit) };
     return {
       events: [{ ...base, type: 'portal.entered', personId: code.accountId, sessionUid: code.sessionUid, details }],
     };

@@ -1,10 +1,26 @@
-import { type Configuration, errors } from 'oidc-provider';
+import {
+  type AccessToken,
+  type Client,
+  type ClientCredentials,
+  type Configuration,
+  errors,
+  type Grant,
+  type RefreshToken,
+} from 'oidc-provider';
 import type { Config } from '../config/schema.ts';
 
 type Features = NonNullable<Configuration['features']>;
 type Logout = Exclude<Features['rpInitiatedLogout'], undefined>;
 
+export type IntrospectedToken = AccessToken | ClientCredentials | RefreshToken;
+
+/** A token may be asked after by the client it was issued to, and by the resource it was issued for (V11). */
+export const mayIntrospect = (client: Client, token: IntrospectedToken): boolean =>
+  token.clientId === client.clientId || ('aud' in token && token.aud === client.clientId);
+
 export interface FeatureHooks {
+  /** For whom the person of a token acts, for those who may ask; undefined when they do no more. */
+  readonly actingClaimsOf: (token: IntrospectedToken, grant: Grant | undefined) => Promise<object | undefined>;
   readonly dPoPNonceSecret: Buffer;
   readonly logoutPage: NonNullable<Logout['logoutSource']>;
   readonly loggedOutPage: NonNullable<Logout['postLogoutSuccessSource']>;
@@ -21,9 +37,15 @@ export function features(_config: Config, hooks: FeatureHooks): Features {
     dPoP: { enabled: true, nonceSecret: hooks.dPoPNonceSecret, allowReplay: false },
     introspection: {
       enabled: true,
-      // A token may be asked after by the client it was issued to, and by the resource it was issued for (V11).
-      allowedPolicy: async (_ctx, client, token) =>
-        token.clientId === client.clientId || ('aud' in token && token.aud === client.clientId),
+      // The library asks last of all, and then tells what stands in `extra`: the place for what holds only now.
+      async allowedPolicy(ctx, client, token) {
+        if (!mayIntrospect(client, token)) return false;
+        const claims = await hooks.actingClaimsOf(token, ctx.oidc.entities.Grant);
+        if (claims === undefined) return false;
+        if (Object.keys(claims).length > 0)
+          Object.assign(token, { extra: { ...('extra' in token ? token.extra : {}), ...claims } });
+        return true;
+      },
     },
     jwtIntrospection: { enabled: true },
     jwtUserinfo: { enabled: true },

@@ -1,6 +1,9 @@
-import type { Configuration, Provider } from 'oidc-provider';
+import type { Configuration, Grant, Provider } from 'oidc-provider';
+import { SELF } from '../legal-persons/choice.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import type { Database, Transaction } from '../storage/database.ts';
+import { markGrant, markOf } from './grant-mark.ts';
+import type { Subjects } from './subjects.ts';
 
 /** What a person has let one portal see: remembered over sessions, and the only thing that is. */
 export interface Consent {
@@ -59,18 +62,39 @@ export async function forgetConsent(tx: Transaction, personId: string, clientId:
 }
 
 /**
- * `loadExistingGrant`: a grant belongs to one session and one portal, so that signing out of one session ends its tokens and
- * no other's. The person is not asked again: a new grant is opened from the remembered consent. The operator's own account
- * centre (`first_party`) needs no consent; a request with `prompt=consent` asks in any case, by the library's rule.
+ * `loadExistingGrant`: a grant belongs to one session, one portal and one subject, so that signing out of one session ends its tokens
+ * and no other's, and what was granted for one company never serves another. The person is not asked again: a new grant is opened
+ * from the remembered consent. The operator's own account centre (`first_party`) needs no consent; a request with `prompt=consent`
+ * asks in any case, by the library's rule. Without a subject chosen there is no grant yet.
  */
-export function grantLoader(database: Database): NonNullable<Configuration['loadExistingGrant']> {
+export function grantLoader(
+  database: Database,
+  subjects: Pick<Subjects, 'choiceOf' | 'markFor' | 'replaces'>,
+): NonNullable<Configuration['loadExistingGrant']> {
   return async (ctx) => {
     const { client, session, account, result, provider } = ctx.oidc;
     if (!client || !account) return undefined;
-    const grantId = result?.consent?.grantId ?? session?.grantIdFor(client.clientId);
-    if (grantId) {
-      const grant = await (provider as Provider).Grant.find(grantId);
-      if (grant && grant.accountId === account.accountId && grant.clientId === client.clientId) return grant;
+    const choice = await subjects.choiceOf(ctx);
+    if (choice?.state !== 'chosen') return undefined;
+    const { actingAs } = choice.answer;
+    const mark = subjects.markFor(ctx);
+    const find = async (grantId: string | undefined): Promise<Grant | undefined> => {
+      const grant = grantId ? await (provider as Provider).Grant.find(grantId) : undefined;
+      return grant?.accountId === account.accountId && grant.clientId === client.clientId ? grant : undefined;
+    };
+    const isFor = (grant: Grant): boolean => (markOf(grant)?.actingAs ?? SELF) === actingAs;
+    const ofSession = await find(session?.grantIdFor(client.clientId));
+    if (ofSession && !isFor(ofSession)) subjects.replaces(ctx, ofSession);
+    const consented = await find(result?.consent?.grantId);
+    const standing = [consented, ofSession].find((grant) => grant !== undefined && isFor(grant));
+    if (standing) {
+      const held = markOf(standing)?.origin;
+      // What was the only answer has been chosen now: from here on it is kept.
+      if (mark !== undefined && (held === undefined || (held === 'only' && mark.origin !== 'only'))) {
+        markGrant(standing, mark);
+        await standing.save();
+      }
+      return standing;
     }
     const firstParty = client.first_party === true;
     const consent = firstParty ? undefined : await findConsent(database, account.accountId, client.clientId);
@@ -79,6 +103,7 @@ export function grantLoader(database: Database): NonNullable<Configuration['load
     const grant = new (provider as Provider).Grant({ accountId: account.accountId, clientId: client.clientId });
     grant.addOIDCScope(scopes.join(' '));
     if (consent && consent.claims.length > 0) grant.addOIDCClaims([...consent.claims]);
+    if (mark !== undefined) markGrant(grant, mark);
     await grant.save();
     return grant;
   };

@@ -5,8 +5,10 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import type { CeremonyRequest, Interactions, Login, SignedInPerson } from '../sign-in/interactions.ts';
 import type { Transaction } from '../storage/database.ts';
+import { type GrantMark, markGrant } from './grant-mark.ts';
 import { saveConsent } from './grants.ts';
 import { renewSession } from './session-renewal.ts';
+import type { PickedSubject } from './subjects.ts';
 import { currentUnit } from './unit-of-work.ts';
 
 /** The ceremony's view of an authorization request, over the library's Interaction model. */
@@ -52,6 +54,11 @@ export function createInteractions(
       currentUnit()?.also(write);
       return true;
     },
+    async choseSubject(request, personId, actingAs) {
+      const { consent: _forAnother, ...submitted } = held.get(request)?.lastSubmission ?? {};
+      const picked: PickedSubject = { acting_as: actingAs, account_id: personId, origin: 'page' };
+      return finish(request, { ...submitted, choose_subject: picked });
+    },
     async chose(request) {
       return finish(request, { ...held.get(request)?.lastSubmission, select_account: {} });
     },
@@ -59,6 +66,8 @@ export function createInteractions(
       const interaction = held.get(request);
       const existing = interaction?.grantId ? await provider.Grant.find(interaction.grantId) : undefined;
       const grant = existing ?? new provider.Grant({ accountId: personId, clientId: request.clientId });
+      const { acting } = (interaction?.prompt.details ?? {}) as { acting?: GrantMark };
+      if (acting !== undefined) markGrant(grant, acting);
       if (request.missingScopes.length > 0) grant.addOIDCScope(request.missingScopes.join(' '));
       if (request.missingClaims.length > 0) grant.addOIDCClaims([...request.missingClaims]);
       const grantId = await grant.save();
@@ -69,7 +78,14 @@ export function createInteractions(
         await ledger.append(tx, event);
       };
       currentUnit()?.also(remember);
-      return finish(request, { ...interaction?.lastSubmission, consent: { grantId } });
+      const picked: PickedSubject | undefined = acting && {
+        acting_as: acting.actingAs,
+        account_id: personId,
+        origin: acting.origin,
+      };
+      // What was asked for is consented to for this subject: should it have ended meanwhile, the person is asked and not led on.
+      const subject = picked === undefined ? {} : { choose_subject: picked };
+      return finish(request, { ...interaction?.lastSubmission, ...subject, consent: { grantId } });
     },
     async refused(request, error, description) {
       return finish(request, { error, error_description: description });
@@ -96,7 +112,7 @@ function toRequest(interaction: Interaction): CeremonyRequest {
     const value = params[name];
     return typeof value === 'string' && value !== '' ? value : undefined;
   };
-  const details = prompt.details as { missingOIDCScope?: string[]; missingOIDCClaims?: string[] };
+  const details = prompt.details as { missingOIDCScope?: string[]; missingOIDCClaims?: string[]; acting?: GrantMark };
   return {
     uid: interaction.uid,
     prompt: prompt.name,
@@ -110,5 +126,6 @@ function toRequest(interaction: Interaction): CeremonyRequest {
     startedBy: session?.accountId,
     missingScopes: details.missingOIDCScope ?? [],
     missingClaims: details.missingOIDCClaims ?? [],
+    actingAs: details.acting?.actingAs,
   };
 }

@@ -1,17 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 import { parse } from 'node:querystring';
 import type { Context } from 'koa';
-import type { AccessToken, Client, ClientCredentials, Configuration, Provider, RefreshToken } from 'oidc-provider';
+import type { Client, Grant, Provider } from 'oidc-provider';
 import { secretMatches } from '../relying-parties/secret.ts';
 import { Fault } from '../shared/fault.ts';
+import { type FeatureHooks, type IntrospectedToken, mayIntrospect } from './features.ts';
 import { answerShortly, type ShortWay, TOKEN_LENGTH_MAX, wantsMore } from './short-way.ts';
-
-type Introspection = NonNullable<NonNullable<Configuration['features']>['introspection']>;
 
 export interface IntrospectionSources {
   readonly provider: Provider;
-  /** Who may ask after a token: the very function the library is configured with. */
-  readonly allowedPolicy: NonNullable<Introspection['allowedPolicy']>;
+  /** The very function the library's introspection is configured with. */
+  readonly actingClaimsOf: FeatureHooks['actingClaimsOf'];
 }
 
 /**
@@ -19,7 +18,7 @@ export interface IntrospectionSources {
  * with its secret the way it is registered (RFC 6749 2.3.1), answered as JSON. The body is only looked at, never taken, so that
  * the library reads it as if nobody had been here. Throws `Fault('malformed_request')` when the sender went away within its body.
  */
-export function createIntrospection({ provider, allowedPolicy }: IntrospectionSources): ShortWay {
+export function createIntrospection({ provider, actingClaimsOf }: IntrospectionSources): ShortWay {
   return async (ctx) => {
     if (!isOrdinary(ctx)) return false;
     const form = formOf(await peekBody(ctx.req));
@@ -28,21 +27,25 @@ export function createIntrospection({ provider, allowedPolicy }: IntrospectionSo
     const client = await provider.Client.find(proof.clientId);
     if (client === undefined || !proves(client, proof) || client.introspectionEncryptedResponseAlg) return false;
     const token = await findToken(provider, form.token);
-    const answer = token === undefined ? INACTIVE : await describe(ctx, client, token);
+    const answer = token === undefined ? INACTIVE : await describe(client, token);
     return answer !== undefined && answerShortly(ctx, 'introspection', 'WWW-Authenticate', answer);
   };
 
   /** The members of RFC 7662 2.2 in the library's order, `INACTIVE`, or undefined for a token the library must describe. */
-  async function describe(ctx: Context, client: Client, token: Token): Promise<Answer | undefined> {
+  async function describe(client: Client, token: Token): Promise<Answer | undefined> {
     if (!token.isValid) return INACTIVE;
     const grantId = 'grantId' in token ? token.grantId : undefined;
-    if (grantId && !(await isGranted(provider, token, grantId))) return INACTIVE;
-    if (!(await allowedPolicy(ctx as Parameters<typeof allowedPolicy>[0], client, token))) return INACTIVE;
+    const grant = grantId ? await findGrant(provider, token, grantId) : undefined;
+    if (grantId && grant === undefined) return INACTIVE;
+    if (!mayIntrospect(client, token)) return INACTIVE;
+    const acting = await actingClaimsOf(token, grant);
+    if (acting === undefined) return INACTIVE;
     if (token.clientId !== client.clientId || token.isSenderConstrained()) return undefined;
     if (token.rar || ('extra' in token && token.extra)) return undefined;
     return {
       active: true,
       ...(token.kind === 'ClientCredentials' ? {} : await subjectOf(provider, client, token.accountId)),
+      ...acting,
       client_id: token.clientId,
       exp: token.exp,
       iat: token.iat,
@@ -55,7 +58,7 @@ export function createIntrospection({ provider, allowedPolicy }: IntrospectionSo
   }
 }
 
-type Token = AccessToken | ClientCredentials | RefreshToken;
+type Token = IntrospectedToken;
 type Answer = Readonly<Record<string, unknown>>;
 
 const INACTIVE: Answer = { active: false };
@@ -66,10 +69,10 @@ function findToken(provider: Provider, token: string): Promise<Token | undefined
   return token.startsWith('ct_') ? provider.ClientCredentials.find(token) : provider.RefreshToken.find(token);
 }
 
-async function isGranted(provider: Provider, token: Token, grantId: string): Promise<boolean> {
+async function findGrant(provider: Provider, token: Token, grantId: string): Promise<Grant | undefined> {
   const grant = await provider.Grant.find(grantId, { ignoreExpiration: true });
-  if (grant === undefined || grant.isExpired) return false;
-  return grant.clientId === token.clientId && 'accountId' in token && grant.accountId === token.accountId;
+  if (grant === undefined || grant.isExpired || grant.clientId !== token.clientId) return undefined;
+  return 'accountId' in token && grant.accountId === token.accountId ? grant : undefined;
 }
 
 /** `sub` as this client knows the person: the library's mask makes it pairwise where the registration says so. */

@@ -1,13 +1,26 @@
-import { type Configuration, errors, type JWK, Provider } from 'oidc-provider';
+import {
+  type AccessToken,
+  type ClientCredentials,
+  type Configuration,
+  errors,
+  type JWK,
+  type KoaContextWithOIDC,
+  Provider,
+} from 'oidc-provider';
 import type { Config } from '../config/schema.ts';
 import { CLAIMS_BY_SCOPE } from '../people/claims.ts';
 import { EXTRA_METADATA, sectorIsFetched } from '../relying-parties/relying-party.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import type { FindAccount } from './accounts.ts';
+import { ACR_VALUES } from './acr-levels.ts';
+import { ACTING_CLAIMS } from './acting-claims.ts';
+import { checkActingAs } from './acting-hint.ts';
 import { type AdapterSources, ArtifactAdapter, CLOCK_TOLERANCE_SECONDS, SessionAdapter } from './adapter.ts';
 import { type FeatureHooks, features } from './features.ts';
-import { ACR_VALUES, promptPolicy } from './policy.ts';
+import { promptPolicy } from './policy.ts';
 import { keysAtHand } from './signing-keys.ts';
+import type { Standings } from './standing.ts';
+import type { Subjects } from './subjects.ts';
 
 /** Signing algorithms of the tokens we issue, and those accepted from relying parties. */
 const SIGNING_ALGORITHMS = ['ES256', 'RS256'] as const;
@@ -15,7 +28,7 @@ const INBOUND_ALGORITHMS = ['ES256', 'PS256', 'RS256'] as const;
 const ASSERTION_LIFETIME_SECONDS_MAX = 300;
 
 /** Which claims each scope opens. Without the first line the ID token would say nothing about how the citizen signed in. */
-const SCOPE_CLAIMS = { openid: ['sub', 'acr', 'amr', 'auth_time'], ...CLAIMS_BY_SCOPE } as const;
+const SCOPE_CLAIMS = { openid: ['sub', 'acr', 'amr', 'auth_time', ...ACTING_CLAIMS], ...CLAIMS_BY_SCOPE } as const;
 
 export interface ProviderSources extends AdapterSources, FeatureHooks {
   readonly config: Config;
@@ -24,6 +37,8 @@ export interface ProviderSources extends AdapterSources, FeatureHooks {
   readonly cookieKeys: NonNullable<NonNullable<Configuration['cookies']>['keys']>;
   readonly findAccount: FindAccount;
   readonly pairwiseSub: (personId: string, sector: string) => string;
+  readonly subjects: Subjects;
+  readonly standings: Standings;
   readonly loadExistingGrant: NonNullable<Configuration['loadExistingGrant']>;
   readonly renderError: NonNullable<Configuration['renderError']>;
   readonly outboundFetch: NonNullable<Configuration['fetch']>;
@@ -80,17 +95,23 @@ export function buildProvider(sources: ProviderSources): BuiltProvider {
     },
     expiresWithSession: async (_ctx, token) => !token.scopes.has('offline_access'),
     extraClientMetadata: { properties: [...EXTRA_METADATA] },
-    extraParams: [],
-    extraTokenClaims: async () => undefined,
+    extraParams: { acting_as: checkActingAs },
+    extraTokenClaims: (ctx, token) => claimsOfStructuredToken(sources.standings, ctx, token),
     features: features(config, sources),
     fetch: sources.outboundFetch,
     fetchResponseBodyLimits: {
       jwks_uri: config.outbound.bodyBytesMax,
       sector_identifier_uri: config.outbound.bodyBytesMax,
     },
-    findAccount: async (ctx, sub) => sources.findAccount(sub, ctx?.oidc?.client),
+    findAccount: async (ctx, sub) => sources.findAccount(sub, ctx?.oidc?.client, () => ctx?.oidc?.entities.Grant),
     formats: { bitsOfOpaqueRandomness: 256 },
-    interactions: { policy: promptPolicy(), url: async (_ctx, interaction) => `/interaction/${interaction.uid}` },
+    interactions: {
+      policy: promptPolicy(sources.subjects),
+      async url(ctx, interaction) {
+        sources.subjects.postponed(ctx);
+        return `/interaction/${interaction.uid}`;
+      },
+    },
     issueRefreshToken: async (_ctx, client, code) =>
       client.grantTypeAllowed('refresh_token') && code.scopes.has('offline_access'),
     jwks: { keys: keysAtHand(sources.signingKeys) },
@@ -141,6 +162,21 @@ function lifetimes({ ttl, session: limits }: Config): NonNullable<Configuration[
     },
     Session: (_ctx, session) => sessionSeconds(limits, session.loginTs),
   };
+}
+
+/**
+ * A token that can be read without asking us says itself for whom its person acts. Of all others nothing is kept with the token: whoever
+ * asks is told what holds then.
+ */
+async function claimsOfStructuredToken(
+  standings: Standings,
+  { oidc }: KoaContextWithOIDC,
+  token: AccessToken | ClientCredentials,
+): Promise<Record<string, unknown> | undefined> {
+  const { Grant: grant, Client: client } = oidc.entities;
+  if (token.resourceServer?.accessTokenFormat !== 'jwt' || grant === undefined || client === undefined)
+    return undefined;
+  return standings.claimsOf(grant, client, token.scope ?? '');
 }
 
 /** RFC 7523bis: the audience of an assertion is the issuer alone, and it lives five minutes at most (A14, V19, V55). */

@@ -133,7 +133,8 @@ export function createSessionEnds({ database, store, ledger, enqueueLogout }: Se
   };
 }
 
-function endGrantChanges(grantId: string | undefined): ArtifactChange[] {
+/** What ends a grant with everything that hangs on it. */
+export function endGrantChanges(grantId: string | undefined): ArtifactChange[] {
   if (!grantId) return [];
   return [
     { kind: 'revokeGrant', grantId },

@@ -141,6 +141,29 @@ export async function endSessionRow(tx: Transaction, uid: string): Promise<boole
   );
 }
 
+const TAKE_OUT = 'UPDATE sessions SET authorizations = $2 WHERE uid = $1 AND authorizations = $3';
+const TAKE_OUT_ATTEMPTS = 3;
+
+/**
+ * Takes a portal out of a session that goes on, where it still holds this grant there. Returns the portal's own name of the session, by
+ * which it is told; undefined where there is nobody to tell.
+ */
+export async function takePortalOut(
+  tx: Transaction,
+  { uid, clientId, grantId }: { readonly uid: string; readonly clientId: string; readonly grantId: string },
+): Promise<string | undefined> {
+  for (let attempt = 1; attempt <= TAKE_OUT_ATTEMPTS; attempt += 1) {
+    const stored = await tx.get<StoredSession>(BY_UID, [uid]);
+    if (!stored || stored.ended_at !== null) return undefined;
+    const { [clientId]: held, ...others } = JSON.parse(stored.authorizations) as Authorizations;
+    if (held?.grantId !== grantId) return undefined;
+    // On PostgreSQL somebody else may write this row between the two statements.
+    if ((await tx.run(TAKE_OUT, [uid, JSON.stringify(others), stored.authorizations])) === 1) return held.sid;
+    if (attempt === TAKE_OUT_ATTEMPTS) return held.sid;
+  }
+  return undefined;
+}
+
 /**
  * Whether a write can be left out: nothing but the sliding expiry moved, and that by less than a twentieth of what is left.
  * A session used every second would otherwise be written every second.

@@ -1,4 +1,4 @@
-import { type Client, Provider } from 'oidc-provider';
+import { type Client, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import type { RelyingParty } from '../relying-parties/relying-party.ts';
 import { secretMatches } from '../relying-parties/secret.ts';
 import { AlreadyMarked, type SessionAdapter } from './adapter.ts';
@@ -13,6 +13,8 @@ export interface ShadowOptions {
   readonly successorId: Succession;
   /** Called instead of delivering inside the citizen's request: puts the notice into the outbox. */
   readonly queueLogout: (clientId: string, accountId: string, sid: string) => void;
+  /** The level the code of a request may state: a mandate may have a ceiling. */
+  readonly acrOf: (ctx: KoaContextWithOIDC, acr: string) => string;
   /** The active party of an id: the same object until its record changes. */
   readonly findParty: (clientId: string) => Promise<RelyingParty | undefined>;
 }
@@ -22,10 +24,11 @@ export interface ShadowOptions {
  * class of this one provider; a test pins each of them, because the class names are part of what we rely on.
  * Returns the library's own delivery of logout tokens, for the outbox.
  */
-export function shadow({ provider, sessions, successorId, queueLogout, findParty }: ShadowOptions): SendLogout {
+export function shadow({ provider, sessions, successorId, queueLogout, findParty, acrOf }: ShadowOptions): SendLogout {
   shadowSingleUse(provider, sessions);
   shadowTokenIds(provider, successorId);
   shadowClients(provider, findParty);
+  shadowCodes(provider, acrOf);
 
   const prototype = provider.Client.prototype;
   const deliver = prototype.backchannelLogout as (this: Client, accountId: string, sid: string) => Promise<void>;
@@ -76,6 +79,19 @@ function shadowTokenIds(provider: Provider, successorId: Succession): void {
       },
     });
   }
+}
+
+/** Everything a portal gets states the level of the code it came from. */
+function shadowCodes(provider: Provider, acrOf: ShadowOptions['acrOf']): void {
+  const prototype = provider.AuthorizationCode.prototype;
+  const save = prototype.save;
+  Object.defineProperty(prototype, 'save', {
+    value(this: typeof prototype, ...options: Parameters<typeof save>): ReturnType<typeof save> {
+      const ctx = Provider.ctx as KoaContextWithOIDC | undefined;
+      if (ctx !== undefined && this.acr !== undefined) this.acr = acrOf(ctx, this.acr);
+      return save.apply(this, options);
+    },
+  });
 }
 
 /** The refresh token this request spends, if it does. */

@@ -22,12 +22,12 @@ export function createUserinfo({ provider, findAccount }: UserinfoSources): Shor
     if (token === undefined || !isPlain(token)) return false;
     const client = await provider.Client.find(token.clientId ?? '');
     if (client === undefined || !wantsJson(client)) return false;
-    const account = await findAccount(token.accountId, client);
-    if (account === undefined) return false;
     // Asked so that the grant's own end is judged to the second, as the library does.
     const grant = await provider.Grant.find(token.grantId, { ignoreExpiration: true });
     if (grant === undefined || grant.isExpired) return false;
     if (grant.clientId !== token.clientId || grant.accountId !== token.accountId) return false;
+    const account = await findAccount(token.accountId, client, () => grant);
+    if (account === undefined) return false;
 
     const rejected = grant.getRejectedOIDCClaims();
     const scope = grant.getOIDCScopeFiltered(token.scopes);

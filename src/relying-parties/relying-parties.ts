@@ -3,6 +3,7 @@ import { nowSeconds } from '../shared/clock.ts';
 import { newId } from '../shared/ids.ts';
 import type { Database, Transaction } from '../storage/database.ts';
 import type { Tables } from '../storage/tables.ts';
+import { OWN_BEHALF } from './accepted-subjects.ts';
 import { createPartyCache } from './party-cache.ts';
 import { type ParseOptions, parseRelyingParty } from './record.ts';
 import type { RelyingParty } from './relying-party.ts';
@@ -174,7 +175,11 @@ const registered = (party: RelyingParty | undefined, secret: string | undefined)
 const fromRow = (row: Row): RelyingParty =>
   freeze({
     clientId: row.client_id,
-    record: JSON.parse(row.record) as RelyingPartyRecord,
+    // A record of before portals could name the subjects they accept has people act for themselves.
+    record: {
+      accepts_subjects: [...OWN_BEHALF],
+      ...(JSON.parse(row.record) as Omit<RelyingPartyRecord, 'accepts_subjects'>),
+    },
     secretDigest: row.secret_digest,
     status: row.status,
     createdAt: row.created_at,

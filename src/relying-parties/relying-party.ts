@@ -29,7 +29,13 @@ export const shownName = (
 const VOUCHED_SECTOR_ORIGIN = 'https://sector.invalid';
 
 /** Members of the metadata below that the protocol library does not know and must be told of (`extraClientMetadata.properties`). */
-export const EXTRA_METADATA: readonly string[] = ['client_name#en', 'description', 'first_party', 'sector'];
+export const EXTRA_METADATA: readonly string[] = [
+  'accepts_subjects',
+  'client_name#en',
+  'description',
+  'first_party',
+  'sector',
+];
 
 /** What the protocol library takes as client metadata, plus `EXTRA_METADATA`. */
 export type ProtocolMetadata = Readonly<Record<string, unknown>> & { readonly client_id: string };

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { OWN_BEHALF, SUBJECT_KINDS } from './accepted-subjects.ts';
 import { calledUriFault, isHost, shownUriFault, URI_CHARACTERS_MAX } from './addresses.ts';
 import { keySetSchema } from './key-set.ts';
 
@@ -99,6 +100,13 @@ export const relyingPartySchema = z.strictObject({
     .optional(),
   /** Sensitive scopes the operator has approved after seeing the legal basis. */
   approved_scopes: z.array(scopeToken).max(32).default([]),
+  /** For whom people may act at this portal (accepted-subjects.ts). It never receives another. */
+  accepts_subjects: z
+    .array(z.enum(SUBJECT_KINDS))
+    .min(1)
+    .max(SUBJECT_KINDS.length)
+    .refine((kinds) => new Set(kinds).size === kinds.length, { message: 'must not name a kind twice' })
+    .default([...OWN_BEHALF]),
   /** No consent page: only for the operator's own account centre, whose pages are part of this service. */
   first_party: flag.default(false),
 });

@@ -1,6 +1,6 @@
 /** Everything the next step of a sign-in depends on. */
 export interface Ceremony {
-  /** What the protocol policy misses: `login`, `select_account` or `consent`. */
+  /** What the protocol policy misses: `login`, `select_account`, `choose_subject` or `consent`. */
   readonly prompt: string;
   /** The portal's own `prompt` values: `login` forbids going on with a session that is there already. */
   readonly requestedPrompts: readonly string[];
@@ -12,7 +12,7 @@ export interface Ceremony {
   readonly wantsSwitch: boolean;
 }
 
-export type Step = 'identify' | 'continue_as' | 'consent' | { readonly refuse: string };
+export type Step = 'identify' | 'continue_as' | 'choose_subject' | 'consent' | { readonly refuse: string };
 
 /** Reasons for which a session, however fresh, is no answer: a new proof was asked for. */
 const FRESH_PROOF_REASONS = ['login_prompt', 'max_age'];
@@ -25,9 +25,9 @@ const OTHER_PERSON_REASONS = ['id_token_hint', 'claims_id_token_sub_value'];
  */
 export function nextStep(ceremony: Ceremony): Step {
   const { prompt, signedIn, startedBy, wantsSwitch } = ceremony;
-  if (prompt === 'consent') {
-    // Consent belongs to the person it was asked of: if another signed in meanwhile, the request is over.
-    return signedIn !== undefined && signedIn === startedBy ? 'consent' : { refuse: 'session_changed' };
+  if (prompt === 'choose_subject' || prompt === 'consent') {
+    // Both belong to the person they were asked of: if another signed in meanwhile, the request is over.
+    return signedIn !== undefined && signedIn === startedBy ? prompt : { refuse: 'session_changed' };
   }
   if (wantsSwitch || signedIn === undefined) return 'identify';
   if (prompt === 'select_account') return 'continue_as';

@@ -5,7 +5,7 @@ import type { Transaction } from '../storage/database.ts';
 /** One authorization request that waits for the citizen, as far as the ceremony needs to know it. */
 export interface CeremonyRequest {
   readonly uid: string;
-  /** What the protocol policy misses next: `login`, `select_account` or `consent`. */
+  /** What the protocol policy misses next: `login`, `select_account`, `choose_subject` or `consent`. */
   readonly prompt: string;
   readonly reasons: readonly string[];
   readonly clientId: string;
@@ -19,6 +19,8 @@ export interface CeremonyRequest {
   readonly startedBy: string | undefined;
   readonly missingScopes: readonly string[];
   readonly missingClaims: readonly string[];
+  /** For whom consent is asked: `self`, or the reference of a subject; undefined where nobody can be acted for. */
+  readonly actingAs: string | undefined;
 }
 
 /** A proof of identity: who, by which methods (RFC 8176 names), at which level, when (epoch seconds). */
@@ -57,6 +59,8 @@ export interface Interactions {
   provenAgain(ctx: Context, login: Login, write: (tx: Transaction) => Promise<void>): Promise<boolean>;
   /** The person signed in already was chosen to go on (`select_account`). */
   chose(request: CeremonyRequest): Promise<string>;
+  /** `actingAs` is `self` or the reference of a subject of this person, checked by the caller; the protocol looks again. */
+  choseSubject(request: CeremonyRequest, personId: string, actingAs: string): Promise<string>;
   /** Remembers the consent, together with the ledger event that tells of it. */
   consented(request: CeremonyRequest, personId: string, event: LedgerEvent): Promise<string>;
   refused(request: CeremonyRequest, error: string, description: string): Promise<string>;

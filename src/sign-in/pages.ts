@@ -1,40 +1,27 @@
 import Router from '@koa/router';
 import type { Context } from 'koa';
 import { z } from 'zod';
-import type { Ledger } from '../ledger/ledger.ts';
 import { maskDocument, maskName } from '../people/masking.ts';
-import type { PersonProfile } from '../people/person.ts';
-import type { Persons } from '../people/persons.ts';
-import type { RelyingParties } from '../relying-parties/relying-parties.ts';
-import { shownName } from '../relying-parties/relying-party.ts';
 import { Fault } from '../shared/fault.ts';
 import { registrationAddress } from '../web/ceremony-address.ts';
-import type { FormTokens } from '../web/form-tokens.ts';
-import { isForeignPost } from '../web/form-tokens.ts';
-import { type FormOutcome, readForm } from '../web/forms.ts';
-import type { PortalView, SignInProblem } from '../web/pages.ts';
-import type { Renderer } from '../web/render.ts';
-import { contentPolicy, formTarget } from '../web/security-headers.ts';
-import { nextStep, type Step } from './ceremony.ts';
-import type { Identify } from './identify.ts';
-import type { CeremonyRequest, Interactions } from './interactions.ts';
+import type { SignInProblem } from '../web/pages.ts';
+import { nextStep } from './ceremony.ts';
+import { postSubject, showChooseSubject, subjectOfConsent } from './choose-subject.ts';
+import type { CeremonyRequest } from './interactions.ts';
+import {
+  ceremonyOf,
+  DECISION,
+  formOf,
+  frame,
+  goOn,
+  localesOf,
+  originOf,
+  profileOf,
+  requestOf,
+  type SignInSources,
+  stepOf,
+} from './step.ts';
 
-export interface SignInSources {
-  readonly interactions: Interactions;
-  readonly identify: Identify;
-  readonly persons: Persons;
-  readonly relyingParties: RelyingParties;
-  readonly renderer: Renderer;
-  readonly formTokens: FormTokens;
-  readonly ledger: Ledger;
-  readonly origin: string;
-  readonly registerUrl: string | undefined;
-}
-
-const DECISION = z.strictObject({
-  form_token: z.string().max(128),
-  decision: z.enum(['allow', 'deny', 'continue', 'switch', 'cancel']),
-});
 const CREDENTIALS = z.strictObject({
   form_token: z.string().max(128),
   identifier: z.string().max(256),
@@ -51,37 +38,10 @@ export function signInRoutes(sources: SignInSources): Router {
   router.get('/interaction/:uid', (ctx) => showStep(ctx as unknown as Context, sources));
   router.post('/interaction/:uid/identify', (ctx) => postCredentials(ctx as unknown as Context, sources));
   router.post('/interaction/:uid/continue-as', (ctx) => postContinueAs(ctx as unknown as Context, sources));
+  router.post('/interaction/:uid/choose-subject', (ctx) => postSubject(ctx as unknown as Context, sources));
   router.post('/interaction/:uid/consent', (ctx) => postConsent(ctx as unknown as Context, sources));
   router.post('/interaction/:uid/cancel', (ctx) => postCancel(ctx as unknown as Context, sources));
   return router;
-}
-
-const uidOf = (ctx: Context): string => String(ctx.params.uid);
-
-async function requestOf(ctx: Context, { interactions }: SignInSources): Promise<CeremonyRequest> {
-  ctx.state.page = 'interaction';
-  const found = await interactions.find(ctx, uidOf(ctx));
-  if (found === 'expired') throw new Fault('ceremony_expired');
-  if (found === 'elsewhere') throw new Fault('ceremony_elsewhere');
-  return found;
-}
-
-const ceremonyOf = ({ prompt, requestedPrompts, reasons, startedBy }: CeremonyRequest) => ({
-  prompt,
-  requestedPrompts,
-  reasons,
-  startedBy,
-});
-
-async function stepOf(
-  ctx: Context,
-  request: CeremonyRequest,
-  { interactions }: SignInSources,
-  wantsSwitch: boolean,
-): Promise<{ readonly step: Step; readonly personId: string | undefined }> {
-  const signedIn = await interactions.currentPerson(ctx);
-  const step = nextStep({ ...ceremonyOf(request), signedIn: signedIn?.personId, wantsSwitch });
-  return { step, personId: signedIn?.personId };
 }
 
 async function showStep(ctx: Context, sources: SignInSources): Promise<void> {
@@ -91,23 +51,9 @@ async function showStep(ctx: Context, sources: SignInSources): Promise<void> {
   if (step === 'identify') return showSignIn(ctx, request, sources, { identifier: request.loginHint ?? '' });
   if (personId === undefined) throw new Fault('ceremony_expired');
   if (step === 'continue_as') return showContinueAs(ctx, request, sources, personId);
+  if (step === 'choose_subject') return showChooseSubject(ctx, request, sources, personId);
   return showConsent(ctx, request, sources, personId);
 }
-
-/** What every page of the ceremony has: the portal, a form token for this browser, and a policy that lets the answer go there. */
-async function frame(ctx: Context, request: CeremonyRequest, { relyingParties, formTokens, renderer }: SignInSources) {
-  const party = await relyingParties.find(request.clientId);
-  const target = request.redirectUri === undefined ? undefined : formTarget(request.redirectUri);
-  if (target) ctx.set('content-security-policy', contentPolicy([target]));
-  const portal: PortalView = {
-    name: party ? shownName(party.record, renderer.preferences(ctx, request.uiLocales).language) : request.clientId,
-    host: URL.parse(request.redirectUri ?? '')?.host ?? '',
-  };
-  return { portal, formToken: formTokens.issue(formTokens.browserOf(ctx), request.uid), party };
-}
-
-const localesOf = (request: CeremonyRequest): { uiLocales: string } | Record<string, never> =>
-  request.uiLocales === undefined ? {} : { uiLocales: request.uiLocales };
 
 async function showSignIn(
   ctx: Context,
@@ -130,12 +76,6 @@ async function showSignIn(
     },
     { status, ...localesOf(request) },
   );
-}
-
-async function profileOf(personId: string, { persons }: SignInSources): Promise<PersonProfile> {
-  const profile = await persons.profile(personId);
-  if (profile?.status !== 'active') throw new Fault('ceremony_expired', 'the signed-in person may not act any more');
-  return profile;
 }
 
 async function showContinueAs(ctx: Context, request: CeremonyRequest, sources: SignInSources, personId: string) {
@@ -166,39 +106,12 @@ async function showConsent(ctx: Context, request: CeremonyRequest, sources: Sign
       formToken,
       portal,
       ...(profile.name === undefined ? {} : { maskedName: maskName(profile.name) }),
+      ...(await subjectOfConsent(request, sources, personId)),
       items: request.missingScopes.map((scope) => ({ scope, sensitive: scope === 'id_number' })),
       claims: [...request.missingClaims],
     },
     localesOf(request),
   );
-}
-
-/** Reads a form of this ceremony: from our own page, shown to this browser, for this request (E2). */
-async function formOf<Values extends { form_token: string }>(
-  ctx: Context,
-  schema: z.ZodType<Values>,
-  { formTokens, origin }: SignInSources,
-): Promise<Values> {
-  if (isForeignPost(ctx.headers, origin)) throw new Fault('foreign_origin');
-  const form: FormOutcome<Values> = await readForm(ctx.req, schema);
-  if (form.state === 'too_large') throw new Fault('body_too_large');
-  if (form.state !== 'read') {
-    throw new Fault(
-      'malformed_request',
-      form.state === 'malformed' ? `form fields: ${form.fields.join(', ')}` : form.state,
-    );
-  }
-  if (!formTokens.accepts(form.values.form_token, formTokens.knownBrowserOf(ctx), uidOf(ctx))) {
-    throw new Fault('form_token_refused');
-  }
-  return form.values;
-}
-
-/** 303, never 307: the browser must not repeat a password to the next address (A23). */
-function goOn(ctx: Context, address: string): void {
-  ctx.status = 303;
-  ctx.set('location', address);
-  ctx.body = '';
 }
 
 async function postCredentials(ctx: Context, sources: SignInSources): Promise<void> {
@@ -261,11 +174,3 @@ async function postCancel(ctx: Context, sources: SignInSources): Promise<void> {
   });
   goOn(ctx, await sources.interactions.refused(request, 'access_denied', 'the citizen did not sign in'));
 }
-
-/** Where a step of the ceremony comes from, for the ledger. */
-const originOf = (ctx: Context, { clientId }: CeremonyRequest) => ({
-  clientId,
-  address: ctx.ip,
-  userAgent: ctx.get('user-agent'),
-  correlation: String(ctx.state.requestId),
-});

@@ -6,11 +6,20 @@ import { evidence } from './migrations/0002-evidence.ts';
 import { people } from './migrations/0003-people.ts';
 import { enrolment } from './migrations/0004-enrolment.ts';
 import { legalPersons } from './migrations/0005-legal-persons.ts';
+import { grantSubjects } from './migrations/0006-grant-subjects.ts';
 import { proofing } from './migrations/0008-proofing.ts';
 import { unavailable } from './storage-errors.ts';
 
 /** In the order of their ids. */
-const MIGRATIONS: readonly Migration[] = [foundation, evidence, people, enrolment, legalPersons, proofing];
+const MIGRATIONS: readonly Migration[] = [
+  foundation,
+  evidence,
+  people,
+  enrolment,
+  legalPersons,
+  grantSubjects,
+  proofing,
+];
 
 /** Any constant: it only has to differ from the advisory locks of other programs on the same database. */
 const ADVISORY_LOCK = 7_301_551;

@@ -3,9 +3,10 @@ import type { EnrolmentTables } from './tables/enrolment.ts';
 import type { LegalPersonTables } from './tables/legal-persons.ts';
 import type { PeopleTables } from './tables/people.ts';
 import type { ProofingTables } from './tables/proofing.ts';
+import type { SubjectTables } from './tables/subject.ts';
 
 /** Rows as the code sees them. `..._at` are epoch seconds; sealed columns are ciphertext (crypto/sealing.ts). */
-export interface Tables extends EnrolmentTables, LegalPersonTables, PeopleTables, ProofingTables {
+export interface Tables extends EnrolmentTables, LegalPersonTables, PeopleTables, ProofingTables, SubjectTables {
   migrations: { id: number; name: string; applied_at: number };
   /** One row, id 1. Triggers raise it with every change of `relying_parties`, `keys` and `settings`; see `Database.changeStamp`. */
   change_stamp: { id: number; value: number };

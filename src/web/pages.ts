@@ -1,5 +1,6 @@
 import { ACCOUNT_PAGE_NAMES, type AccountPageModels } from './pages-account.ts';
 import { ENROL_PAGE_NAMES, type EnrolPageModels } from './pages-enrol.ts';
+import { SUBJECT_PAGE_NAMES, type SubjectPageModels, type SubjectView } from './pages-subject.ts';
 
 /** A portal as pages name it: the registered name and the host people can compare with the address bar. */
 export interface PortalView {
@@ -77,7 +78,7 @@ export interface TrailDay {
  * What each page shows. A person who gave no plaintext identity has no `maskedName`. Every moment is in epoch seconds; every address is already safe to link to. Names, hosts and identifiers
  * may hold anything a person can type: the templates make them inert.
  */
-export interface PageModels extends AccountPageModels, EnrolPageModels {
+export interface PageModels extends AccountPageModels, EnrolPageModels, SubjectPageModels {
   readonly home: {
     readonly portals: readonly { readonly name: string; readonly description: string; readonly url: string }[];
     readonly demo?: {
@@ -106,6 +107,8 @@ export interface PageModels extends AccountPageModels, EnrolPageModels {
   readonly consent: FormView & {
     readonly portal: PortalView;
     readonly maskedName?: string;
+    /** For whom the person acts, unless for themselves. */
+    readonly subject?: SubjectView;
     readonly items: readonly { readonly scope: string; readonly sensitive: boolean }[];
     readonly claims: readonly string[];
     readonly lifetimeDays?: number;
@@ -158,6 +161,7 @@ export const PAGE_NAMES = [
   'sign-in',
   'continue-as',
   'consent',
+  ...SUBJECT_PAGE_NAMES,
   'register',
   'register-done',
   'logout',

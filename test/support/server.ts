@@ -51,6 +51,8 @@ export interface SignInOptions {
   readonly identifier?: string;
   readonly password?: string;
   readonly query?: Record<string, string>;
+  /** For whom, where the page asks: `self`, which is what is left out, or the reference of a subject. */
+  readonly actingAs?: string;
 }
 
 /** A PKCE pair (RFC 7636 section 4): one for all tests, since each code is bound to its own challenge anyway. */
@@ -70,6 +72,7 @@ export async function freePort(): Promise<number> {
 export async function startServer(
   t: ExecutionContext | undefined,
   overrides: ConfigOverrides = {},
+  parts: Partial<Pick<House, 'acting'>> = {},
 ): Promise<TestServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'tongban-test-'));
   const port = await freePort();
@@ -79,7 +82,7 @@ export async function startServer(
     overrides: { port, issuer, dataDir, ...overrides },
   });
   if (!prepared.ok) throw new Error(prepared.sentences.join('\n'));
-  const house = await openHouse(prepared.config);
+  const house = { ...(await openHouse(prepared.config)), ...parts };
   const serving: Serving = await serve(house, pino({ level: 'silent' }));
   const stop = async (): Promise<void> => {
     await serving.stop();
@@ -122,11 +125,19 @@ function testServer(house: House, issuer: string, dataDir: string, stop: () => P
       if (!outcome.ok) throw new Error(JSON.stringify(outcome.faults));
       return { id: outcome.party.clientId, secret: outcome.secret ?? '' };
     },
-    async signIn(browser, portal, { identifier = WANG.idNumber, password = PASSWORD, query = {} } = {}) {
+    async signIn(
+      browser,
+      portal,
+      { identifier = WANG.idNumber, password = PASSWORD, query = {}, actingAs = 'self' } = {},
+    ) {
       await browser.get(authorizationPath(portal, query));
       await browser.follow((url) => url.origin !== issuer);
       if (browser.page.text.includes('name="password"')) {
         await browser.submit({ identifier, password }, '/identify');
+        await browser.follow((url) => url.origin !== issuer);
+      }
+      if (browser.page.text.includes('/choose-subject"')) {
+        await browser.submit({ acting_as: actingAs }, '/choose-subject');
         await browser.follow((url) => url.origin !== issuer);
       }
       if (browser.page.text.includes('/consent"')) {

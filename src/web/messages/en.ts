@@ -1,6 +1,7 @@
 import { accountEn } from './account-en.ts';
 import { enrolEn } from './enrol-en.ts';
 import { peopleEn } from './people-en.ts';
+import { subjectEn } from './subject-en.ts';
 import type { Messages } from './zh-CN.ts';
 
 /** English texts, for people who do not read Chinese; the same keys as the Chinese catalogue. */
@@ -181,4 +182,5 @@ export const en: Messages = {
   account: accountEn,
   enrol: enrolEn,
   people: peopleEn,
+  subject: subjectEn,
 };

@@ -1,6 +1,7 @@
 import { accountZh } from './account-zh-CN.ts';
 import { enrolZh } from './enrol-zh-CN.ts';
 import { peopleZh } from './people-zh-CN.ts';
+import { subjectZh } from './subject-zh-CN.ts';
 
 /** Chinese texts: plain and respectful, the first language of every page. Other catalogues have the same keys, checked by type. */
 export const zhCN = {
@@ -172,6 +173,7 @@ export const zhCN = {
   account: accountZh,
   enrol: enrolZh,
   people: peopleZh,
+  subject: subjectZh,
 };
 
 /** What every catalogue has: the shape of the Chinese one. */
