@@ -48,7 +48,8 @@ export function createSubjectEnds({ database, store, ledger, enqueueLogout }: Su
     return true;
   };
 
-  const endGrants: SubjectEnds['endGrants'] = async (rows, cause) => {
+  const endGrants: SubjectEnds['endGrants'] = async (found, cause) => {
+    const rows = await alive(found);
     let ended = 0;
     for (let from = 0; from < rows.length; from += GRANTS_AT_ONCE) {
       const part = rows.slice(from, from + GRANTS_AT_ONCE);
@@ -70,7 +71,7 @@ export function createSubjectEnds({ database, store, ledger, enqueueLogout }: Su
   return {
     endGrants,
     async ended(ended, cause) {
-      await endGrants(await alive(await grantsOpenedBy(database, ended)), cause);
+      await endGrants(await grantsOpenedBy(database, ended), cause);
     },
     whenEnded(listener) {
       listeners.push(listener);
