@@ -87,6 +87,7 @@ test('sign-ins are counted by outcome and factor, and one entry of a flood for a
     { type: 'sign-in.refused', details: { factor: 'password', reason: 'mismatch', repeated: 480 } },
     { type: 'sign-in.cancelled' },
     { type: 'session.ended', details: { cause: 'signed_out' } },
+    { type: 'session.ended', details: { cause: 'ended_by_watch' } },
     { type: 'logout.delivered', details: { attempts: 1 } },
     { type: 'logout.delivered', details: { attempts: 3 } },
     { type: 'logout.undelivered', details: { attempts: 10, error: 'timed_out' } },
@@ -101,6 +102,7 @@ test('sign-ins are counted by outcome and factor, and one entry of a flood for a
   t.is(seen.value('tongban_ledger_events_total', { type: 'sign-in.refused' }), 2);
   t.is(seen.value('tongban_sessions_begun_total'), 2);
   t.is(seen.value('tongban_sessions_ended_total', { cause: 'signed_out' }), 1);
+  t.is(seen.value('tongban_sessions_ended_total', { cause: 'ended_by_watch' }), 1);
   t.is(seen.value('tongban_logout_deliveries_total', { outcome: 'delivered' }), 2);
   t.is(seen.value('tongban_logout_deliveries_total', { outcome: 'undelivered' }), 1);
 });

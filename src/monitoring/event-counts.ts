@@ -35,7 +35,13 @@ const FACTORS: ReadonlyMap<unknown, string> = new Map([
   ['certificate', 'certificate'],
   ['sc', 'certificate'],
 ]);
-const CAUSES: ReadonlySet<string> = new Set(['signed_out', 'person_disabled', 'ended_by_person', 'person_frozen']);
+const CAUSES: ReadonlySet<string> = new Set([
+  'signed_out',
+  'person_disabled',
+  'ended_by_person',
+  'person_frozen',
+  'ended_by_watch',
+]);
 
 const OTHER_CAUSE = 'other';
 
