@@ -20,6 +20,7 @@ import { countedLedger, createEventCounts, type EventCounts } from './monitoring
 import { LOGOUT_TOPIC } from './oidc/engine.ts';
 import { createSessionEnds, type LogoutNotice, type SessionEnds } from './oidc/session-ends.ts';
 import { createSubjectEnds, type SubjectEnds } from './oidc/subject-ends.ts';
+import { createIdentifiers, type Identifiers } from './people/identifiers.ts';
 import type { PersonStatus } from './people/person-status.ts';
 import { createPersons, type Persons } from './people/persons.ts';
 import { openRegisters, type Registers } from './proofing-doors.ts';
@@ -44,6 +45,7 @@ export interface House {
   readonly ledgerReader: LedgerReader;
   readonly index: BlindIndex;
   readonly persons: Persons;
+  readonly identifiers: Identifiers;
   readonly passwords: PasswordFactor;
   readonly relyingParties: RelyingParties;
   readonly keyring: Keyring;
@@ -101,6 +103,7 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
   };
   const sessionEnds = createSessionEnds({ database, store, ledger, enqueueLogout });
   const persons = createPersons({ database, sealer, index, ledger });
+  const reaching = createReaching({ config, database, sealer, index, ledger });
   /** Sessions begun in the very moment the account was shut, or left over by a crash after it, must not live again. */
   const endSessionsOf = async (id: string, status: PersonStatus, cause: string): Promise<void> => {
     if ((await persons.profile(id))?.status === status) await sessionEnds.endAll(id, cause);
@@ -124,7 +127,7 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
     ledgerReader: createLedgerReader({ database, openings, index }),
     index,
     sessionEnds,
-    reaching: createReaching({ config, database, sealer, index, ledger }),
+    reaching,
     acting: NOBODY,
     subjectEnds: createSubjectEnds({ database, store, ledger, enqueueLogout }),
     persons: {
@@ -144,6 +147,14 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
         return persons.unfreeze(id, origin, reason);
       },
     },
+    identifiers: createIdentifiers({
+      database,
+      sealer,
+      index,
+      ledger,
+      persons,
+      tellLoss: (tx, personId, type) => reaching.notices.tell(tx, personId, `${type}-left`, {}),
+    }),
     passwords: createPasswordFactor({ database, ledger, pepper: bytesOf(secrets.pepper), options: config.password }),
     relyingParties: createRelyingParties({
       database,

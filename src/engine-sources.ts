@@ -46,7 +46,7 @@ export interface Surroundings {
 export function engineSources(house: House, log: Logger, surroundings: Surroundings): EngineSources {
   const { documents, wakeOutbox, observe, demo, counters, challenges } = surroundings;
   const { population } = house.registers;
-  const { config, database, store, ledger, failures, persons, passwords, relyingParties, index, acting } = house;
+  const { config, database, store, ledger, failures, persons, passwords, relyingParties, acting } = house;
   const { secrets } = config;
   const origin = config.issuer;
   const secure = origin.startsWith('https:');
@@ -62,6 +62,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
   const showFault = createShowFault(renderer, config);
   const formTokens = createFormTokens({ secret: derived('form-tokens'), secure });
   const identify = createIdentify({
+    identifiers: house.identifiers,
     persons,
     passwords,
     attempts: createAttempts({ counters, limits: config.limits }),
@@ -69,7 +70,6 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
     devices: createKnownDevices({ database }),
     ledger,
     failures,
-    index,
     acr: ACR_ONE_FACTOR,
     secure,
   });

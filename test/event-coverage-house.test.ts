@@ -259,6 +259,8 @@ const ELSEWHERE: Readonly<Partial<Record<EventType, string>>> = {
   'audit.prune-proposed': 'audit-prune',
   'audit.prune': 'audit-prune',
   'key.removed': 'crypto-keyring',
+  'identifier.bound': 'people-identifiers',
+  'identifier.released': 'people-identifiers',
   'document.added': 'people-held-documents',
   'document.removed': 'people-held-documents',
   'document.verified': 'people-held-documents',

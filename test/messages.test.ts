@@ -4,6 +4,7 @@ import type { NewMessage } from '../src/delivery/messages.ts';
 import { MESSAGE_LANGUAGES, messageText, messageValue, type TemplateName } from '../src/delivery/texts/texts.ts';
 import { turnClock } from '../src/shared/clock.ts';
 import { webServer } from './support/listeners.ts';
+import { identifierOf } from './support/people.ts';
 import { LI, startServer, type TestServer, WANG } from './support/server.ts';
 import { allTold, BAD, GOOD, NOWHERE, oneTold } from './support/told-events.ts';
 import { until } from './support/waiting.ts';
@@ -181,17 +182,19 @@ test('H1 where messages go elsewhere there is no mailbox', async (t) => {
 
 test('D12 a person is told at every number they have verified, and on their account page', async (t) => {
   const server = await startServer(t, { outbox: QUICK });
-  const { persons, reaching, database } = server.house;
+  const { persons, identifiers, reaching, database } = server.house;
   const silent = await server.addPerson(LI);
   const added = await persons.add({
     idNumber: WANG.idNumber as never,
     name: WANG.name,
     ial: 2,
     origin: 'test',
-    phone: PHONE,
+    phone: '+8613700000000',
   });
   if (!added.ok) throw new Error(added.reason);
   const { id } = added.person;
+  // What somebody only wrote down may be a stranger's; what they verified takes its place.
+  await identifiers.bind(id, identifierOf('phone', PHONE), { origin: 'test', verifiedBy: 'one_time_code' });
   await database.write(async (tx) => {
     await reaching.notices.tell(tx, id, 'password-changed', {});
     await reaching.notices.tell(tx, silent, 'mandate-invited', { company: '云山建材' });
@@ -235,6 +238,7 @@ test('G8 whatever a value holds, a message stays one line of our words, without 
     'code-counter',
     'password-changed',
     'phone-left',
+    'email-left',
     'recovery-begun',
     'recovery-completed',
     'recovery-cancelled',

@@ -1,17 +1,9 @@
 import type { ExecutionContext } from 'ava';
 import { claimsFor } from '../src/people/claims.ts';
-import type { IdentityDocument } from '../src/people/documents/document.ts';
-import { parseDocument } from '../src/people/documents/parse.ts';
 import type { Database } from '../src/storage/database.ts';
 import { embeddedTest, postgresDatabase, postgresTest, sqliteDatabase } from './support/databases.ts';
 import { ledgerEntries } from './support/ledger.ts';
-import { addPerson, idNumberOf, testPersons } from './support/people.ts';
-
-const documentOf = (type: string, number: string, issuer = 'CN'): IdentityDocument => {
-  const outcome = parseDocument(type, issuer, number);
-  if (!outcome.ok) throw new Error(outcome.reason);
-  return outcome.document;
-};
+import { addPerson, documentOf, idNumberOf, testPersons } from './support/people.ts';
 
 const WANG = { idNumber: idNumberOf('339900199001011014'), name: '王小明', ial: 2, origin: 'test' } as const;
 const NET = { document: documentOf('net_number', 'Ab3dEf6hIj9kLm2nOp5q'), ial: 3, origin: 'test' } as const;

@@ -1,6 +1,7 @@
 import test from 'ava';
 import type { HttpBrowser, Page } from './support/http-client.ts';
-import { authorizationPath, LI, PASSWORD, startServer, type TestServer, WANG } from './support/server.ts';
+import { documentOf, identifierOf } from './support/people.ts';
+import { authorizationPath, LI, PASSWORD, redemption, startServer, type TestServer, WANG } from './support/server.ts';
 
 const UNKNOWN = '449900200002290028';
 
@@ -37,6 +38,84 @@ test('D7 V21 V41 a hundred wrong passwords at once get no more verdicts than the
   t.true(events.length < 20, 'L12 a flood is counted inside the ledger');
   const right = await attempt(await open(server, portal), WANG.idNumber, PASSWORD);
   t.is(right.status, REFUSED, 'the right one is no exception while the account is closed');
+});
+
+test('D6 D7 V41 a hundred guesses at once over all identifiers of one account get no more verdicts than one of them', async (t) => {
+  const server = await startServer(t, {
+    limits: { failuresPerAccount: 5, failuresPerAddress: 10_000 },
+    password: { queueMax: 1000, queueDeadlineMs: 20_000 },
+  });
+  const wang = await server.addPerson(WANG);
+  const { persons, identifiers } = server.house;
+  const names = ['13800000000', 'wang@example.cn', 'xiao.ming'] as const;
+  const proof = { origin: 'test', verifiedBy: 'one_time_code' };
+  for (const [at, type] of (['phone', 'email', 'user_name'] as const).entries())
+    t.true((await identifiers.bind(wang, identifierOf(type, names[at]!), proof)).ok);
+  await persons.addDocument(
+    wang,
+    { document: documentOf('foreign_passport', 'C01X00T47', 'DEU'), proof: { level: 1 } },
+    proof,
+  );
+  const portal = await server.addPortal();
+  const all = [
+    WANG.idNumber,
+    '339900900101101',
+    'DEU:c01x00t47',
+    ...names,
+    '+86 138-0000-0000',
+    'XIAO.MING',
+    'Ｗang@example.cn',
+  ];
+  const browsers = await Promise.all(Array.from({ length: 100 }, () => open(server, portal)));
+  const pages = await Promise.all(
+    browsers.map((browser, at) => attempt(browser, all[at % all.length]!, `wrong ${at}`)),
+  );
+  t.deepEqual([...new Set(pages.map(({ status }) => status))], [REFUSED]);
+  const events = await server.events('sign-in.refused');
+  const times = (reason: string): number =>
+    events.filter(({ data }) => data.reason === reason).reduce((sum, { data }) => sum + Number(data.repeated ?? 1), 0);
+  t.is(times('mismatch'), 5, 'verdicts');
+  t.is(times('locked'), 95);
+});
+
+test('whoever is here signs in by any name that is theirs, also without a name or a number of a card', async (t) => {
+  const server = await startServer(t);
+  const portal = await server.addPortal({ scope: 'openid profile identity' });
+  const { persons, identifiers, passwords } = server.house;
+  const net = documentOf('net_number', 'Ab3dEf6hIj9kLm2nOp5q');
+  const prepared = await passwords.prepare(PASSWORD);
+  if (prepared === 'busy') throw new Error('busy');
+  const added = await persons.add({ document: net, ial: 3, origin: 'test' }, (tx, person) =>
+    passwords.store(tx, person.id, prepared, 'test'),
+  );
+  if (!added.ok) throw new Error(added.reason);
+  await identifiers.bind(added.person.id, identifierOf('user_name', 'yun.shan'), {
+    origin: 'test',
+    verifiedBy: 'chosen',
+  });
+
+  for (const identifier of [net.number, 'Yun.Shan']) {
+    const browser = server.browser();
+    const callback = await server.signIn(browser, portal, { identifier, query: { scope: 'openid profile identity' } });
+    const { body } = await server.token(portal, redemption(callback));
+    const userinfo = await fetch(`${server.issuer}/me`, { headers: { authorization: `Bearer ${body.access_token}` } });
+    const { sub, updated_at: updatedAt, ...claims } = (await userinfo.json()) as Record<string, unknown>;
+    t.is(typeof sub, 'string');
+    t.is(typeof updatedAt, 'number');
+    t.deepEqual(claims, { id_number_masked: 'Ab3dE**********nOp5q', id_type: 'net_number', ial: 3 });
+
+    const account = await browser.get('/account');
+    t.is(account.status, 200);
+    for (const text of ['未提供姓名', 'Ab3dE**********nOp5q']) t.true(account.text.includes(text), text);
+    t.is((await browser.get('/account/trail')).status, 200);
+    t.false((await browser.get('/')).text.includes('undefined'));
+    await browser.get(authorizationPath(portal, { prompt: 'select_account' }));
+    const asked = await browser.follow();
+    t.regex(asked.text, /value="continue"/);
+    t.true(asked.text.includes('未提供姓名'));
+    await browser.get(authorizationPath(portal, { prompt: 'consent' }));
+    t.true((await browser.follow()).text.includes('未提供姓名'));
+  }
 });
 
 test('D8 V23 strangers who close an account do not keep out the browser its owner has used before', async (t) => {

@@ -58,4 +58,18 @@ export const PEOPLE_EVENTS = {
     'A person looked at their own data with less of it hidden.',
     'fields',
   ),
+  'identifier.bound': event(
+    'notice',
+    AUTHENTICATION,
+    ACCOUNT.other,
+    'A person got a phone, mailbox or user name to sign in by; which one is not told.',
+    'origin identifier verifiedBy',
+  ),
+  'identifier.released': event(
+    'warning',
+    AUTHENTICATION,
+    ACCOUNT.other,
+    'A phone, mailbox or user name signs a person in no more: given up, or verified by somebody else.',
+    'origin identifier cause',
+  ),
 } as const satisfies Record<string, EventKind>;

@@ -30,7 +30,7 @@ export interface HeldDocument extends DocumentValidity {
 }
 
 /** Who or what asked, and where, if by somebody with a browser. */
-export interface Asked extends Pick<LedgerEvent, 'address' | 'userAgent' | 'correlation'> {
+export interface Asked extends Pick<LedgerEvent, 'address' | 'userAgent' | 'correlation' | 'actor'> {
   readonly origin: string;
 }
 

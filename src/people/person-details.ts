@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { normalPhone } from './identifiers/contact.ts';
 
 /** Control and direction characters would let a name rewrite the page or the log line it stands in (E7, G4). */
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u061C\u200B-\u200F\u202A-\u202E\u2060-\u2069\uFEFF]/u;
@@ -19,9 +20,8 @@ export const personDetailsSchema = z.strictObject({
   phone: z
     .string()
     .max(32)
-    .transform((text) => text.normalize('NFKC').replace(/[\s()-]/g, ''))
-    .transform((text) => (/^1[3-9]\d{9}$/.test(text) ? `+86${text}` : text))
-    .refine((text) => /^\+[1-9]\d{6,14}$/.test(text))
+    .transform((text) => normalPhone(text) ?? '')
+    .refine((text) => text !== '')
     .optional(),
   email: z.string().trim().max(254).pipe(z.email()).optional(),
   address: line(300).optional(),

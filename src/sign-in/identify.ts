@@ -1,11 +1,10 @@
 import type { Context } from 'koa';
-import type { BlindIndex } from '../crypto/blind-index.ts';
 import type { Attempts } from '../factors/attempts.ts';
 import type { Challenges } from '../factors/challenges.ts';
 import type { PasswordFactor } from '../factors/password.ts';
 import type { Failures } from '../ledger/flood.ts';
 import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
-import { documentOfIdNumber, parseIdNumber } from '../people/id-number.ts';
+import type { Identifiers } from '../people/identifiers.ts';
 import type { KnownDevices } from '../people/known-devices.ts';
 import type { Person } from '../people/person.ts';
 import type { Persons } from '../people/persons.ts';
@@ -45,14 +44,14 @@ export interface Identify {
 }
 
 export interface IdentifySources {
-  readonly persons: Persons;
+  readonly identifiers: Pick<Identifiers, 'resolve'>;
+  readonly persons: Pick<Persons, 'find'>;
   readonly passwords: PasswordFactor;
   readonly attempts: Attempts;
   readonly challenges: Challenges;
   readonly devices: KnownDevices;
   readonly ledger: Ledger;
   readonly failures: Failures;
-  readonly index: BlindIndex;
   /** The level a sign-in with one factor reaches. */
   readonly acr: string;
   readonly secure: boolean;
@@ -71,11 +70,11 @@ interface Target {
 }
 
 /**
- * One attempt to prove who one is: limiter, then look-up, then hash, then ledger. Every way to fail after the form of the
- * number is right takes the same look-ups and the same hash, and gives the same answer.
+ * One attempt to prove who one is: look-up, then limiter, then hash, then ledger. Every way to fail after the form of what was
+ * typed is right takes the same look-ups and the same hash, and gives the same answer.
  */
 export function createIdentify(sources: IdentifySources): Identify {
-  const { persons, passwords, attempts, challenges, devices, ledger, failures, index } = sources;
+  const { identifiers, persons, passwords, attempts, challenges, devices, ledger, failures } = sources;
   const prove = async (
     ctx: Context,
     { person, account, clientId, sessionUid }: Target,
@@ -137,17 +136,14 @@ export function createIdentify(sources: IdentifySources): Identify {
 
   return {
     async withPassword(ctx, { identifier, password, clientId }) {
-      const parsed = parseIdNumber(identifier);
-      if (!parsed.ok) return { state: 'identifier_form' };
-      const person = await persons.findByIdNumber(parsed.number);
-      // Counted under the number itself, so that an unknown one behaves like a known one.
-      const account = index.of(documentOfIdNumber(parsed.number));
-      return prove(ctx, { person, account, clientId }, password);
+      const resolved = await identifiers.resolve(identifier);
+      if (resolved === undefined) return { state: 'identifier_form' };
+      return prove(ctx, { ...resolved, clientId }, password);
     },
     async again(ctx, { personId, sessionUid, password, clientId }) {
-      const person = await persons.profile(personId);
+      const person = await persons.find(personId);
       if (person === undefined) return { state: 'refused' };
-      return prove(ctx, { person, account: index.of(person.document), clientId, sessionUid }, password);
+      return prove(ctx, { person, account: personId, clientId, sessionUid }, password);
     },
   };
 }

@@ -21,7 +21,7 @@ const MIGRATIONS: readonly Migration[] = [
   proofing,
 ];
 
-/** Any constant: it only has to differ from the advisory locks of other programs on the same database. */
+/** Any constant: it only has to differ from the advisory locks of other programs on the same database. Each schema has its own. */
 const ADVISORY_LOCK = 7_301_551;
 
 const CREATE_JOURNAL = `CREATE TABLE IF NOT EXISTS migrations
@@ -37,7 +37,7 @@ export function migrate(database: Database, migrations: readonly Migration[] = M
     if (database.engine === 'postgres') {
       // Before the lock: who waits for a long migration of another process must not be cut off for it.
       await tx.run('SET LOCAL statement_timeout = 0', []);
-      await tx.get('SELECT pg_advisory_xact_lock($1)', [ADVISORY_LOCK]);
+      await tx.get('SELECT pg_advisory_xact_lock($1::int, hashtext(current_schema()))', [ADVISORY_LOCK]);
     }
     await tx.run(CREATE_JOURNAL, []);
     const rows = await tx.all<{ id: number; name: string }>('SELECT id, name FROM migrations ORDER BY id', []);

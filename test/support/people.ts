@@ -1,7 +1,15 @@
 import { createBlindIndex } from '../../src/crypto/blind-index.ts';
 import { createSealer } from '../../src/crypto/sealing.ts';
 import { createPasswordFactor, type PasswordFactor, type PasswordFactorOptions } from '../../src/factors/password.ts';
+import type { IdentityDocument } from '../../src/people/documents/document.ts';
+import { parseDocument } from '../../src/people/documents/parse.ts';
 import { type IdNumber, parseIdNumber } from '../../src/people/id-number.ts';
+import {
+  type IdentifierType,
+  parseIdentifier,
+  type SignInIdentifier,
+} from '../../src/people/identifiers/identifier.ts';
+import { createIdentifiers, type Identifiers } from '../../src/people/identifiers.ts';
 import { createPersons, type Persons } from '../../src/people/persons.ts';
 import type { Database } from '../../src/storage/database.ts';
 import { testLedger } from './ledger.ts';
@@ -51,4 +59,35 @@ export async function addPerson(persons: Persons, person: Parameters<Persons['ad
   const outcome = await persons.add(person);
   if (!outcome.ok) throw new Error(outcome.reason);
   return outcome.person.id;
+}
+
+/** A document in normal form. Throws where it is none. */
+export function documentOf(type: string, number: string, issuer = 'CN'): IdentityDocument {
+  const outcome = parseDocument(type, issuer, number);
+  if (!outcome.ok) throw new Error(`${type} ${number}: ${outcome.reason}`);
+  return outcome.document;
+}
+
+/** A phone, mailbox or user name in normal form. Throws where it is none. */
+export function identifierOf(type: IdentifierType, typed: string): SignInIdentifier {
+  const outcome = parseIdentifier(type, typed);
+  if (!outcome.ok) throw new Error(`${type} ${typed}: ${outcome.reason}`);
+  return outcome.identifier;
+}
+
+/** Who lost what, in order. */
+export type Losses = (readonly [personId: string, type: string])[];
+
+/** The people of this database with what they sign in by; whoever loses a phone or mailbox is noted in `losses`. */
+export function testIdentifiers(database: Database, persons: Persons, losses: Losses = []): Identifiers {
+  return createIdentifiers({
+    database,
+    sealer: SEALER,
+    index: INDEX,
+    ledger: testLedger(database),
+    persons,
+    tellLoss: async (_tx, personId, type) => {
+      losses.push([personId, type]);
+    },
+  });
 }

@@ -12,6 +12,8 @@ export const messagesEn: MessageTexts = {
     `Your confirmation code is ${code}, valid for ${minutes} minutes. A service counter is opening your account: please check the details and enter the code yourself, or read it out at the counter. If you are not at a counter, do nothing.`,
   'password-changed': () =>
     'The password of your account was just changed. If this was not you, please call the help line at once.',
+  'email-left': () =>
+    'Somebody else has verified this e-mail address, so it no longer belongs to your account. Please sign in and add another.',
   'phone-left': () =>
     'Somebody else has verified this phone number, so it no longer belongs to your account. Please sign in and add another.',
   'recovery-begun': ({ time }) =>

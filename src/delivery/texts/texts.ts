@@ -23,6 +23,7 @@ export interface TemplateValues {
   readonly 'code-counter': CodeValues;
   readonly 'password-changed': NoValues;
   readonly 'phone-left': NoValues;
+  readonly 'email-left': NoValues;
   /** `time`: when the new password can be set, as people read it. */
   readonly 'recovery-begun': { readonly time: string };
   readonly 'recovery-completed': NoValues;

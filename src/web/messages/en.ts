@@ -41,8 +41,9 @@ export const en: Messages = {
   },
   signIn: {
     title: 'Sign in',
-    identifier: 'Citizen ID number',
-    identifierHint: '18 characters; the last may be the letter X.',
+    identifier: 'Document number, phone, e-mail or user name',
+    identifierHint:
+      'If your ID number ends in the letter X, type it too. Before a foreign passport number put the country: CAN:AB123456.',
     password: 'Password',
     show: 'Show password',
     hide: 'Hide password',
@@ -51,11 +52,11 @@ export const en: Messages = {
     noAccount: 'No account yet?',
     register: 'Register',
     problems: {
-      refused: 'The ID number or password is not right. Please check both and try again.',
+      refused: 'The sign-in name or password is not right. Please check both and try again.',
       too_many: 'Too many attempts. To protect the account, please wait a few minutes. It has not been switched off.',
       busy: 'Many people are signing in right now. Your password was not judged wrong; please try again in a moment.',
       identifier_form:
-        'A citizen ID number has 18 characters, the last of which may be X. Please check for a missing or extra digit.',
+        'We do not recognise what you typed. A citizen ID number has 18 characters, the last of which may be X: please check for a missing or extra digit. You can also type the number of another document, or the phone, e-mail or user name of your account.',
     },
   },
   continueAs: {
@@ -115,6 +116,7 @@ export const en: Messages = {
     name: 'Name',
     nameHint: 'Exactly as on your ID card.',
     idNumber: 'Citizen ID number',
+    idNumberHint: '18 characters; the last may be the letter X.',
     password: 'Choose a password',
     passwordHint: (charactersMin) =>
       `At least ${charactersMin} characters. A sentence only you know is easy to remember and hard to guess.`,

@@ -4,6 +4,7 @@ import type { enrolZh } from './enrol-zh-CN.ts';
 export const enrolEn: typeof enrolZh = {
   notices: {
     'password-changed': 'password changed',
+    'email-left': 'e-mail address verified by somebody else',
     'phone-left': 'phone number verified by somebody else',
     'recovery-begun': 'a new password is being set',
     'recovery-completed': 'password set anew',

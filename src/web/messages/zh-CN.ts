@@ -40,8 +40,8 @@ export const zhCN = {
   },
   signIn: {
     title: '登录',
-    identifier: '身份证号码',
-    identifierHint: '18 位，末位是字母 X 的也请填写。',
+    identifier: '证件号码、手机号、邮箱或用户名',
+    identifierHint: '身份证号码末位是字母 X 的也请填写。外国护照请在号码前加国家代码，如 CAN:AB123456。',
     password: '密码',
     show: '显示密码',
     hide: '隐藏密码',
@@ -50,10 +50,11 @@ export const zhCN = {
     noAccount: '还没有账号？',
     register: '实名注册',
     problems: {
-      refused: '身份证号码或密码不正确，请检查后重新输入。',
+      refused: '登录名或密码不正确，请检查后重新输入。',
       too_many: '尝试次数过多，为保护账户安全请稍等几分钟再试。您的账户没有被停用。',
       busy: '当前登录人数较多，您的密码没有被判为错误。请稍后再按一次“登录”。',
-      identifier_form: '身份证号码应为 18 位，末位可以是字母 X。请检查是否多填或少填了一位。',
+      identifier_form:
+        '没有认出您填写的内容。身份证号码应为 18 位，末位可以是字母 X，请检查是否多填或少填了一位。也可以填写其他证件号码，或已绑定的手机号、邮箱、用户名。',
     },
   },
   continueAs: {
@@ -110,6 +111,7 @@ export const zhCN = {
     name: '姓名',
     nameHint: '与身份证一致，少数民族姓名中的间隔点请一并填写。',
     idNumber: '身份证号码',
+    idNumberHint: '18 位，末位是字母 X 的也请填写。',
     password: '设置密码',
     passwordHint: (charactersMin: number) => `至少 ${charactersMin} 个字符。一句只有您知道的话，好记又安全。`,
     passwordHintPlain: '一句只有您知道的话，好记又安全。',
