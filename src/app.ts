@@ -25,6 +25,7 @@ import type { PersonStatus } from './people/person-status.ts';
 import { createPersons, type Persons } from './people/persons.ts';
 import { openRegisters, type Registers } from './proofing-doors.ts';
 import { createRelyingParties, type RelyingParties } from './relying-parties/relying-parties.ts';
+import { endInTurn } from './shared/end-in-turn.ts';
 import type { ArtifactStore } from './storage/artifact-store.ts';
 import type { Database, Transaction } from './storage/database.ts';
 import { openDatabase } from './storage/open.ts';
@@ -169,10 +170,6 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
       longestTokenLifeSeconds: Math.max(ttl.idTokenSeconds, ttl.accessTokenSeconds, config.session.absoluteSeconds),
       publishedBeforeUseSeconds: DOCUMENT_AGE_SECONDS,
     }),
-    async close() {
-      await failures.settle();
-      await registers.close();
-      await database.close();
-    },
+    close: () => endInTurn([() => failures.settle(), () => registers.close(), () => database.close()]),
   };
 }

@@ -13,6 +13,7 @@ import { createEngine, type Engine, LOGOUT_TOPIC } from './oidc/engine.ts';
 import { sweepGrantSubjects } from './oidc/grant-subjects.ts';
 import type { LogoutNotice } from './oidc/session-ends.ts';
 import { logRegisters } from './proofing-doors.ts';
+import { endInTurn } from './shared/end-in-turn.ts';
 import { createMemoryCounters } from './storage/memory-counters.ts';
 import { createSqlCounters } from './storage/sql-counters.ts';
 import { startSweeper } from './storage/sweeper.ts';
@@ -155,13 +156,15 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
       const cut = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
       await closed;
       clearTimeout(cut);
-      await sweeper.stop();
-      await endSubjectWatch();
-      await outbox.stop(DRAIN_MS);
-      await house.failures.settle();
-      await ledger.record({ type: 'server.stopped', ...(signal ? { details: { signal } } : {}) });
-      await evidence.stop();
-      await watch.stop();
+      await endInTurn([
+        () => sweeper.stop(),
+        endSubjectWatch,
+        () => outbox.stop(DRAIN_MS),
+        () => house.failures.settle(),
+        () => ledger.record({ type: 'server.stopped', ...(signal ? { details: { signal } } : {}) }),
+        () => evidence.stop(),
+        () => watch.stop(),
+      ]);
     },
   };
 }

@@ -1,7 +1,10 @@
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import test, { type ExecutionContext } from 'ava';
 import type { Verdict } from '../src/monitoring/readiness.ts';
 import { postgresSchema, postgresTest } from './support/databases.ts';
 import { postAs, ROOMY } from './support/portal-calls.ts';
+import { freshPlace, startProduct } from './support/product.ts';
 import { authorizationPath, freePort, PASSWORD, redemption, startServer, WANG } from './support/server.ts';
 import { until } from './support/waiting.ts';
 
@@ -72,3 +75,18 @@ postgresTest(
   'H4 L8 a ledger that takes no entries lets nothing happen, and the node says that it is not ready (PostgreSQL)',
   (t) => shutAndOpened(t, 'postgres'),
 );
+
+test('X7 a server whose ledger takes no entries still ends when it is told to, and says that its end is not on record', async (t) => {
+  const place = await freshPlace(t);
+  const env = { TONGBAN_PROFILE: 'test', TONGBAN_LOG_DESTINATION: 'none' };
+  const product = await startProduct(t, place, env);
+  const file = new DatabaseSync(join(place.dataDir, 'tongban.db'));
+  file.exec(SHUT.sqlite[0]);
+  const late = setTimeout(() => product.end('SIGKILL'), 20_000);
+  t.is(await product.end('SIGTERM'), 1, 'ended by itself, and not by force');
+  clearTimeout(late);
+  file.exec(OPEN.sqlite);
+  file.close();
+  const again = await startProduct(t, place, env);
+  t.is(await again.end('SIGTERM'), 0, 'what was signed is whole');
+});

@@ -44,8 +44,11 @@ export async function run(args: readonly string[]): Promise<number> {
     return 1;
   } finally {
     await demonstration?.close();
-    await serving?.stop(signal);
-    await house.close();
+    try {
+      await serving?.stop(signal);
+    } finally {
+      await house.close();
+    }
   }
 }
 
