@@ -2,7 +2,7 @@ import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { z } from 'zod';
 import type { HeldDocument } from '../people/held-documents.ts';
-import { maskDocument, maskName } from '../people/masking.ts';
+import { type MaskingLevel, maskDocument, maskName } from '../people/masking.ts';
 import { Fault } from '../shared/fault.ts';
 import type { DocumentAct, DocumentProblem } from '../web/pages-account.ts';
 import { accountToken, goTo, type Visitor, visitOf, visitorOrSignIn } from './account-form.ts';
@@ -114,7 +114,9 @@ async function answer(ctx: Context, visitor: Visitor, sources: AccountCentreSour
       ial: profile.ial,
       ...(name === undefined ? {} : { name: readable ? name : maskName(name) }),
       readable,
-      documents: held.map((document) => documentView(document, held, { readable, matches })),
+      documents: held.map((document) =>
+        documentView(document, held, { readable, matches, masking: sources.persons.masking }),
+      ),
       ...(matches && !held.some(isMatchable) ? { add: { idNumber: idNumber.slice(0, 64) } } : {}),
       ...(problem ? { problem } : {}),
       ...(done ? { done } : {}),
@@ -126,13 +128,17 @@ async function answer(ctx: Context, visitor: Visitor, sources: AccountCentreSour
 const documentView = (
   held: HeldDocument,
   all: readonly HeldDocument[],
-  { readable, matches }: { readonly readable: boolean; readonly matches: boolean },
+  {
+    readable,
+    matches,
+    masking,
+  }: { readonly readable: boolean; readonly matches: boolean; readonly masking: MaskingLevel },
 ) => {
   const { id, document, proof, primary, validFrom, validTo } = held;
   return {
     id,
     type: document.type,
-    number: maskDocument(document, readable ? 'ordinary' : 'strong'),
+    number: maskDocument(document, readable ? 'ordinary' : masking),
     level: proof.level,
     primary,
     provable: matches && isMatchable(held),

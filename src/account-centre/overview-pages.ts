@@ -1,6 +1,5 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
-import { maskDocument, maskName } from '../people/masking.ts';
 import { accountToken, goTo, visitorOrSignIn } from './account-form.ts';
 import type { AccountCentreSources } from './doors.ts';
 import { portalsShown } from './portal-pages.ts';
@@ -30,8 +29,8 @@ async function showOverview(ctx: Context, sources: AccountCentreSources): Promis
     newestDays(visitor.personId, language, sources),
   ]);
   renderer.page(ctx, 'account', {
-    ...(profile.name === undefined ? {} : { maskedName: maskName(profile.name) }),
-    maskedIdNumber: maskDocument(profile.document),
+    ...(profile.maskedName === undefined ? {} : { maskedName: profile.maskedName }),
+    maskedIdNumber: profile.maskedNumber,
     ial: profile.ial,
     formToken: accountToken(ctx, sources),
     sessions: sessions.slice(0, SHOWN_MAX),

@@ -3,7 +3,6 @@ import { parseArgs } from 'node:util';
 import type { PasswordFactor, PreparedPassword } from '../factors/password.ts';
 import { judgePassword, type PasswordLengths, type PasswordRefusal } from '../factors/password-policy.ts';
 import { factsOf, type IdNumber, parseIdNumber } from '../people/id-number.ts';
-import { maskDocument, maskName } from '../people/masking.ts';
 import type { AssuranceLevel } from '../people/person.ts';
 import { type PersonDetails, parsePersonDetails } from '../people/person-details.ts';
 import type { Persons } from '../people/persons.ts';
@@ -193,8 +192,8 @@ async function describe(id: string, { persons }: PersonCommandContext): Promise<
     id: profile.id,
     status: profile.status,
     ial: profile.ial,
-    ...(profile.name === undefined ? {} : { nameMasked: maskName(profile.name) }),
-    idNumberMasked: maskDocument(profile.document),
+    ...(profile.maskedName === undefined ? {} : { nameMasked: profile.maskedName }),
+    idNumberMasked: profile.maskedNumber,
     documentType: profile.document.type,
   };
 }

@@ -35,6 +35,10 @@ export const configSchema = z.strictObject({
     ['none', 'mailbox', 'gateway'],
     'How messages reach people; mailbox is a page for demo and test, gateway the SMS gateway of the section sms.',
   ),
+  masking: choice(
+    ['strong', 'ordinary'],
+    'How far a document number is hidden on pages and in id_number_masked: strong leaves its first and last character, ordinary the birth year and month as well.',
+  ),
   database: server.database,
   redis: server.redis,
   http: server.http,

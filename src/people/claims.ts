@@ -1,9 +1,10 @@
-import { maskDocument, maskName } from './masking.ts';
+import { ageAt, todayInChina } from './documents/birth-date.ts';
 import type { PersonProfile } from './person.ts';
 
 /**
  * Which claims a scope opens. The first four are those of OpenID Connect Core 5.4; `id_number` holds the number itself and is
- * for portals approved for it; `identity` tells a portal enough to greet a person and to judge how well they are proven.
+ * for portals approved for it; `identity` tells a portal enough to greet a person and to judge how well they are proven; `age`
+ * answers the one question for which so many birth dates are handed out, and nothing else.
  */
 export const CLAIMS_BY_SCOPE = {
   profile: ['name', 'gender', 'birthdate', 'updated_at'],
@@ -12,6 +13,7 @@ export const CLAIMS_BY_SCOPE = {
   address: ['address'],
   id_number: ['id_number'],
   identity: ['name_masked', 'id_number_masked', 'id_type', 'ial'],
+  age: ['age_over_18'],
 } as const;
 
 export type PersonScope = keyof typeof CLAIMS_BY_SCOPE;
@@ -19,6 +21,9 @@ export type PersonScope = keyof typeof CLAIMS_BY_SCOPE;
 export type PersonClaims = Readonly<Record<string, string | number | boolean | Readonly<Record<string, string>>>>;
 
 const isPersonScope = (scope: string): scope is PersonScope => Object.hasOwn(CLAIMS_BY_SCOPE, scope);
+
+/** Civil Code, article 17. */
+const FULL_AGE_YEARS = 18;
 
 const NONE: PersonClaims = {};
 
@@ -37,13 +42,10 @@ const CLAIMS_OF: Readonly<Record<PersonScope, (person: PersonProfile) => PersonC
   address: ({ address }) => (address === undefined ? NONE : { address: { formatted: address } }),
   // A network number is kept so that its person stays nameless: a portal asks for it by no scope of ours.
   id_number: ({ document }) => (document.type === 'net_number' ? NONE : { id_number: document.number }),
-  identity: ({ name, document, ial }) =>
-    known({
-      name_masked: name === undefined ? undefined : maskName(name),
-      id_number_masked: maskDocument(document),
-      id_type: document.type,
-      ial,
-    }),
+  identity: ({ maskedName, maskedNumber, document, ial }) =>
+    known({ name_masked: maskedName, id_number_masked: maskedNumber, id_type: document.type, ial }),
+  age: ({ birthDate }) =>
+    birthDate === undefined ? NONE : { age_over_18: ageAt(birthDate, todayInChina()) >= FULL_AGE_YEARS },
 };
 
 /** The claims about a person that these scopes open. Scopes that are not about persons are passed over. Pure. */

@@ -2,6 +2,7 @@ import type { Sealer } from '../crypto/sealing.ts';
 import type { DocumentFacts, IdentityDocument, Sex } from './documents/document.ts';
 import { factsOfDocument } from './documents/parse.ts';
 import type { IdNumber } from './id-number.ts';
+import { type MaskedName, type MaskedNumber, type MaskingLevel, maskDocument, maskName } from './masking.ts';
 import type { PersonStatus } from './person-status.ts';
 
 export type AssuranceLevel = 0 | 1 | 2 | 3 | 4;
@@ -33,6 +34,9 @@ export interface PersonProfile extends Person {
   /** From the number of `document`; undefined where it does not say. */
   readonly birthDate: string | undefined;
   readonly sex: Sex | undefined;
+  /** What pages and portals that need only recognise the person are given; the number as far hidden as the house is set to. */
+  readonly maskedName: MaskedName | undefined;
+  readonly maskedNumber: MaskedNumber;
 }
 
 export interface PersonRow {
@@ -81,10 +85,11 @@ export class OpenedProfile implements PersonProfile {
   readonly emailVerified: boolean;
   readonly #sealer: Sealer;
   readonly #row: ProfileRow;
+  readonly #masking: MaskingLevel;
   #document: IdentityDocument | undefined;
   #name: string | undefined;
 
-  constructor(sealer: Sealer, row: ProfileRow) {
+  constructor(sealer: Sealer, row: ProfileRow, masking: MaskingLevel) {
     const person = personOf(row);
     this.id = person.id;
     this.status = person.status;
@@ -94,6 +99,7 @@ export class OpenedProfile implements PersonProfile {
     this.emailVerified = row.email_verified_at !== null;
     this.#sealer = sealer;
     this.#row = row;
+    this.#masking = masking;
   }
 
   get document(): IdentityDocument {
@@ -139,6 +145,14 @@ export class OpenedProfile implements PersonProfile {
 
   get sex(): Sex | undefined {
     return this.#facts.sex;
+  }
+
+  get maskedName(): MaskedName | undefined {
+    return this.name === undefined ? undefined : maskName(this.name);
+  }
+
+  get maskedNumber(): MaskedNumber {
+    return maskDocument(this.document, this.#masking);
   }
 
   get #facts(): DocumentFacts {

@@ -14,6 +14,7 @@ import {
   insertDocument,
 } from './held-documents.ts';
 import { documentOfIdNumber, type IdNumber } from './id-number.ts';
+import type { MaskingLevel } from './masking.ts';
 import {
   type AssuranceLevel,
   OpenedProfile,
@@ -55,6 +56,8 @@ export type AddOutcome =
 export type Alongside = (tx: Transaction, person: Person) => Promise<void>;
 
 export interface Persons extends PersonStatuses, HeldDocuments {
+  /** How far a number is hidden where it need only be recognised. */
+  readonly masking: MaskingLevel;
   /**
    * Creates the account of a natural person. One document has one account: the unique keyed index decides, also between
    * parallel calls and nodes. The details come from `parsePersonDetails`.
@@ -73,12 +76,15 @@ export interface PersonsOptions {
   readonly sealer: Sealer;
   readonly index: BlindIndex;
   readonly ledger: Ledger;
+  /** How much of a number is shown where it need only be recognised; `strong` unless told otherwise. */
+  readonly masking?: MaskingLevel;
 }
 
 /** About 10 MB of sealed rows: the people who are signing in just now. */
 const ROWS_KEPT_MAX = 10_000;
 
-export function createPersons({ database, sealer, index, ledger }: PersonsOptions): Persons {
+export function createPersons(options: PersonsOptions): Persons {
+  const { database, sealer, index, ledger, masking = 'strong' } = options;
   const findByDocument = async (document: IdentityDocument): Promise<Person | undefined> => {
     const { type, issuer } = document;
     const row = await database.get<PersonRow>(SELECT_BY_INDEX, [type, issuer, index.of(document)]);
@@ -90,6 +96,7 @@ export function createPersons({ database, sealer, index, ledger }: PersonsOption
   const forget = (id: string): void => rows.forget(id);
 
   return {
+    masking,
     async add(input, alongside) {
       const document = input.document ?? documentOfIdNumber(input.idNumber);
       if ((await findByDocument(document)) !== undefined) return { ok: false, reason: 'exists' };
@@ -116,7 +123,7 @@ export function createPersons({ database, sealer, index, ledger }: PersonsOption
 
     async profile(id) {
       const row = await rows.find(id, () => database.get<ProfileRow>(SELECT_PROFILE, [id]));
-      return row && new OpenedProfile(sealer, row);
+      return row && new OpenedProfile(sealer, row, masking);
     },
 
     forget,

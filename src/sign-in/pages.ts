@@ -1,7 +1,6 @@
 import Router from '@koa/router';
 import type { Context } from 'koa';
 import { z } from 'zod';
-import { maskDocument, maskName } from '../people/masking.ts';
 import { Fault } from '../shared/fault.ts';
 import { registrationAddress } from '../web/ceremony-address.ts';
 import type { SignInProblem } from '../web/pages.ts';
@@ -88,8 +87,8 @@ async function showContinueAs(ctx: Context, request: CeremonyRequest, sources: S
       action: `/interaction/${request.uid}/continue-as`,
       formToken,
       portal,
-      ...(profile.name === undefined ? {} : { maskedName: maskName(profile.name) }),
-      maskedIdNumber: maskDocument(profile.document),
+      ...(profile.maskedName === undefined ? {} : { maskedName: profile.maskedName }),
+      maskedIdNumber: profile.maskedNumber,
     },
     localesOf(request),
   );
@@ -105,7 +104,7 @@ async function showConsent(ctx: Context, request: CeremonyRequest, sources: Sign
       action: `/interaction/${request.uid}/consent`,
       formToken,
       portal,
-      ...(profile.name === undefined ? {} : { maskedName: maskName(profile.name) }),
+      ...(profile.maskedName === undefined ? {} : { maskedName: profile.maskedName }),
       ...(await subjectOfConsent(request, sources, personId)),
       items: request.missingScopes.map((scope) => ({ scope, sensitive: scope === 'id_number' })),
       claims: [...request.missingClaims],

@@ -1,6 +1,5 @@
 import Router from '@koa/router';
 import type { Context } from 'koa';
-import { maskName } from '../people/masking.ts';
 import type { Persons } from '../people/persons.ts';
 import type { RelyingParties } from '../relying-parties/relying-parties.ts';
 import { shownName } from '../relying-parties/relying-party.ts';
@@ -43,7 +42,7 @@ export function homeRoute({ renderer, relyingParties, persons, currentPerson, de
       portals,
       accountUrl: '/account',
       ...(demo ? { demo } : {}),
-      ...(profile ? { signedIn: profile.name === undefined ? {} : { maskedName: maskName(profile.name) } } : {}),
+      ...(profile ? { signedIn: profile.maskedName === undefined ? {} : { maskedName: profile.maskedName } } : {}),
     });
   });
   return router;

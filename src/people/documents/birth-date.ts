@@ -17,6 +17,12 @@ export function isDay(text: string): boolean {
 export const isBirthDate = (text: string): boolean =>
   isDay(text) && Number(text.slice(0, 4)) >= BIRTH_YEAR_MIN && text <= todayInChina();
 
+/** Whole years lived on a day, both `YYYY-MM-DD`; who was born on 29 February is a year older on 1 March of other years. */
+export function ageAt(birthDate: string, day: string): number {
+  const years = Number(day.slice(0, 4)) - Number(birthDate.slice(0, 4));
+  return day.slice(5) < birthDate.slice(5) ? years - 1 : years;
+}
+
 /** `YYYYMMDD` as `YYYY-MM-DD`. */
 export const dashed = (digits: string): string => `${digits.slice(0, 4)}-${digits.slice(4, 6)}-${digits.slice(6, 8)}`;
 

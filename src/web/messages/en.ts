@@ -91,7 +91,11 @@ export const en: Messages = {
         detail: 'The portal keeps access to the above until you withdraw it',
       },
       id_number: { title: 'Document number', detail: 'The whole citizen ID number, or that of another document' },
-      identity: { title: 'Verified identity', detail: 'Masked name and ID number, type of document, identity level' },
+      age: { title: 'Whether you are 18 or older', detail: 'Yes or no; your date of birth stays here' },
+      identity: {
+        title: 'Verified identity',
+        detail: 'Masked name and document number, type of document, identity level',
+      },
     },
     claimTitles: {
       name: 'Name',
@@ -107,6 +111,7 @@ export const en: Messages = {
       name_masked: 'Masked name',
       id_type: 'Type of document',
       ial: 'Identity level',
+      age_over_18: 'Whether you are 18 or older',
       updated_at: 'When your details last changed',
     },
   },

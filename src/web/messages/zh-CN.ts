@@ -86,6 +86,7 @@ export const zhCN = {
       email: { title: '电子邮箱', detail: '以及是否已验证' },
       offline_access: { title: '离线使用', detail: '您离开后，该网站仍可使用以上信息，直到您撤回' },
       id_number: { title: '证件号码', detail: '完整的公民身份号码或其他证件号码' },
+      age: { title: '是否已满 18 周岁', detail: '只回答是或否，不提供出生日期' },
       identity: { title: '实名信息', detail: '遮盖后的姓名和证件号码、证件类型、实名等级' },
     },
     claimTitles: {
@@ -102,6 +103,7 @@ export const zhCN = {
       name_masked: '遮盖后的姓名',
       id_type: '证件类型',
       ial: '实名等级',
+      age_over_18: '是否已满 18 周岁',
       updated_at: '资料更新时间',
     },
   },
