@@ -56,7 +56,7 @@ export const en: Messages = {
       too_many: 'Too many attempts. To protect the account, please wait a few minutes. It has not been switched off.',
       busy: 'Many people are signing in right now. Your password was not judged wrong; please try again in a moment.',
       identifier_form:
-        'We do not recognise what you typed. A citizen ID number has 18 characters, the last of which may be X: please check for a missing or extra digit. You can also type the number of another document, or the phone, e-mail or user name of your account.',
+        'We do not recognise this; please check every character. A citizen ID number has 18, the last of which may be X.',
     },
   },
   continueAs: {
