@@ -13,8 +13,7 @@ import { createFailures, type Failures } from './ledger/flood.ts';
 import { createLedger, type Ledger } from './ledger/ledger.ts';
 import { createOpenings, type Openings } from './ledger/openings.ts';
 import { createLedgerReader, type LedgerReader } from './ledger/reader.ts';
-import type { Acting } from './legal-persons/acting.ts';
-import { NOBODY } from './legal-persons/nobody.ts';
+import { createLegalDoors, type LegalDoors } from './legal-doors.ts';
 import { type ArtifactCounts, countedArtifacts, createArtifactCounts } from './monitoring/artifact-counts.ts';
 import { countedLedger, createEventCounts, type EventCounts } from './monitoring/event-counts.ts';
 import { LOGOUT_TOPIC } from './oidc/engine.ts';
@@ -33,7 +32,7 @@ import { createSqlArtifacts } from './storage/sql-artifacts.ts';
 import { DOCUMENT_AGE_SECONDS } from './web/front.ts';
 
 /** Everything the house is made of, without the doors: what the commands work on, and what the server opens to the world. */
-export interface House {
+export interface House extends LegalDoors {
   readonly config: Config;
   readonly database: Database;
   readonly store: ArtifactStore;
@@ -54,8 +53,7 @@ export interface House {
   /** Messages, notices and sent codes. */
   readonly reaching: Reaching;
   readonly registers: Registers;
-  /** For whom people may act, and what ends with it. */
-  readonly acting: Acting;
+  /** What ends at portals with a mandate, a post or a company. */
   readonly subjectEnds: SubjectEnds;
   close(): Promise<void>;
 }
@@ -109,8 +107,21 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
   const endSessionsOf = async (id: string, status: PersonStatus, cause: string): Promise<void> => {
     if ((await persons.profile(id))?.status === status) await sessionEnds.endAll(id, cause);
   };
+  const subjectEnds = createSubjectEnds({ database, store, ledger, enqueueLogout });
+  const legal = createLegalDoors({
+    config,
+    database,
+    sealer,
+    index,
+    ledger,
+    persons,
+    register: registers.legalPersons,
+    notices: reaching.notices,
+    ended: subjectEnds.ended,
+  });
   const { ttl } = config;
   return {
+    ...legal,
     config,
     registers,
     database,
@@ -129,8 +140,7 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
     index,
     sessionEnds,
     reaching,
-    acting: NOBODY,
-    subjectEnds: createSubjectEnds({ database, store, ledger, enqueueLogout }),
+    subjectEnds,
     persons: {
       ...persons,
       /** A disabled person's sessions, grants and tokens end with them, and the portals are told (F2). */

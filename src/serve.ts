@@ -59,6 +59,7 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
     handlers: {
       [LOGOUT_TOPIC]: (payload) => engine.deliverLogout(payload as unknown as LogoutNotice),
       ...reaching.messageDelivery.handlers,
+      ...house.companyDelivery.handlers,
     },
     events: {
       [LOGOUT_TOPIC]: { delivered: 'logout.delivered', dead: 'logout.undelivered' },
@@ -115,6 +116,7 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
       (limit) => sweepOutbox(database, { keepSeconds: DELIVERIES_KEPT_SECONDS, limit }),
       (limit) => sweepGrantSubjects(database, limit),
       ...reaching.sweeps,
+      ...house.mandateSweeps,
     ],
     onError: (error) => log.error({ err: error }, 'expired rows could not be swept'),
   });

@@ -246,6 +246,13 @@ test('G8 whatever a value holds, a message stays one line of our words, without 
     'level-fell',
     'mandate-invited',
     'mandate-ended',
+    'mandate-changed',
+    'post-changed',
+    'company-stopped',
+    'company-resumed',
+    'claim-approved',
+    'claim-rejected',
+    'ward-grows-up',
   ];
   for (const language of MESSAGE_LANGUAGES) {
     for (const name of names) {

@@ -71,6 +71,16 @@ const RELATIONS: readonly Relation[] = [
     reason: 'must not be longer than outbox.delaySecondsMax',
   },
   {
+    paths: ['legalPersons.mandateDefaultDays', 'legalPersons.mandateLongestDays'],
+    broken: ({ legalPersons }) => legalPersons.mandateDefaultDays > legalPersons.mandateLongestDays,
+    reason: 'must not be longer than legalPersons.mandateLongestDays',
+  },
+  {
+    paths: ['legalPersons.relativeDefaultDays', 'legalPersons.relativeLongestDays'],
+    broken: ({ legalPersons }) => legalPersons.relativeDefaultDays > legalPersons.relativeLongestDays,
+    reason: 'must not be longer than legalPersons.relativeLongestDays',
+  },
+  {
     paths: ['ledger.retentionDays', 'ledger.shortRetentionAccepted'],
     broken: ({ ledger }) => ledger.retentionDays < TWELVE_MONTHS_DAYS && !ledger.shortRetentionAccepted,
     reason: `must be at least ${TWELVE_MONTHS_DAYS}, or ledger.shortRetentionAccepted must be true`,

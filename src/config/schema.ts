@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { choice, isWebOrigin, text, whole } from './fields.ts';
 import { account } from './sections-account.ts';
 import * as identity from './sections-identity.ts';
+import { legalPersons } from './sections-legal-persons.ts';
 import * as message from './sections-messages.ts';
 import { monitoring } from './sections-monitoring.ts';
 import * as proofing from './sections-proofing.ts';
@@ -55,6 +56,7 @@ export const configSchema = z.strictObject({
   codes: message.codes,
   messages: message.messages,
   sms: message.sms,
+  legalPersons,
   secrets: identity.secrets,
   keys: server.keys,
   ledger: server.ledger,

@@ -1,4 +1,120 @@
-import type { EventKind } from './event-kind.ts';
+import { ACCESS, ACCESS_GIVEN, ACCESS_TAKEN, ENTITY, type EventKind, event, PRIVACY } from './event-kind.ts';
 
-/** What happens to legal persons and mandates; part of the catalogue in events.ts. */
-export const LEGAL_PERSON_EVENTS = {} as const satisfies Record<string, EventKind>;
+/** What happens to legal persons and mandates; part of the catalogue in events.ts. A code is never told: an id names a legal person. */
+export const LEGAL_PERSON_EVENTS = {
+  'legal-person.added': event(
+    'info',
+    ACCESS,
+    ENTITY.created,
+    'A legal person was entered.',
+    'legalPerson category origin',
+  ),
+  'legal-person.claimed': event(
+    'notice',
+    ACCESS,
+    ACCESS_GIVEN,
+    'A legal representative took over a legal person: matched in the register, or approved by two reviewers.',
+    'legalPerson way replaced',
+  ),
+  'legal-person.claim-refused': event(
+    'warning',
+    ACCESS,
+    ACCESS_GIVEN,
+    'A claim to a legal person was refused.',
+    'reason',
+  ),
+  'legal-person.suspended': event(
+    'warning',
+    ACCESS,
+    ACCESS_TAKEN,
+    'Nobody may act for a legal person any more: all its posts and mandates were suspended.',
+    'legalPerson cause posts mandates !reason',
+  ),
+  'legal-person.deregistered': event(
+    'warning',
+    ACCESS,
+    ACCESS_TAKEN,
+    'The register says that a legal person is no more: all its posts and mandates were suspended.',
+    'legalPerson cause posts mandates !reason',
+  ),
+  'legal-person.resumed': event(
+    'notice',
+    ACCESS,
+    ACCESS_GIVEN,
+    'A legal person may be acted for again.',
+    'legalPerson posts mandates !reason',
+  ),
+  'legal-person.renamed': event('info', ACCESS, ENTITY.updated, 'The register has a new name for it.', 'legalPerson'),
+  'post.appointed': event('notice', ACCESS, ACCESS_GIVEN, 'Somebody may stand for a legal person.', 'legalPerson role'),
+  'post.resumed': event('notice', ACCESS, ACCESS_GIVEN, 'A suspended post holds again.', 'legalPerson role'),
+  'post.ended': event(
+    'notice',
+    ACCESS,
+    ACCESS_TAKEN,
+    'Somebody no longer stands for a legal person.',
+    'legalPerson role cause',
+  ),
+  'mandate.granted': event(
+    'notice',
+    ACCESS,
+    ACCESS_GIVEN,
+    'A mandate was granted and waits for the agent.',
+    'mandate kind legalPerson represented agent grantor matters portals validUntil parent import',
+  ),
+  'mandate.accepted': event(
+    'notice',
+    ACCESS,
+    ACCESS_GIVEN,
+    'The agent accepted a mandate.',
+    'mandate kind legalPerson represented',
+  ),
+  'mandate.declined': event(
+    'info',
+    ACCESS,
+    ACCESS_TAKEN,
+    'The agent declined a mandate.',
+    'mandate kind legalPerson represented',
+  ),
+  'mandate.suspended': event(
+    'notice',
+    ACCESS,
+    ACCESS_TAKEN,
+    'A mandate does not hold for the time being.',
+    'mandate kind legalPerson represented side !reason',
+  ),
+  'mandate.resumed': event(
+    'notice',
+    ACCESS,
+    ACCESS_GIVEN,
+    'A suspended mandate holds again.',
+    'mandate kind legalPerson represented side !reason',
+  ),
+  'mandate.revoked': event(
+    'notice',
+    ACCESS,
+    ACCESS_TAKEN,
+    'A mandate was ended, by the side it names.',
+    'mandate kind legalPerson represented side cause !reason',
+  ),
+  'mandate.expired': event(
+    'info',
+    ACCESS,
+    ACCESS_TAKEN,
+    'The end of a mandate has come.',
+    'mandate kind legalPerson represented',
+  ),
+  'mandate.renewed': event(
+    'notice',
+    ACCESS,
+    ACCESS_GIVEN,
+    'A mandate was given a later end.',
+    'mandate kind legalPerson represented validUntil',
+  ),
+  'mandate.ward-told': event(
+    'info',
+    PRIVACY,
+    ENTITY.other,
+    'A ward who has grown older was told of the mandate of their guardian.',
+    'mandate age',
+  ),
+} as const satisfies Record<string, EventKind>;

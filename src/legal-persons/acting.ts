@@ -68,6 +68,9 @@ export interface Acting {
   subjectsOf(personId: string, clientId: string): Promise<readonly ActingSubject[]>;
   /** The subject as it stands now; undefined when it ended, or never was this person's at this portal. */
   find(personId: string, clientId: string, ref: string): Promise<ActingSubject | undefined>;
-  /** Remembers a use in the transaction that lets the person in. */
+  /**
+   * Remembers a use in the transaction that lets the person in. Throws `Fault('acting_ended')`, so that nothing of it is kept, when
+   * the post or mandate has ended since it was found.
+   */
   noteUse(tx: Transaction, use: ActingUse): Promise<void>;
 }

@@ -176,6 +176,15 @@ export const FAULTS = {
     'The sign-out request is not valid; you are still signed in. Please sign out again.',
     'The end-session request failed its checks; the log line has the error description.',
   ),
+  // 14xx: people and whom they act for
+  acting_ended: entry(
+    1430,
+    403,
+    'access_denied',
+    '您代为办理的授权已结束或被暂停，本次操作没有完成。请返回网站重新选择以谁的身份办理。',
+    'The mandate you were acting under has ended or was suspended, and nothing was done. Please go back to the portal and choose again for whom you act.',
+    'A post or mandate ended between the choice of the subject and the end of the sign-in; the person has to choose again.',
+  ),
   // 19xx: ourselves
   internal: entry(
     1901,

@@ -28,4 +28,13 @@ export const messagesEn: MessageTexts = {
   'mandate-invited': ({ company }) =>
     `“${company}” asks you to act on its behalf. Please sign in to read about it; whether to accept is up to you.`,
   'mandate-ended': ({ company }) => `You no longer act on behalf of “${company}”.`,
+  'mandate-changed': ({ company }) => `A mandate for “${company}” has changed. Please sign in to read about it.`,
+  'post-changed': ({ company }) => `Your post at “${company}” has changed. Please sign in to read about it.`,
+  'company-stopped': ({ company }) =>
+    `The registration of “${company}” has changed, and nobody may act for it until this is settled. Please sign in to read about it.`,
+  'company-resumed': ({ company }) => `“${company}” may be acted for again; mandates that were suspended hold again.`,
+  'claim-approved': ({ company }) => `Your claim to “${company}” was approved.`,
+  'claim-rejected': ({ company }) => `Your claim to “${company}” was not approved. Please sign in to read why.`,
+  'ward-grows-up': ({ company }) =>
+    `You have turned 14 or 16. Your guardian ${company} may act for you at present. Please sign in to read about it.`,
 };

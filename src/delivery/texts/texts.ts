@@ -32,6 +32,14 @@ export interface TemplateValues {
   readonly 'level-fell': NoValues;
   readonly 'mandate-invited': CompanyValues;
   readonly 'mandate-ended': CompanyValues;
+  readonly 'mandate-changed': CompanyValues;
+  readonly 'post-changed': CompanyValues;
+  readonly 'company-stopped': CompanyValues;
+  readonly 'company-resumed': CompanyValues;
+  readonly 'claim-approved': CompanyValues;
+  readonly 'claim-rejected': CompanyValues;
+  /** Here the name is the guardian's. */
+  readonly 'ward-grows-up': CompanyValues;
 }
 
 export type TemplateName = keyof TemplateValues;

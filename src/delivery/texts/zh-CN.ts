@@ -24,4 +24,11 @@ export const messagesZh: MessageTexts = {
   'level-fell': () => '您的账户的实名等级已经下降，部分事项可能需要重新核验身份。登录后可查看原因。',
   'mandate-invited': ({ company }) => `“${company}”邀请您担任经办人。请登录后查看，由您决定是否接受。`,
   'mandate-ended': ({ company }) => `您为“${company}”办事的授权已经结束。`,
+  'mandate-changed': ({ company }) => `“${company}”的一项授权有了变化。请登录后查看。`,
+  'post-changed': ({ company }) => `您在“${company}”的职务身份有了变化。请登录后查看。`,
+  'company-stopped': ({ company }) => `“${company}”的登记信息有了变化，以其名义办事的全部授权已经暂停。请登录后查看。`,
+  'company-resumed': ({ company }) => `“${company}”恢复办理，原先暂停的授权可以继续使用。`,
+  'claim-approved': ({ company }) => `您认领“${company}”的申请已经通过审核。`,
+  'claim-rejected': ({ company }) => `您认领“${company}”的申请没有通过审核。请登录后查看原因。`,
+  'ward-grows-up': ({ company }) => `您已年满 14 或 16 周岁。监护人 ${company} 目前可以代您办理事项，请登录后查看。`,
 };

@@ -13,6 +13,13 @@ export const enrolEn: typeof enrolZh = {
     'level-fell': 'identity level fell',
     'mandate-invited': 'asked to act for a company',
     'mandate-ended': 'no longer acting for a company',
+    'mandate-changed': 'a mandate has changed',
+    'post-changed': 'a post at a company has changed',
+    'company-stopped': 'all mandates of a company suspended',
+    'company-resumed': 'a company may be acted for again',
+    'claim-approved': 'claim to a company approved',
+    'claim-rejected': 'claim to a company not approved',
+    'ward-grows-up': 'told of a guardian’s mandate',
   },
   mailbox: {
     title: 'Demonstration mailbox',

@@ -12,6 +12,13 @@ export const enrolZh = {
     'level-fell': '实名等级下降',
     'mandate-invited': '受邀担任经办人',
     'mandate-ended': '经办授权已结束',
+    'mandate-changed': '授权有变化',
+    'post-changed': '企业职务身份有变化',
+    'company-stopped': '企业授权全部暂停',
+    'company-resumed': '企业恢复办理',
+    'claim-approved': '企业认领已通过',
+    'claim-rejected': '企业认领未通过',
+    'ward-grows-up': '监护授权告知',
   },
   mailbox: {
     title: '演示信箱',

@@ -1,8 +1,0 @@
-import type { Acting } from './acting.ts';
-
-/** Nobody acts for anybody else. */
-export const NOBODY: Acting = {
-  subjectsOf: async () => [],
-  find: async () => undefined,
-  noteUse: async () => {},
-};
