@@ -52,6 +52,12 @@ const asking = (body: string, headers: Headers = as('home')): string =>
 /** The usual question, by the portal `home` unless told, with more headers or fields. */
 const about = (name: string, headers: Headers = {}, fields: Headers = {}): string =>
   asking(form({ token: token(name), ...fields }), { ...as('home'), ...headers });
+const TOKEN = '/token';
+const redeeming = (body: string, headers: Headers = as('home')): string =>
+  raw('POST', TOKEN, { ...FORM, ...headers }, body);
+/** A token for the portal `home` itself, unless told, with more fields. */
+const service = (fields: Headers = {}, headers: Headers = as('home')): string =>
+  redeeming(form({ grant_type: 'client_credentials', ...fields }), headers);
 const posting = (name: PortalName, secret = portal(name).secret): Headers => ({
   client_id: portal(name).id,
   client_secret: secret,
@@ -187,6 +193,59 @@ const INTROSPECTIONS: readonly Case[] = [
   ...each('long', 'of another for home, telling, key bound, certificate bound, refresh bound', about),
 ];
 
+const TOKENS: readonly Case[] = [
+  ['short', 'a service', () => service()],
+  ['short', 'a service, scope', () => service({ scope: 'openid profile' })],
+  ['short', 'a service, a scope twice', () => service({ scope: 'profile profile openid' })],
+  ['short', 'credentials in the body', () => service(posting('posting'), {})],
+  ['short', 'the id in the body too', () => service({ client_id: portal('home').id })],
+  ['short', 'a body in three packets', () => inPieces(service())],
+  ['short', 'a page wanted', () => service({}, { ...as('home'), accept: 'text/html' })],
+  [
+    'short',
+    'a scheme in small letters',
+    () => service({}, { authorization: as('home').authorization!.replace('B', 'b') }),
+  ],
+  ['long', 'another id in the body', () => service({ client_id: portal('common').id })],
+  ['long', 'both at once', () => service(posting('home'))],
+  ['long', 'a body portal by header', () => service({}, as('posting'))],
+  ['long', 'a header portal by body', () => service(posting('home'), {})],
+  ['long', 'a wrong secret', () => service({}, credentials(`${portal('home').id}:wrong`))],
+  ['long', 'a wrong secret in the body', () => service(posting('posting', 'x'), {})],
+  ['long', 'an unknown portal', () => service({}, credentials('rp_other:secret'))],
+  ['long', 'a disabled portal', () => service({}, as('shut'))],
+  ['long', 'a secret given up', () => service({}, as('renewed'))],
+  ['long', 'a secret past its end', () => service({}, as('expired'))],
+  ['long', 'a secret with an end', () => service({}, as('lasting'))],
+  ['long', 'a portal for people alone', () => service({}, as('common'))],
+  ['long', 'a portal without a secret', () => service({ client_id: portal('open').id }, {})],
+  ['long', 'no credentials', () => service({}, {})],
+  ['long', 'a scope beyond the registration', () => service({ scope: 'openid id_number' })],
+  ['long', 'a scope nobody knows', () => service({ scope: 'openid colour' })],
+  ['long', 'a scope of two blanks', () => service({ scope: 'openid  profile' })],
+  ['long', 'a scope with a quotation mark', () => service({ scope: 'open"id' })],
+  ['long', 'an empty scope', () => service({ scope: '' })],
+  ['long', 'two scopes', () => redeeming('grant_type=client_credentials&scope=openid&scope=profile')],
+  ['long', 'two grant types', () => redeeming('grant_type=client_credentials&grant_type=client_credentials')],
+  ['long', 'another grant type', () => redeeming('grant_type=implicit')],
+  ['long', 'a refresh', () => redeeming(form({ grant_type: 'refresh_token', refresh_token: 'rt_nobody' }))],
+  ['long', 'a code', () => redeeming(form({ grant_type: 'authorization_code', code: 'co_nobody' }))],
+  ['long', 'no grant type', () => redeeming('scope=openid')],
+  ['long', 'a resource', () => service({ resource: 'https://portal.example' })],
+  ['long', 'a field nobody knows', () => service({ colour: 'red' })],
+  ['long', 'an assertion', () => service({ client_assertion: 'x.y.z', client_assertion_type: 'x' })],
+  ['long', 'an attested client', () => service({}, { ...as('home'), 'oauth-client-attestation': 'x.y.z' })],
+  ['long', 'a proof', () => service({}, { ...as('home'), dpop: 'x.y.z' })],
+  ['long', 'the portal as origin', () => service({}, { ...as('home'), origin: 'https://portal.example' })],
+  ['long', 'a stranger as origin', () => service({}, { ...as('home'), origin: 'https://evil.cn' })],
+  ['long', 'an empty body', () => redeeming('')],
+  ['long', 'a body of 3 kB', () => service({ scope: 'x'.repeat(3000) })],
+  ['long', 'text', () => service({}, { ...as('home'), 'content-type': 'text/plain' })],
+  ['long', 'a compressed body', () => service({}, { ...as('home'), 'content-encoding': 'gzip' })],
+  ['long', 'a query', () => service().replace(TOKEN, `${TOKEN}?x=1`)],
+  ...['GET', 'HEAD', 'PUT', 'OPTIONS'].map((method): Case => ['long', method, () => service().replace('POST', method)]),
+];
+
 const USERINFOS: readonly Case[] = [
   ...each('short', 'home, posting, common, open, session, narrowed, lasting, asking id token, telling, rich', me),
   ...each('short', 'grant of all, grant of less, scope rejected, claims rejected', me),
@@ -228,8 +287,11 @@ function inPieces(request: string): readonly string[] {
   return [request.slice(0, at), request.slice(at, at + 9), request.slice(at + 9)];
 }
 
-/** A signed answer is signed anew each time, at its own second. */
+/** A signed answer is signed anew each time, at its own second, and no token is made twice. */
 function comparable(answer: Answer): Answer {
+  if (answer.body.includes('"access_token":"ct_')) {
+    return { ...answer, body: answer.body.replace(/"ct_[\w-]{51}"/, '"(token)"') };
+  }
   if (!answer.headers.some((line) => /^content-type: application\/[a-z-+]*jwt\b/.test(line))) return answer;
   const { iat: _, ...payload } = payloadOf(answer.body);
   return { ...answer, body: JSON.stringify(payload) };
@@ -238,6 +300,7 @@ function comparable(answer: Answer): Answer {
 for (const [endpoint, cases] of [
   ['introspection', INTROSPECTIONS],
   ['userinfo', USERINFOS],
+  ['token', TOKENS],
 ] as const) {
   for (const [way, name, request] of cases) {
     test.serial(`${endpoint}, both ways alike: ${name}`, async (t) => {

@@ -26,6 +26,7 @@ import { createIntrospection } from './introspection.ts';
 import type { ProtocolPages } from './pages.ts';
 import { buildProvider, type ProviderSources } from './provider.ts';
 import { createSealedHints } from './sealed-hints.ts';
+import { createServiceTokens } from './service-tokens.ts';
 import type { LogoutNotice } from './session-ends.ts';
 import { shadow } from './shadows.ts';
 import type { ShortWay, ShortWays } from './short-way.ts';
@@ -150,6 +151,7 @@ export function createEngine(sources: EngineSources, signingKeys: readonly JWK[]
     if (sources.shortWays === false) return ways;
     ways.set(provider.pathFor('introspection'), createIntrospection({ provider, actingClaimsOf }));
     ways.set(provider.pathFor('userinfo'), createUserinfo({ provider, findAccount }));
+    ways.set(provider.pathFor('token'), createServiceTokens({ provider, ledger }));
     return ways;
   }
 

@@ -1,4 +1,4 @@
-import type { KoaContextWithOIDC } from 'oidc-provider';
+import type { Client, KoaContextWithOIDC } from 'oidc-provider';
 import type { LedgerEvent } from '../ledger/ledger.ts';
 import type { Subjects } from './subjects.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
@@ -57,23 +57,22 @@ function refusalOf(ctx: KoaContextWithOIDC, event: LedgerEvent): Evidence {
   return { events: [], failure: { ...event, outcome: 'failure', details } };
 }
 
-/**
- * Who called an endpoint for portals, and from where: the portal's server, unless the portal is an app on a person's own device.
- * Whoever only claimed to be a portal is nobody we know.
- */
-export function callerOf(
-  ctx: KoaContextWithOIDC,
-  { address }: UnitOfWork,
-): Pick<LedgerEvent, 'actor' | 'clientId' | 'address' | 'hostAddress'> {
+type Caller = Pick<LedgerEvent, 'actor' | 'clientId' | 'address' | 'hostAddress'>;
+
+/** Who called an endpoint for portals, and from where. Whoever only claimed to be a portal is nobody we know. */
+export function callerOf(ctx: KoaContextWithOIDC, unit: UnitOfWork): Caller {
   const { client } = ctx.oidc;
-  if (client === undefined) return { actor: 'anonymous', address };
+  if (client === undefined) return { actor: 'anonymous', address: unit.address };
   const isProven = ctx.status !== 401 && errorOf(ctx) !== 'invalid_client';
-  return {
-    actor: isProven ? `client:${client.clientId}` : 'anonymous',
-    clientId: client.clientId,
-    ...(client.clientAuthMethod === 'none' ? { address } : { hostAddress: address }),
-  };
+  return isProven ? provenCaller(client, unit) : { ...provenCaller(client, unit), actor: 'anonymous' };
 }
+
+/** A portal that has proven itself, and from where: its server, unless the portal is an app on a person's own device. */
+export const provenCaller = ({ clientId, clientAuthMethod }: Client, { address }: UnitOfWork): Caller => ({
+  actor: `client:${clientId}`,
+  clientId,
+  ...(clientAuthMethod === 'none' ? { address } : { hostAddress: address }),
+});
 
 function tokenEvidence(ctx: KoaContextWithOIDC, unit: UnitOfWork, base: Omit<LedgerEvent, 'type'>): Evidence {
   const { oidc, status } = ctx;

@@ -170,12 +170,13 @@ function lifetimes({ ttl, session: limits }: Config): NonNullable<Configuration[
  */
 async function claimsOfStructuredToken(
   standings: Standings,
-  { oidc }: KoaContextWithOIDC,
+  ctx: KoaContextWithOIDC | undefined,
   token: AccessToken | ClientCredentials,
 ): Promise<Record<string, unknown> | undefined> {
-  const { Grant: grant, Client: client } = oidc.entities;
-  if (token.resourceServer?.accessTokenFormat !== 'jwt' || grant === undefined || client === undefined)
-    return undefined;
+  // A token made on a short way is never of this kind, and has no context of the library's.
+  if (ctx === undefined || token.resourceServer?.accessTokenFormat !== 'jwt') return undefined;
+  const { Grant: grant, Client: client } = ctx.oidc.entities;
+  if (grant === undefined || client === undefined) return undefined;
   return standings.claimsOf(grant, client, token.scope ?? '');
 }
 

@@ -10,7 +10,7 @@ const RECORDS = {
   home: {},
   posting: { token_endpoint_auth_method: 'client_secret_post' },
   open: { token_endpoint_auth_method: 'none', grant_types: ['authorization_code', 'refresh_token'] },
-  common: { subject_type: 'public' },
+  common: { subject_type: 'public', grant_types: ['authorization_code', 'refresh_token'] },
   signed: { userinfo_signed_response_alg: 'ES256' },
   narrowed: {},
   shut: {},
