@@ -14,7 +14,7 @@ const KEPT = 'kept.';
  * The addresses a proof may lead to: our own pages of the account centre, in plain letters. What could be read as another host, a
  * climb out of the account or a way around a check does not fit (A26).
  */
-const OWN_PAGE = /^\/account(?:\/[a-z0-9_-]{1,64}){0,4}(?:\?[A-Za-z0-9_.=&-]{1,256})?$/;
+const OWN_PAGE = /^\/account(?:\/[A-Za-z0-9_-]{1,64}){0,4}(?:\?[A-Za-z0-9_.=&-]{1,256})?$/;
 
 /** The page of ours that an address names; the overview for everything else. */
 export const ownPage = (address: unknown): string =>
