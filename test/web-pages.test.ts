@@ -89,7 +89,26 @@ const accountModels: AccountPageModels = {
     add: { idNumber: hostile },
     problem: { at: 'idNumber', code: 'id_number_toString' },
   },
-  'account-methods': { passwordChangedAt: 1_790_000_000, done: 'password' },
+  'account-methods': {
+    formToken: 'token.mac',
+    passwordChangedAt: 1_790_000_000,
+    contacts: [
+      { type: 'phone', value: hostile, boundAt: 1_790_000_000, bindable: true },
+      { type: 'user_name', bindable: true },
+    ],
+    done: 'password',
+  },
+  'account-contact': { ...form, type: 'phone', address: hostile, problem: 'malformed' },
+  'account-contact-code': {
+    ...form,
+    type: 'email',
+    address: hostile,
+    backUrl: '/account/methods/email',
+    minutes: 5,
+    mailboxUrl: '/mailbox',
+    problem: 'code_mismatch',
+  },
+  'account-user-name': { ...form, userName: hostile, problem: 'looks_like_number' },
   'account-password': {
     ...form,
     passwordCharactersMin: 8,
@@ -197,7 +216,6 @@ const models: PageModels = {
 /** Pages that show nothing a person could have typed. */
 const PLAIN: ReadonlySet<string> = new Set([
   'register',
-  'account-methods',
   'account-password',
   'account-companies',
   'account-data',
@@ -281,6 +299,10 @@ test('the fields of every form keep their names', (t) => {
     'newPasswordAgain',
     'endOthers=yes',
   ]);
+  t.deepEqual(names('account-methods'), ['form_token']);
+  t.deepEqual(names('account-contact'), ['form_token', 'address']);
+  t.deepEqual(names('account-contact-code'), ['form_token', 'address', 'code']);
+  t.deepEqual(names('account-user-name'), ['form_token', 'userName']);
   t.deepEqual(names('account-sessions'), [
     'form_token',
     'id',

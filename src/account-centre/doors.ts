@@ -1,8 +1,13 @@
 import type { Context } from 'koa';
+import type { BlindIndex } from '../crypto/blind-index.ts';
+import type { MessageQuota } from '../delivery/message-quota.ts';
+import type { Messages } from '../delivery/messages.ts';
 import type { Notices } from '../delivery/notices.ts';
+import type { OneTimeCodes } from '../factors/one-time-code.ts';
 import type { PasswordFactor } from '../factors/password.ts';
 import type { PasswordLengths } from '../factors/password-policy.ts';
 import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
+import type { Identifiers } from '../people/identifiers.ts';
 import type { Persons } from '../people/persons.ts';
 import type { IdentitySource } from '../proofing/identity-source.ts';
 import type { RelyingParties } from '../relying-parties/relying-parties.ts';
@@ -73,6 +78,18 @@ export interface AccountDoors {
   signInUrl(): string;
 }
 
+/** What carries codes and notices to people. */
+export interface Reach {
+  readonly messages: Messages;
+  readonly messageQuota: MessageQuota;
+  readonly codes: OneTimeCodes;
+  /** How long a code holds. */
+  readonly codeSeconds: number;
+  /** Where the messages of a demonstration are read. */
+  readonly mailboxUrl: string | undefined;
+  wakeOutbox(): void;
+}
+
 export interface AccountCentreSources {
   readonly doors: AccountDoors;
   readonly persons: Persons;
@@ -88,6 +105,9 @@ export interface AccountCentreSources {
   readonly database: Database;
   readonly notices: Notices;
   readonly counters: Counters;
+  readonly identifiers: Identifiers;
+  readonly index: BlindIndex;
+  readonly reach: Reach;
   /** Undefined where none is configured. */
   readonly population: IdentitySource | undefined;
 }

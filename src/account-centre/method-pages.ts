@@ -1,99 +1,51 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { z } from 'zod';
-import { judgePassword } from '../factors/password-policy.ts';
-import { Fault } from '../shared/fault.ts';
-import type { PasswordChangeProblem } from '../web/pages-account.ts';
-import { ACCOUNT_PURPOSE, accountForm, accountToken, goTo, visitOf, visitorOrSignIn } from './account-form.ts';
-import type { AccountCentreSources, SignedIn } from './doors.ts';
+import { maskEmail, maskPhone, maskUserName } from '../people/masking.ts';
+import { accountToken, type Visitor, visitorOrSignIn } from './account-form.ts';
+import { addContactRoutes } from './contact-pages.ts';
+import type { AccountCentreSources } from './doors.ts';
+import { addPasswordRoutes } from './password-pages.ts';
+import { addUserNameRoutes } from './user-name-pages.ts';
 
 const PAGE = '/account/methods';
-const PASSWORD = `${PAGE}/password`;
-// Longer than any password may be, so that the policy answers instead of the parser (D1).
-const typed = z.string().max(4096);
-const CHANGE = z.strictObject({
-  form_token: z.string().max(128),
-  password: typed,
-  newPassword: typed,
-  newPasswordAgain: typed,
-  endOthers: z.literal('yes').optional(),
-});
+const DONE = z.enum(['password', 'bound', 'removed']);
 
-/** With what a person signs in, and how they change it. */
+/** With what a person signs in, and how they change it. Documents always open the account, so nothing here can lock anybody out. */
 export function addMethodRoutes(router: Router, sources: AccountCentreSources): void {
   router.get(PAGE, (ctx) => showMethods(ctx as unknown as Context, sources));
-  router.get(PASSWORD, (ctx) => showPassword(ctx as unknown as Context, sources));
-  router.post(PASSWORD, (ctx) => postPassword(ctx as unknown as Context, sources));
+  addPasswordRoutes(router, sources);
+  addContactRoutes(router, sources, 'phone');
+  addContactRoutes(router, sources, 'email');
+  addUserNameRoutes(router, sources);
 }
 
 async function showMethods(ctx: Context, sources: AccountCentreSources): Promise<void> {
   ctx.state.page = 'account-methods';
   const visitor = await visitorOrSignIn(ctx, sources);
   if (!visitor) return;
+  const { personId } = visitor;
+  const { passwords, identifiers, reach } = sources;
+  const [bound, passwordChangedAt] = await Promise.all([identifiers.list(personId), passwords.changedAt(personId)]);
+  const done = DONE.safeParse(ctx.query.done);
   sources.renderer.page(ctx, 'account-methods', {
-    passwordChangedAt: await sources.passwords.changedAt(visitor.personId),
-    ...(ctx.query.done === 'password' ? { done: 'password' } : {}),
+    formToken: accountToken(ctx, sources),
+    passwordChangedAt,
+    contacts: contactsOf(visitor).map(({ type, channel, value }) => {
+      const held = bound.find((one) => one.type === type);
+      return {
+        type,
+        ...(held === undefined || value === undefined ? {} : { value, boundAt: held.boundAt }),
+        bindable: channel === undefined || reach.messages.reaches(channel),
+      };
+    }),
+    ...(done.success ? { done: done.data } : {}),
   });
 }
 
-async function showPassword(ctx: Context, sources: AccountCentreSources): Promise<void> {
-  const visitor = await visitorOrSignIn(ctx, sources);
-  if (visitor) showPasswordForm(ctx, sources);
-}
-
-function showPasswordForm(ctx: Context, sources: AccountCentreSources, problem?: PasswordChangeProblem): void {
-  ctx.state.page = 'account-password';
-  if (problem?.code === 'busy') ctx.set('retry-after', '3');
-  if (problem?.code === 'too_many') ctx.set('retry-after', '60');
-  const status = problem ? (STATUS[problem.code] ?? 400) : 200;
-  sources.renderer.page(
-    ctx,
-    'account-password',
-    {
-      action: PASSWORD,
-      formToken: accountToken(ctx, sources),
-      passwordCharactersMin: sources.passwordPolicy.minLength,
-      ...(problem ? { problem } : {}),
-    },
-    { status },
-  );
-}
-
-const STATUS: Readonly<Record<string, number>> = { refused: 401, too_many: 429, busy: 503 };
-
-async function postPassword(ctx: Context, sources: AccountCentreSources): Promise<void> {
-  ctx.state.page = 'account-password';
-  const { values, person } = await accountForm(ctx, CHANGE, ACCOUNT_PURPOSE, sources);
-  const { passwords, database, notices, doors } = sources;
-  const wrong = await problemOfNew(values, person, sources);
-  if (wrong) return showPasswordForm(ctx, sources, wrong);
-  // The old password is judged last: what can be mended without it must cost no attempt.
-  const proof = await doors.proveAgain(ctx, person, values.password);
-  if (proof === 'ended') throw new Fault('ceremony_expired');
-  if (proof !== 'proven') {
-    return showPasswordForm(ctx, sources, proof === 'refused' ? { field: 'password', code: proof } : { code: proof });
-  }
-  const prepared = await passwords.prepare(values.newPassword);
-  if (prepared === 'busy') return showPasswordForm(ctx, sources, { code: 'busy' });
-  await database.write(async (tx) => {
-    await passwords.store(tx, person.personId, prepared, 'account', visitOf(ctx));
-    await notices.tell(tx, person.personId, 'password-changed', {});
-  });
-  if (values.endOthers) await doors.endOtherSessions(person.personId, person.sessionUid, visitOf(ctx));
-  goTo(ctx, `${PAGE}?done=password`);
-}
-
-/** What is wrong with the new password by itself, or undefined. */
-async function problemOfNew(
-  { password, newPassword, newPasswordAgain }: z.infer<typeof CHANGE>,
-  { personId }: SignedIn,
-  { persons, passwordPolicy }: AccountCentreSources,
-): Promise<PasswordChangeProblem | undefined> {
-  const profile = await persons.profile(personId);
-  if (profile?.status !== 'active') throw new Fault('ceremony_expired', 'the signed-in person may not act any more');
-  if (newPassword !== newPasswordAgain) return { field: 'newPasswordAgain', code: 'passwords_differ' };
-  if (newPassword === password) return { field: 'newPassword', code: 'password_unchanged' };
-  const { idNumber, birthDate, phone, name, email } = profile;
-  const verdict = judgePassword(newPassword, passwordPolicy, { idNumber, birthDate, phone, name, email });
-  return verdict.ok ? undefined : { field: 'newPassword', code: `password_${verdict.reason}` };
-}
+const contactsOf = ({ profile: { phone, email, userName } }: Visitor) =>
+  [
+    { type: 'phone', channel: 'sms', value: phone && maskPhone(phone) },
+    { type: 'email', channel: 'email', value: email && maskEmail(email) },
+    { type: 'user_name', channel: undefined, value: userName && maskUserName(userName) },
+  ] as const;

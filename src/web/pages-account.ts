@@ -1,4 +1,5 @@
 import type { DocumentType } from '../people/documents/document.ts';
+import type { IdentifierRefusal, IdentifierType } from '../people/identifiers/identifier.ts';
 import type { FormView, PortalView, TrailDay } from './pages.ts';
 
 /** A place where a person is signed in. */
@@ -59,6 +60,9 @@ export interface PasswordChangeProblem {
   readonly code: string;
 }
 
+export type ContactProblem = 'malformed' | 'too_many' | 'code_mismatch' | 'code_expired' | 'code_exhausted';
+export type UserNameProblem = IdentifierRefusal | 'taken' | 'too_many';
+
 /** A field that travels through a page unseen. */
 interface HiddenField {
   readonly name: string;
@@ -99,7 +103,36 @@ export interface AccountPageModels {
     readonly problem?: DocumentProblem;
     readonly done?: DocumentAct;
   };
-  readonly 'account-methods': { readonly passwordChangedAt: number | undefined; readonly done?: 'password' };
+  /** `remove` forms post their token to the page of the contact and `/remove`. */
+  readonly 'account-methods': {
+    readonly formToken: string;
+    readonly passwordChangedAt: number | undefined;
+    readonly contacts: readonly {
+      readonly type: IdentifierType;
+      /** Masked; missing while none is bound. */
+      readonly value?: string;
+      readonly boundAt?: number;
+      readonly bindable: boolean;
+    }[];
+    readonly done?: 'password' | 'bound' | 'removed';
+  };
+  /** Posts `address`. */
+  readonly 'account-contact': FormView & {
+    readonly type: 'phone' | 'email';
+    readonly address: string;
+    readonly problem?: ContactProblem;
+  };
+  /** Posts `code`, and `address` as it came. */
+  readonly 'account-contact-code': FormView & {
+    readonly type: 'phone' | 'email';
+    readonly address: string;
+    readonly backUrl: string;
+    readonly minutes: number;
+    readonly mailboxUrl?: string;
+    readonly problem?: ContactProblem;
+  };
+  /** Posts `userName`. */
+  readonly 'account-user-name': FormView & { readonly userName: string; readonly problem?: UserNameProblem };
   /** Posts `password` (the old one), `newPassword`, `newPasswordAgain` and, when ticked, `endOthers=yes`. */
   readonly 'account-password': FormView & {
     readonly passwordCharactersMin: number;
@@ -129,6 +162,9 @@ export const ACCOUNT_PAGE_NAMES = [
   'account-documents',
   'account-methods',
   'account-password',
+  'account-contact',
+  'account-contact-code',
+  'account-user-name',
   'account-sessions',
   'account-portals',
   'account-companies',

@@ -14,6 +14,8 @@ export const messagesEn: MessageTexts = {
     'The password of your account was just changed. If this was not you, please call the help line at once.',
   'email-left': () =>
     'Somebody else has verified this e-mail address, so it no longer belongs to your account. Please sign in and add another.',
+  'sign-in-changed': () =>
+    'A way to sign in to your account was just changed. If this was not you, please call the help line at once.',
   'phone-left': () =>
     'Somebody else has verified this phone number, so it no longer belongs to your account. Please sign in and add another.',
   'recovery-begun': ({ time }) =>

@@ -22,6 +22,7 @@ export interface TemplateValues {
   readonly 'code-bind': CodeValues;
   readonly 'code-counter': CodeValues;
   readonly 'password-changed': NoValues;
+  readonly 'sign-in-changed': NoValues;
   readonly 'phone-left': NoValues;
   readonly 'email-left': NoValues;
   /** `time`: when the new password can be set, as people read it. */

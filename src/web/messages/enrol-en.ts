@@ -5,6 +5,7 @@ export const enrolEn: typeof enrolZh = {
   notices: {
     'password-changed': 'password changed',
     'email-left': 'e-mail address verified by somebody else',
+    'sign-in-changed': 'a way to sign in was changed',
     'phone-left': 'phone number verified by somebody else',
     'recovery-begun': 'a new password is being set',
     'recovery-completed': 'password set anew',

@@ -4,6 +4,7 @@ export const enrolZh = {
   notices: {
     'password-changed': '密码已更改',
     'email-left': '电子邮箱已由他人验证',
+    'sign-in-changed': '登录方式有变动',
     'phone-left': '手机号码已由他人验证',
     'recovery-begun': '正在重设密码',
     'recovery-completed': '密码已重设',
