@@ -19,6 +19,8 @@ const PAGES = [
   '/account/documents',
   '/account/methods',
   '/account/methods/password',
+  '/account/methods/phone',
+  '/account/methods/user-name',
   '/account/sessions',
   '/account/portals',
   '/account/trail',
