@@ -13,7 +13,10 @@ type Command = (args: readonly string[]) => Promise<number>;
 const COMMANDS: Readonly<Record<string, { readonly means: string; readonly load: () => Promise<Command> }>> = {
   serve: { means: 'run the server', load: async () => (await import('./commands/serve.ts')).run },
   client: { means: 'register and steer portals', load: async () => withHouse('client') },
-  person: { means: 'add, show, disable or enable natural persons', load: async () => withHouse('person') },
+  person: {
+    means: 'add, show, disable or enable natural persons, their documents and what they sign in by',
+    load: async () => withHouse('person'),
+  },
   keys: { means: 'list or rotate the signing keys', load: async () => withHouse('keys') },
   audit: {
     means: 'verify, search, export and prune the audit ledger',

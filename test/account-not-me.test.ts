@@ -7,7 +7,7 @@ import { hiddenField } from './support/hidden-field.ts';
 import type { HttpBrowser, Page } from './support/http-client.ts';
 import { ledgerEntries } from './support/ledger.ts';
 import { webServer } from './support/listeners.ts';
-import { addPerson, idNumberOf, testPasswords, testPersons } from './support/people.ts';
+import { addPerson, idNumberOf, testIdentifiers, testPasswords, testPersons } from './support/people.ts';
 import {
   answerOf,
   introspect,
@@ -268,6 +268,7 @@ test('the command opens a frozen account with a reason, and no other', async (t)
     const said = { stdout: '', stderr: '' };
     const exitCode = await run(args, {
       persons,
+      identifiers: testIdentifiers(database, persons),
       passwords: testPasswords(database),
       passwordLengths: { minLength: 8, maxLength: 256 },
       contextWords: [],

@@ -14,9 +14,10 @@ const { stdin, stdout, stderr } = process;
 const COMMANDS = {
   client: async (args, { relyingParties }) =>
     (await import('./client.ts')).run(args, { relyingParties, stdin, stdout, stderr }),
-  person: async (args, { config, persons, passwords }) =>
+  person: async (args, { config, persons, identifiers, passwords }) =>
     (await import('./person.ts')).run(args, {
       persons,
+      identifiers,
       passwords,
       passwordLengths: config.password,
       contextWords: [config.branding.nameEn, config.branding.nameZh, config.branding.provinceEn],

@@ -1,62 +1,30 @@
-import { isUtf8 } from 'node:buffer';
-import { parseArgs } from 'node:util';
-import type { PasswordFactor, PreparedPassword } from '../factors/password.ts';
-import { judgePassword, type PasswordLengths, type PasswordRefusal } from '../factors/password-policy.ts';
-import { factsOf, type IdNumber, parseIdNumber } from '../people/id-number.ts';
-import type { AssuranceLevel } from '../people/person.ts';
-import { type PersonDetails, parsePersonDetails } from '../people/person-details.ts';
-import type { Persons } from '../people/persons.ts';
+import { type PersonDetails, parseNamelessDetails, parsePersonDetails } from '../people/person-details.ts';
 import { visibleText } from '../web/visible-text.ts';
+import { DOCUMENT_ACTIONS } from './person-documents.ts';
+import { IDENTIFIER_ACTIONS } from './person-identifiers.ts';
+import { passwordFor } from './person-password.ts';
+import {
+  type Action,
+  documentIn,
+  type ExitCode,
+  identify,
+  isRefusal,
+  levelIn,
+  type Options,
+  ORIGIN,
+  type PersonCommandContext,
+  parsed,
+  type Refusal,
+  refuse,
+  type Shown,
+  UNKNOWN,
+  USAGE,
+} from './person-words.ts';
 
-/** What the command works with. `stdin` yields the password, `stdout` takes results, `stderr` one sentence on a refusal. */
-export interface PersonCommandContext {
-  readonly persons: Persons;
-  readonly passwords: PasswordFactor;
-  readonly passwordLengths: PasswordLengths;
-  readonly contextWords: readonly string[];
-  readonly stdin: AsyncIterable<Uint8Array | string>;
-  readonly stdout: { write(text: string): unknown };
-  readonly stderr: { write(text: string): unknown };
-}
-
-/** 0: done. 1: refused, nothing was changed. 2: the command line is not understood. */
-export type ExitCode = 0 | 1 | 2;
-
-export const USAGE = `tongban person add --id-number NUMBER --name NAME [--phone P] [--email E] [--address A] [--ial 0-4] [--password-stdin] [--json]
-tongban person show    (--id ID | --id-number NUMBER) [--json]
-tongban person disable (--id ID | --id-number NUMBER) [--reason TEXT] [--json]
-tongban person enable  (--id ID | --id-number NUMBER) [--reason TEXT] [--json]
-tongban person unfreeze (ID | --id ID | --id-number NUMBER) --reason TEXT [--json]
-    after the person has proven who they are; TEXT says how and where, and holds no personal data
-`;
-
-const ORIGIN = 'command';
 const UNFREEZE = 'unfreeze';
 const REASON_LENGTH_MAX = 200;
-const STDIN_BYTES_MAX = 4096;
-const OPTIONS = {
-  id: { type: 'string' },
-  'id-number': { type: 'string' },
-  name: { type: 'string' },
-  phone: { type: 'string' },
-  email: { type: 'string' },
-  address: { type: 'string' },
-  ial: { type: 'string' },
-  reason: { type: 'string' },
-  'password-stdin': { type: 'boolean' },
-  json: { type: 'boolean' },
-} as const;
-
-type Options = ReturnType<typeof parsed>['values'];
-const parsed = (args: readonly string[]) => parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
-
-/** A refusal in one sentence. Returned, not thrown: it is an ordinary answer. */
-interface Refusal {
-  readonly refusal: string;
-  readonly exitCode: ExitCode;
-}
-const refuse = (refusal: string, exitCode: ExitCode = 1): Refusal => ({ refusal, exitCode });
-const isRefusal = (outcome: object): outcome is Refusal => 'refusal' in outcome;
+/** What stands before an action of its own. */
+const GROUPS: ReadonlySet<string> = new Set(['document', 'identifier']);
 
 /** `tongban person ...`: accounts of natural persons from the command line. Numbers and names are shown masked only. */
 export async function run(args: readonly string[], context: PersonCommandContext): Promise<ExitCode> {
@@ -68,7 +36,9 @@ export async function run(args: readonly string[], context: PersonCommandContext
     return 2;
   }
   const { values, positionals } = line;
-  const [name = '', ...operands] = positionals;
+  const wordCount = GROUPS.has(positionals[0] ?? '') ? 2 : 1;
+  const name = positionals.slice(0, wordCount).join(' ');
+  const operands = positionals.slice(wordCount);
   const action = ACTIONS.get(name);
   if (action === undefined || operands.length > (name === UNFREEZE ? 1 : 0)) {
     context.stderr.write(USAGE);
@@ -83,32 +53,42 @@ export async function run(args: readonly string[], context: PersonCommandContext
   return outcome.exitCode;
 }
 
-type Shown = Readonly<Record<string, string | number>>;
-type Action = (options: Options, context: PersonCommandContext) => Promise<Shown | Refusal>;
-
-const table = (shown: Shown): string =>
-  Object.entries(shown)
-    .map(([name, value]) => `${name.padEnd(16)}${value}\n`)
-    .join('');
+const table = (shown: Shown | readonly Shown[]): string =>
+  [shown]
+    .flat()
+    .map((one) =>
+      Object.entries(one)
+        .map(([name, value]) => `${name.padEnd(16)}${value}\n`)
+        .join(''),
+    )
+    .join('\n');
 
 const add: Action = async (options, context) => {
-  const number = numberOf(options);
-  if (typeof number !== 'string') return number;
-  const { name, phone, email, address } = options;
-  const read = parsePersonDetails({ name, phone, email, address });
-  if (!read.ok) return refuse(`--${read.field} is missing or not acceptable.`, 2);
-  if (!/^[0-4]$/.test(options.ial ?? '1')) return refuse('--ial is a level from 0 to 4.', 2);
-  const ial = Number(options.ial ?? 1) as AssuranceLevel;
-  const password = options['password-stdin'] === true ? await passwordFor(number, read.details, context) : undefined;
+  const document = documentIn(options);
+  if (document === undefined) return refuse('--id-number is missing; --document and --net-number do as well.', 2);
+  if (isRefusal(document)) return document;
+  const details = detailsIn(options, document.type === 'net_number');
+  if (isRefusal(details)) return details;
+  const ial = levelIn(options.ial ?? '1');
+  if (ial === undefined) return refuse('--ial is a level from 0 to 4.', 2);
+  const password = options['password-stdin'] === true ? await passwordFor(document, details, context) : undefined;
   if (password !== undefined && typeof password !== 'string') return password;
 
   const outcome = await context.persons.add(
-    { idNumber: number, ...read.details, ial, origin: ORIGIN },
+    { document, ...details, ial, origin: ORIGIN },
     password && ((tx, person) => context.passwords.store(tx, person.id, password, ORIGIN)),
   );
-  if (!outcome.ok) return refuse('This ID number has an account already.');
+  if (!outcome.ok) return refuse('This document has an account already.');
   return describe(outcome.person.id, context);
 };
+
+/** Whoever comes with a network number may keep their name to themselves; everybody else has one. */
+function detailsIn({ name, phone, email, address }: Options, mayBeNameless: boolean): Partial<PersonDetails> | Refusal {
+  const contacts = { phone, email, address };
+  const read =
+    mayBeNameless && name === undefined ? parseNamelessDetails(contacts) : parsePersonDetails({ name, ...contacts });
+  return read.ok ? read.details : refuse(`--${read.field} is missing or not acceptable.`, 2);
+}
 
 const show: Action = async (options, context) => {
   const id = await identify(options, context);
@@ -157,33 +137,16 @@ const ACTIONS: ReadonlyMap<string, Action> = new Map([
   ['disable', switching('disable')],
   ['enable', switching('enable')],
   [UNFREEZE, unfreeze],
+  ...DOCUMENT_ACTIONS,
+  ...IDENTIFIER_ACTIONS,
 ]);
 
-const UNKNOWN = refuse('There is no such person.');
 const FROZEN = refuse('The account of this person is frozen: use unfreeze, and say why.');
 const NOT_FROZEN = refuse('The account of this person is not frozen; nothing was changed.');
 
 /** The options with the person named by an operand; naming the person twice is refused by `identify`. */
 const named = (options: Options, id: string): Options =>
   options.id === undefined ? { ...options, id } : { ...options, 'id-number': id };
-
-async function identify(options: Options, { persons }: PersonCommandContext): Promise<string | Refusal> {
-  if ((options.id === undefined) === (options['id-number'] === undefined)) {
-    return refuse('Name the person by --id or by --id-number.', 2);
-  }
-  if (options.id !== undefined) return options.id;
-  const number = numberOf(options);
-  if (typeof number !== 'string') return number;
-  return (await persons.findByIdNumber(number))?.id ?? UNKNOWN;
-}
-
-/** The number itself never stands in a message: terminals are recorded (F6). */
-function numberOf(options: Options): IdNumber | Refusal {
-  const input = options['id-number'];
-  if (input === undefined) return refuse('--id-number is missing.', 2);
-  const outcome = parseIdNumber(input);
-  return outcome.ok ? outcome.number : refuse(`--id-number is not a valid ID number (${outcome.reason}).`, 2);
-}
 
 async function describe(id: string, { persons }: PersonCommandContext): Promise<Shown | Refusal> {
   const profile = await persons.profile(id);
@@ -196,40 +159,4 @@ async function describe(id: string, { persons }: PersonCommandContext): Promise<
     idNumberMasked: profile.maskedNumber,
     documentType: profile.document.type,
   };
-}
-
-const PASSWORD_REFUSALS: Readonly<Record<PasswordRefusal, string>> = {
-  ill_formed: 'The password is not well-formed text.',
-  too_short: 'The password is too short.',
-  too_long: 'The password is too long.',
-  common: 'The password is one that attackers try first.',
-  personal: 'The password holds a part of the ID number, birth date, phone number or name.',
-  context: 'The password leans on the name of this service.',
-};
-
-async function passwordFor(
-  number: IdNumber,
-  details: PersonDetails,
-  context: PersonCommandContext,
-): Promise<PreparedPassword | Refusal> {
-  const password = await firstLine(context.stdin);
-  if (password === undefined) return refuse('Standard input is not UTF-8 text, or too long for a password.');
-  const known = { ...details, idNumber: number, birthDate: factsOf(number).birthDate, words: context.contextWords };
-  const judged = judgePassword(password, context.passwordLengths, known);
-  if (!judged.ok) return refuse(PASSWORD_REFUSALS[judged.reason]);
-  const prepared = await context.passwords.prepare(password);
-  return prepared === 'busy' ? refuse('The server is busy; nothing was changed. Try again.') : prepared;
-}
-
-/** The first line of standard input, or undefined when there is more than any password needs, or it is not UTF-8. */
-async function firstLine(stdin: AsyncIterable<Uint8Array | string>): Promise<string | undefined> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of stdin) {
-    chunks.push(Buffer.from(chunk));
-    bytes += chunk.length;
-    if (bytes > STDIN_BYTES_MAX) return undefined;
-  }
-  const typed = Buffer.concat(chunks);
-  return isUtf8(typed) ? typed.toString('utf8').split(/\r?\n/, 1)[0] : undefined;
 }

@@ -29,11 +29,21 @@ export const personDetailsSchema = z.strictObject({
 
 export type PersonDetails = z.infer<typeof personDetailsSchema>;
 
+/** The same for somebody who gave no name, as only a person with a network number may. */
+const namelessSchema = personDetailsSchema.omit({ name: true });
+
+type DetailsOutcome<Details> =
+  | { readonly ok: true; readonly details: Details }
+  | { readonly ok: false; readonly field: string };
+
 /** The details in normal form, or the name of the first field that is not acceptable. */
-export function parsePersonDetails(
-  input: unknown,
-): { readonly ok: true; readonly details: PersonDetails } | { readonly ok: false; readonly field: string } {
-  const parsed = personDetailsSchema.safeParse(input);
+export const parsePersonDetails = (input: unknown): DetailsOutcome<PersonDetails> => read(personDetailsSchema, input);
+
+export const parseNamelessDetails = (input: unknown): DetailsOutcome<Omit<PersonDetails, 'name'>> =>
+  read(namelessSchema, input);
+
+function read<Details>(schema: z.ZodType<Details>, input: unknown): DetailsOutcome<Details> {
+  const parsed = schema.safeParse(input);
   if (parsed.success) return { ok: true, details: parsed.data };
   return { ok: false, field: String(parsed.error.issues[0]?.path[0] ?? 'details') };
 }
