@@ -60,6 +60,16 @@ const entered = (personId: string, at: number, scopes: readonly string[], sessio
   sessionUid,
   details: { acr: 'one', scopes },
 });
+const accepted = (mandate: string, at: number): ScenarioEvent => ({
+  type: 'mandate.accepted',
+  personId: 'psn_a',
+  at,
+  details: { mandate, kind: 'agent' },
+});
+const under = (mandate: string, at: number): ScenarioEvent => ({
+  ...entered('psn_a', at, ['openid'], 's1'),
+  details: { acr: 'one', scopes: ['openid'], mandate },
+});
 const released = (personId: string, at: number, clientId = 'portal-a'): ScenarioEvent => ({
   type: 'personal-data.released',
   personId,
@@ -406,6 +416,37 @@ const ROWS: readonly Row[] = [
     'massRevealByOperator',
     'a person who looks at their own',
     times(60, (at) => ({ ...reveal(at), actor: 'psn_a' })),
+    0,
+  ],
+
+  [
+    'mandateBulkUse',
+    'a new mandate used twenty times',
+    [accepted('mnd_1', 0), ...times(20, (at) => under('mnd_1', at + 1))],
+    1,
+  ],
+  [
+    'mandateBulkUse',
+    'twenty new mandates used once each',
+    [...times(20, (at) => accepted(`mnd_${at}`, at)), ...times(20, (at) => under(`mnd_${at}`, at + 20))],
+    1,
+  ],
+  [
+    'mandateBulkUse',
+    'a new mandate used nineteen times',
+    [accepted('mnd_1', 0), ...times(19, (at) => under('mnd_1', at + 1))],
+    0,
+  ],
+  [
+    'mandateBulkUse',
+    'an old mandate used twenty times',
+    [accepted('mnd_1', 0), ...times(20, (at) => under('mnd_1', at + 25 * HOUR))],
+    0,
+  ],
+  [
+    'mandateBulkUse',
+    'a person who enters as themselves',
+    [accepted('mnd_1', 0), ...times(20, (at) => entered('psn_a', at + 1, ['openid'], 's1'))],
     0,
   ],
 

@@ -121,6 +121,11 @@ export const watch = z.strictObject({
     watches: 'one network that tries out registration or recovery',
     threshold: 'Refused registrations or recoveries from one network',
   }),
+  mandateBulkUse: rule({
+    about: 'person',
+    watches: 'mandates that are used in bulk within a day of their acceptance',
+    threshold: 'Portals one agent entered under such mandates',
+  }),
   administratorUnusual: rule({
     about: 'other',
     watches: 'administration outside office hours or from outside the office networks',

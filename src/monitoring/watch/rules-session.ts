@@ -89,3 +89,24 @@ export const impossibleTravel = defineRule({
     return [{ do: 'count', about: { key: subject, person: subject }, evidence: [earlier.seq] }];
   },
 });
+
+export const mandateBulkUse = defineRule({
+  setting: 'mandateBulkUse',
+  title: { zh: '新授权随即被大量使用', en: 'New mandates are used in bulk' },
+  advice: {
+    zh: '与被代表的单位或个人核实授权是否出于其本意，并查明由谁授予；无法确认时暂停授权，并通知经办人进入过的门户。',
+    en: 'Ask the company or person represented whether they meant to grant this, and find out who granted it. If nobody confirms: suspend the mandates, and tell the portals the agent entered.',
+  },
+  severity: 'warning',
+  looksAt: ['mandate.accepted', 'portal.entered'],
+  // By agent and not by mandate: one that is used very often and very many that are used once are the same attack.
+  examine({ entry }) {
+    const mandate = textOf(entry, 'mandate');
+    if (mandate === undefined) return [];
+    const name = `mandate ${mandate}`;
+    if (entry.type === 'mandate.accepted') return [{ do: 'mark', name, seconds: DAY_SECONDS }];
+    const { subject, client } = entry;
+    if (subject === null) return [];
+    return [{ do: 'count', about: { key: subject, person: subject, client: client ?? undefined }, after: [name] }];
+  },
+});

@@ -7,13 +7,16 @@ import {
   massRevealByOperator,
   massRevealByPortal,
 } from './rules-house.ts';
-import { codeReplay, impossibleTravel, newDeviceSensitiveScope, refreshReuse } from './rules-session.ts';
+import {
+  codeReplay,
+  impossibleTravel,
+  mandateBulkUse,
+  newDeviceSensitiveScope,
+  refreshReuse,
+} from './rules-session.ts';
 import { bruteForce, disabledAccountUse, passwordSpray, recoveryEnumeration, stuffingRatio } from './rules-sign-in.ts';
 
-/**
- * Every detection, in the order of the documentation. A mandate that is granted and then used in bulk will be one more when there
- * are mandates: no event tells of them yet.
- */
+/** Every detection, in the order of the documentation. */
 export const RULES: readonly Rule[] = [
   bruteForce,
   passwordSpray,
@@ -26,6 +29,7 @@ export const RULES: readonly Rule[] = [
   massRevealByPortal,
   massRevealByOperator,
   recoveryEnumeration,
+  mandateBulkUse,
   administratorUnusual,
   clockDrift,
   feedDown,
