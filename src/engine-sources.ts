@@ -3,12 +3,12 @@ import type Router from '@koa/router';
 import type { Middleware } from 'koa';
 import type { Logger } from 'pino';
 import { accountRoutes } from './account-centre/pages.ts';
-import { registrationRoutes } from './account-centre/registration.ts';
 import { accountDoors } from './account-doors.ts';
 import type { House } from './app.ts';
 import { createCookieKeys } from './crypto/cookie-keys.ts';
 import { deriveKeyBytes, hmacKey } from './crypto/digests.ts';
 import { createOutbound } from './delivery/outbound.ts';
+import { enrolmentRouters, isRegistrationOpen } from './enrol-doors.ts';
 import { createAttempts } from './factors/attempts.ts';
 import type { Challenges } from './factors/challenges.ts';
 import { ACR_ONE_FACTOR } from './oidc/acr-levels.ts';
@@ -25,7 +25,6 @@ import { loadAssets } from './web/assets.ts';
 import { createFormTokens } from './web/form-tokens.ts';
 import type { Observe } from './web/front.ts';
 import { type HomeDemo, homeRoute } from './web/home.ts';
-import { mailboxRoute } from './web/mailbox.ts';
 import { createRenderer } from './web/render.ts';
 import { createShell, createShowFault } from './web/shell.ts';
 
@@ -75,7 +74,6 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
   });
 
   const routes = (interactions: Interactions): OwnPages => {
-    const registered = config.registration.enabled && population !== undefined;
     const routers = [
       homeRoute({
         renderer,
@@ -95,7 +93,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         failures,
         acting,
         origin,
-        registerUrl: registered ? '/register' : undefined,
+        registerUrl: isRegistrationOpen(config) ? '/register' : undefined,
       }),
       accountRoutes({
         doors: accountDoors(house, interactions, identify, wakeOutbox),
@@ -121,23 +119,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         origin,
         freshProofSeconds: config.account.freshProofSeconds,
       }),
-      ...(house.reaching.mailbox ? [mailboxRoute({ renderer, list: house.reaching.mailbox.list })] : []),
-      ...(registered
-        ? [
-            registrationRoutes({
-              persons,
-              passwords,
-              passwordPolicy: config.password,
-              population,
-              counters,
-              failures,
-              limits: config.limits,
-              renderer,
-              formTokens,
-              origin,
-            }),
-          ]
-        : []),
+      ...enrolmentRouters(house, { counters, wakeOutbox, renderer, formTokens }),
     ];
     return pages(assets, routers);
   };

@@ -1,3 +1,6 @@
+import type Router from '@koa/router';
+import { enrolmentRoutes } from './account-centre/enrolment/routes.ts';
+import type { House } from './app.ts';
 import type { Config } from './config/schema.ts';
 import type { BlindIndex } from './crypto/blind-index.ts';
 import { deriveKeyBytes, hmacKey } from './crypto/digests.ts';
@@ -12,9 +15,15 @@ import type { DeliveryHandler, OutcomeEvents } from './delivery/outbox-contract.
 import { createSmsGateway } from './delivery/sms-gateway.ts';
 import { createOneTimeCodes, type OneTimeCodes } from './factors/one-time-code.ts';
 import type { Ledger } from './ledger/ledger.ts';
+import { createEnrolmentDrafts, type EnrolmentDrafts } from './people/enrolment-drafts.ts';
 import { channelsOf } from './people/reachable.ts';
+import { createSamplePopulationRegister, SAMPLE_PEOPLE } from './proofing/sample-population-register.ts';
+import type { Counters } from './storage/counters.ts';
 import type { Database } from './storage/database.ts';
 import { createSqlCounters } from './storage/sql-counters.ts';
+import type { FormTokens } from './web/form-tokens.ts';
+import { MAILBOX_PAGE, mailboxRoute } from './web/mailbox.ts';
+import type { Renderer } from './web/render.ts';
 
 /** What reaches people: messages, their quotas, notices, and the codes that are sent. */
 export interface Reaching {
@@ -22,6 +31,7 @@ export interface Reaching {
   readonly messageQuota: MessageQuota;
   readonly notices: Notices;
   readonly codes: OneTimeCodes;
+  readonly drafts: EnrolmentDrafts;
   /** The mailbox of demo and test, where that is how messages go. */
   readonly mailbox: Mailbox | undefined;
   /** What the outbox does with messages, for the one process that delivers. */
@@ -49,12 +59,19 @@ export function createReaching({ config, database, sealer, index, ledger }: Reac
   const quota = createMessageQuota({ counters: createSqlCounters(database), index, limits: config.messages });
   const messages = createMessages({ database, sealer, messenger });
   const codeKey = hmacKey(deriveKeyBytes(hmacKey(Buffer.from(config.secrets.pepper, 'utf8')), 'one-time-codes'));
+  const drafts = createEnrolmentDrafts({
+    database,
+    sealer,
+    index,
+    lifetimeSeconds: config.registration.draftSeconds,
+  });
   const codes = createOneTimeCodes({ database, key: codeKey, limits: config.codes });
   return {
     messages,
     messageQuota: quota,
     notices: createNotices({ messages, ledger, channelsOf: (tx, personId) => channelsOf(tx, sealer, personId) }),
     codes,
+    drafts,
     mailbox,
     messageDelivery: {
       handlers: { [MESSAGE_TOPIC]: messageHandler({ database, sealer, messenger, quota }) },
@@ -62,6 +79,62 @@ export function createReaching({ config, database, sealer, index, ledger }: Reac
         [MESSAGE_TOPIC]: { delivered: 'message.delivered', dead: 'message.undelivered', details: MESSAGE_DETAILS },
       },
     },
-    sweeps: [messages.sweep, codes.sweep, ...(mailbox ? [mailbox.sweep] : [])],
+    sweeps: [messages.sweep, codes.sweep, drafts.sweep, ...(mailbox ? [mailbox.sweep] : [])],
   };
 }
+
+/** What the pages of enrolment need beside the house itself. */
+export interface PageSurroundings {
+  readonly counters: Counters;
+  readonly wakeOutbox: () => void;
+  readonly renderer: Renderer;
+  readonly formTokens: FormTokens;
+}
+
+/** The pages of enrolment and the mailbox, as far as the settings open them. */
+export function enrolmentRouters(
+  house: House,
+  { counters, wakeOutbox, renderer, formTokens }: PageSurroundings,
+): readonly Router[] {
+  const { config, reaching } = house;
+  const mailboxUrl = reaching.mailbox ? MAILBOX_PAGE : undefined;
+  const common = {
+    database: house.database,
+    persons: house.persons,
+    passwords: house.passwords,
+    passwordPolicy: config.password,
+    contextWords: [config.branding.nameEn, config.branding.nameZh, config.branding.provinceEn],
+    codes: reaching.codes,
+    codeMinutes: Math.floor(config.codes.lifetimeSeconds / 60),
+    messages: reaching.messages,
+    messageQuota: reaching.messageQuota,
+    wakeOutbox,
+    index: house.index,
+    ledger: house.ledger,
+    failures: house.failures,
+    renderer,
+    formTokens,
+    origin: config.issuer,
+    secure: config.issuer.startsWith('https:'),
+    mailboxUrl,
+    population: createSamplePopulationRegister(SAMPLE_PEOPLE),
+  };
+  return [
+    ...(reaching.mailbox ? [mailboxRoute({ renderer, list: reaching.mailbox.list })] : []),
+    ...(isRegistrationOpen(config)
+      ? [
+          enrolmentRoutes({
+            ...common,
+            drafts: reaching.drafts,
+            counters,
+            limits: config.limits,
+            draftSeconds: config.registration.draftSeconds,
+            recoverUrl: config.recovery.enabled ? '/recover' : undefined,
+          }),
+        ]
+      : []),
+  ];
+}
+
+export const isRegistrationOpen = ({ registration, registers }: Config): boolean =>
+  registration.enabled && registers.population === 'sample';

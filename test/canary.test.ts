@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { type JWK, SignJWT } from 'jose';
 import { begin, type CanaryStage, canaryStage, decide, fill, USER_AGENT, writtenWays } from './support/canaries.ts';
+import { freshPhone, givePhone, otherCode } from './support/enrolment.ts';
 import type { HttpBrowser } from './support/http-client.ts';
 import { pause } from './support/portal-calls.ts';
 import { authorizationPath, LI, REDIRECT_URI, redemption, type TestPortal, WANG } from './support/server.ts';
@@ -76,18 +77,27 @@ async function visit(stage: CanaryStage, browser: HttpBrowser, portal: TestPorta
 
 async function registerAndFail(t: ExecutionContext, stage: CanaryStage): Promise<void> {
   const browser = stage.browser();
+  const phone = freshPhone();
+  stage.canaries.keep('new phone', phone);
   const attempt = async (fields: Record<string, string>): Promise<number> => {
-    await browser.get('/register');
-    const whole = { name: WANG.name, idNumber: WANG.idNumber, password: PASSWORDS.ofWang, ...fields };
-    return (await browser.submit({ passwordAgain: whole.password, ...whole }, '/register')).status;
+    await browser.get('/register?edit=1');
+    return (await browser.submit({ name: WANG.name, idNumber: WANG.idNumber, ...fields }, '/register')).status;
   };
-  t.is(await attempt({ password: PASSWORDS.tooShort }), 400);
-  t.is(await attempt({ passwordAgain: PASSWORDS.repeated }), 400);
   t.is(await attempt({ idNumber: MISTYPED_NUMBER }), 400);
   t.is(await attempt({ idNumber: UNKNOWN_NUMBER }), 400);
-  t.is(await attempt({ idNumber: PASSWORDS.wrong, password: WANG.idNumber }), 400);
-  t.is(await attempt({ idNumber: writtenWays(WANG.idNumber).spaced }), 201);
-  t.is(await attempt({}), 400, 'there already');
+  t.is(await attempt({ idNumber: PASSWORDS.wrong, name: WANG.idNumber }), 400);
+  t.is(await attempt({ idNumber: writtenWays(WANG.idNumber).spaced }), 303);
+  await browser.follow();
+  const code = await givePhone(browser, phone);
+  stage.canaries.keep('sent code', `code=${code}`);
+  t.is((await browser.submit({ code: otherCode(code) }, '/register/code')).status, 400);
+  t.is((await browser.submit({ code }, '/register/code')).status, 303);
+  await browser.follow();
+  const choose = async (password: string, passwordAgain = password): Promise<number> =>
+    (await browser.submit({ password, passwordAgain }, '/register/password')).status;
+  t.is(await choose(PASSWORDS.tooShort), 400);
+  t.is(await choose(PASSWORDS.ofWang, PASSWORDS.repeated), 400);
+  t.is(await choose(PASSWORDS.ofWang), 201);
 }
 
 async function signInAnyhow(t: ExecutionContext, stage: CanaryStage, portal: TestPortal): Promise<void> {

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { enrol } from './support/enrolment.ts';
 import { createBrowser, type HttpBrowser } from './support/http-client.ts';
 import { freshFolder, freshPlace, type Place, type Product, startProduct, tongban } from './support/product.ts';
 import { authorizationPath, REDIRECT_URI, type TestPortal } from './support/server.ts';
@@ -81,9 +82,7 @@ const hasCode = ({ page }: HttpBrowser): boolean =>
   page.location !== undefined && new URL(page.location).searchParams.has('code');
 
 async function register(browser: HttpBrowser, [idNumber, name]: readonly [string, string]): Promise<boolean> {
-  await browser.get('/register');
-  const page = await browser.submit({ idNumber, name, password: PASSWORD, passwordAgain: PASSWORD }, '/register');
-  return page.status === 201;
+  return (await enrol(browser, { idNumber, name }, PASSWORD)).status === 201;
 }
 
 /** Does things one after the other until the process dies; what was answered in full is noted. */

@@ -265,6 +265,7 @@ const ELSEWHERE: Readonly<Partial<Record<EventType, string>>> = {
   'document.removed': 'people-held-documents',
   'document.verified': 'people-held-documents',
   'message.delivered': 'messages',
+  'person.assisted': 'counter-enrolment',
   'message.undelivered': 'messages',
   'sign-in.renewed': 'account-proof',
   'document.refused': 'account-documents',

@@ -1,5 +1,6 @@
 import test from 'ava';
 import type { EventType } from '../src/ledger/events.ts';
+import { enrol, enrolToPassword } from './support/enrolment.ts';
 import { hiddenField } from './support/hidden-field.ts';
 import type { HttpBrowser, Page } from './support/http-client.ts';
 import { webServer } from './support/listeners.ts';
@@ -14,7 +15,7 @@ import {
   type TestServer,
   WANG,
 } from './support/server.ts';
-import { BAD, BROWSER, GOOD, HERE, NOWHERE, oneTold, toldBy as toldAt } from './support/told-events.ts';
+import { allTold, BAD, BROWSER, GOOD, HERE, NOWHERE, oneTold, toldBy as toldAt } from './support/told-events.ts';
 import { until } from './support/waiting.ts';
 
 const CHEN = { idNumber: '449900200002290028', name: '陈雨桐' } as const;
@@ -249,21 +250,39 @@ test('H5 a sign-out, its cause, and whether the portals heard of it are on recor
 test('H5 a registration and its refusals are on record', async (t) => {
   const own = await startServer(t, { limits: { registrationsPerAddress: 3 } });
   const browser = browse(own);
-  const register = async (idNumber: string): Promise<Page> => {
-    await browser.get('/register');
-    return browser.submit({ name: WANG.name, idNumber, password: PASSWORD, passwordAgain: PASSWORD }, '/register');
-  };
-  const opened = await register(WANG.idNumber);
+  const opened = await enrol(browser, WANG, PASSWORD);
   const { id } = (await own.house.persons.findByIdNumber(WANG.idNumber as never))!;
   const person = { ...HERE, ...GOOD, actor: id, subject: id, client: null };
   const origin = 'registration';
   t.deepEqual(await toldBy(opened, 'person.added', own), { ...person, data: { origin, ial: 2 } });
   t.deepEqual(await toldBy(opened, 'password.changed', own), { ...person, data: { origin } });
   const nobody = { ...HERE, ...BAD, actor: 'anonymous', subject: null, client: null };
+  const steps = await allTold(own, 'enrolment.advanced');
+  const { draft } = steps[0]!.data as { draft: string };
+  const advanced = ['phone', 'code', 'password'].map((step) => ({ ...nobody, ...GOOD, data: { draft, step } }));
+  t.deepEqual(
+    steps.map(({ corr: _corr, ...told }) => told),
+    advanced,
+  );
+
+  const again = browse(own);
+  await enrolToPassword(again, WANG);
+  t.deepEqual(await toldByReason('exists', own), { ...nobody, subject: id, data: { reason: 'exists' } });
   for (const [number, reason] of [
-    [WANG.idNumber, 'exists'],
     [LI.idNumber, 'mismatch'],
     [ZHAO.idNumber, 'address_limit'],
-  ] as const)
-    t.deepEqual(await toldBy(await register(number), 'registration.refused', own), { ...nobody, data: { reason } });
+  ] as const) {
+    await browser.get('/register');
+    const page = await browser.submit({ name: WANG.name, idNumber: number }, '/register');
+    t.deepEqual(await toldBy(page, 'registration.refused', own), { ...nobody, data: { reason } });
+  }
 });
+
+/** The refusal of a registration for this reason. */
+async function toldByReason(reason: string, at: TestServer): Promise<Record<string, unknown> | undefined> {
+  const told = await allTold(at, 'registration.refused');
+  const found = told.find(({ data }) => (data as { reason: string }).reason === reason);
+  if (found === undefined) return undefined;
+  const { corr: _corr, ...rest } = found;
+  return rest;
+}

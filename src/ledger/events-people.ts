@@ -2,6 +2,20 @@ import { ACCOUNT, AUTHENTICATION, ENTITY, type EventKind, event, LOGON, MONITORI
 
 /** What happens to natural persons beyond signing in; part of the catalogue in events.ts. */
 export const PEOPLE_EVENTS = {
+  'enrolment.advanced': event(
+    'info',
+    AUTHENTICATION,
+    ACCOUNT.other,
+    'A registration went on to the step it names.',
+    'draft step',
+  ),
+  'person.assisted': event(
+    'notice',
+    AUTHENTICATION,
+    ACCOUNT.other,
+    'An account was opened with the help of a member of staff, whom `act` names; the person has confirmed it.',
+    'act',
+  ),
   'message.delivered': event(
     'info',
     MONITORING,

@@ -1,3 +1,20 @@
+import type { FormView } from './pages.ts';
+
+export type EnrolField = 'name' | 'idNumber' | 'phone' | 'code' | 'password' | 'passwordAgain';
+
+/** What is to be mended, at which field; without one it concerns the whole form. The text stands in the catalogue under `code`. */
+export interface FormProblem {
+  readonly field?: EnrolField;
+  readonly code: string;
+}
+
+/** A step of an enrolment: `draft` is the version it is shown for. Hidden fields `draft` and `continue` are sent along. */
+interface StepView extends FormView {
+  readonly draft: string;
+  readonly continueWith?: string;
+  readonly problem?: FormProblem;
+}
+
 /** The pages of messages, enrolment and recovery; what each page shows, as in pages.ts. */
 export interface EnrolPageModels {
   /** Demo and test alone. Addresses and words in full. */
@@ -9,6 +26,57 @@ export interface EnrolPageModels {
       readonly at: number;
     }[];
   };
+  /** Posts `name`, `idNumber`. */
+  readonly register: StepView & {
+    readonly values: { readonly name: string; readonly idNumber: string };
+    readonly signInUrl: string;
+  };
+  /** Posts `decision` = `continue` or `over`. */
+  readonly 'register-resume': FormView & {
+    readonly maskedName: string;
+    readonly maskedNumber: string;
+    readonly continueWith?: string;
+  };
+  /** Posts `decision` = `again`. */
+  readonly 'register-unavailable': FormView;
+  /** Posts `phone`. */
+  readonly 'register-phone': StepView & {
+    readonly phone: string;
+    readonly backUrl: string;
+    readonly mailboxUrl?: string;
+  };
+  /** Posts `code`; the second form, to `againAction`, asks for another. */
+  readonly 'register-code': StepView & {
+    readonly againAction: string;
+    readonly phone: string;
+    readonly minutes: number;
+    readonly backUrl: string;
+    readonly mailboxUrl?: string;
+  };
+  /** Posts `password`, `passwordAgain`. */
+  readonly 'register-password': StepView & {
+    readonly maskedName: string;
+    readonly passwordCharactersMin: number;
+    readonly backUrl?: string;
+  };
+  readonly 'register-exists': { readonly signInUrl: string; readonly recoverUrl?: string };
+  readonly 'register-stopped': {
+    readonly reason: 'lost' | 'order';
+    readonly goOnUrl: string;
+    readonly signInUrl: string;
+  };
+  readonly 'register-done': { readonly maskedName: string; readonly continueUrl: string };
 }
 
-export const ENROL_PAGE_NAMES = ['mailbox'] as const satisfies readonly (keyof EnrolPageModels)[];
+export const ENROL_PAGE_NAMES = [
+  'mailbox',
+  'register',
+  'register-resume',
+  'register-unavailable',
+  'register-phone',
+  'register-code',
+  'register-password',
+  'register-exists',
+  'register-stopped',
+  'register-done',
+] as const satisfies readonly (keyof EnrolPageModels)[];

@@ -15,7 +15,6 @@ export interface FormView {
 }
 
 export type SignInProblem = 'refused' | 'too_many' | 'busy' | 'identifier_form';
-export type RegisterField = 'name' | 'idNumber' | 'password' | 'passwordAgain';
 
 /** What a line of the trail tells; each kind has its sentence in the catalogues. */
 export type TrailKind =
@@ -113,15 +112,6 @@ export interface PageModels extends AccountPageModels, EnrolPageModels, SubjectP
     readonly claims: readonly string[];
     readonly lifetimeDays?: number;
   };
-  /** Posts `name`, `idNumber`, `password`, `passwordAgain`, and `continue` where a sign-in waits for this registration. */
-  readonly register: FormView & {
-    readonly values: { readonly name: string; readonly idNumber: string };
-    readonly problem?: { readonly field?: RegisterField; readonly code: string };
-    readonly passwordCharactersMin?: number;
-    readonly signInUrl?: string;
-    readonly continueWith?: string;
-  };
-  readonly 'register-done': { readonly maskedName: string; readonly continueUrl: string };
   /** Posts the hidden fields, with `logout=yes` to leave everywhere and without it to leave the current portal alone. */
   readonly logout: {
     readonly action: string;
@@ -162,8 +152,6 @@ export const PAGE_NAMES = [
   'continue-as',
   'consent',
   ...SUBJECT_PAGE_NAMES,
-  'register',
-  'register-done',
   'logout',
   'logout-done',
   'account-trail',

@@ -289,38 +289,6 @@ seen('who changes their mind is brought back to the portal, which learned nothin
   t.false((await sessionAt(page, portal(0))).signedIn);
 });
 
-seen('a new person registers, is vouched for by the register, and signs in', async (t) => {
-  const { page, look } = await visitor(t, { viewport: NARROW });
-  await page.goto(`${portal(0)}/login`);
-  await page.locator('a[href^="/register"]').click();
-  await look('register');
-  await fillRegister(page, { name: '赵雅琴', number: '339900199203170021', again: 'not the same at all' });
-  t.is(await page.locator('input[name="passwordAgain"][aria-invalid="true"]').count(), 1);
-  await look('register-wrong');
-  await fillRegister(page, { name: '赵丽', number: '339900199203170021' });
-  t.is(await page.locator('[role="alert"]').count(), 1, 'the register does not know this name under this number');
-  await fillRegister(page, { name: '赵雅琴', number: '339900199203170021' });
-  await page.locator('a.primary').waitFor();
-  await look('register-done');
-  await page.locator('a.primary').click();
-  await fillSignIn(page, '339900199203170021', 'seven blue kites over the lake');
-  await allow(page);
-  await page.waitForURL(`${portal(0)}/`);
-  t.true((await page.locator('h1').textContent())?.includes('赵雅琴'));
-});
-
-async function fillRegister(
-  page: Page,
-  person: { readonly name: string; readonly number: string; readonly again?: string },
-): Promise<void> {
-  const password = 'seven blue kites over the lake';
-  await page.locator('input[name="name"]').fill(person.name);
-  await page.locator('input[name="idNumber"]').fill(person.number);
-  await page.locator('input[name="password"]').fill(password);
-  await page.locator('input[name="passwordAgain"]').fill(person.again ?? password);
-  await page.locator('main button.primary').click();
-}
-
 seen('E9 a person ends the session of another device, and takes back a consent', async (t) => {
   const [here, there] = [await visitor(t), await visitor(t, { viewport: NARROW })];
   await signInAt(here.page, portal(0), LI);

@@ -1,4 +1,32 @@
 import type { enrolZh } from './enrol-zh-CN.ts';
+import { problemTextOf } from './problem-text.ts';
+
+const PROBLEMS: Readonly<Record<string, string>> = {
+  name_empty: 'Please enter your name.',
+  mismatch: 'The name and ID number do not match the official records. Please check both against your ID card.',
+  id_number: 'The ID number is not right. Please check every digit.',
+  id_number_length: 'A citizen ID number has 18 characters. Please check for a missing or extra digit.',
+  id_number_characters: 'A citizen ID number has digits only; the last character may be X.',
+  id_number_check_character: 'The ID number is not right. Please check every digit, above all the last.',
+  id_number_date: 'Digits 7 to 14 of the ID number must be a date of birth. Please check them.',
+  id_number_province: 'The first 6 digits of the ID number are not right. Please check them.',
+  id_number_legacy_ambiguous: 'Please enter the ID number with 18 characters.',
+  phone: 'Please enter a mobile number of 11 digits, or begin with + and the country code.',
+  too_many_messages:
+    'Many codes were sent today, so no more are sent for now. Please try again later or call the help line.',
+  code_mismatch: 'The code is not right. Please compare it with the message.',
+  code_expired: 'The code has expired or was used. Please ask for another.',
+  code_exhausted: 'The code was entered wrongly too often and is void. Please ask for another.',
+  password: 'This password cannot be used. Please choose another.',
+  password_ill_formed: 'The password holds a character that cannot be read. Please choose another.',
+  password_too_short: 'The password is too short. Please make it longer.',
+  password_too_long: 'The password is too long. Please shorten it.',
+  password_common: 'This password is too common and easy to guess. Please choose another.',
+  password_personal: 'Please leave your name, date of birth, phone and ID number out of the password.',
+  password_context: 'Please leave words that are easy to guess, such as the name of this service, out of the password.',
+  passwords_differ: 'The two passwords are not the same. Please enter them again.',
+  other: 'Something in the form is not right. Please check it and try again.',
+};
 
 /** The texts of messages, enrolment and recovery in English. */
 export const enrolEn: typeof enrolZh = {
@@ -29,5 +57,79 @@ export const enrolEn: typeof enrolZh = {
     to: 'To',
     channels: { sms: 'Text message', email: 'E-mail', voice: 'Call' },
     home: 'Start page',
+  },
+  problemText: (code: string): string => problemTextOf(PROBLEMS, code),
+  register: {
+    title: 'Register',
+    step: (at) => `Step ${at} of 4`,
+    back: 'Back',
+    mailbox: 'Demonstration: see the messages that were sent',
+    identity: {
+      title: 'Your name and ID number',
+      lead: 'As they appear on your ID card. They are checked against official records.',
+      mismatchTitle: 'The details do not match',
+      name: 'Name',
+      nameHint: 'Exactly as on your ID card.',
+      idNumber: 'Citizen ID number',
+      submit: 'Check and go on',
+      haveAccount: 'Already registered?',
+      signIn: 'Sign in',
+    },
+    resume: {
+      title: 'Go on with your registration?',
+      lead: 'A registration was begun on this device and is not finished.',
+      submit: 'This is me, go on',
+      over: 'Not me, start over',
+    },
+    unavailable: {
+      title: 'We cannot check right now',
+      lead: 'Identity verification does not answer at the moment. Nothing you entered was judged wrong, and it is kept for you on this device.',
+      submit: 'Check again',
+      later: 'You can also open the registration page on this device later and go on from here.',
+    },
+    phone: {
+      title: 'Your mobile number',
+      lead: 'Name and number match. Next we send a code to a mobile number that you use yourself.',
+      phone: 'Mobile number',
+      submit: 'Send the code',
+    },
+    code: {
+      title: 'Enter the code',
+      lead: (phone, minutes) => `A code was sent to ${phone}. It is valid for ${minutes} minutes.`,
+      code: 'Code',
+      codeHint: '6 digits. Tell nobody.',
+      submit: 'Confirm',
+      again: 'Nothing arrived, send again',
+      change: 'Use another number',
+    },
+    password: {
+      title: 'Choose a password',
+      lead: (name) => `${name}, the last step: choose the password you will sign in with.`,
+      password: 'Password',
+      hint: (charactersMin) =>
+        `At least ${charactersMin} characters. A sentence only you know is easy to remember and hard to guess.`,
+      again: 'Enter the password again',
+      submit: 'Finish',
+    },
+    exists: {
+      title: 'You have an account already',
+      lead: 'This ID number is registered. Please sign in; if you forgot the password, you can set a new one.',
+      signIn: 'Sign in',
+      recover: 'Forgot the password',
+    },
+    stopped: {
+      title: { lost: 'This registration is over', order: 'Please go on from here' },
+      lead: {
+        lost: 'It may be finished, may have expired, or was begun in another browser. You can start again.',
+        order: 'The page you sent is not the step you are at, so nothing was changed.',
+      },
+      goOn: { lost: 'Start again', order: 'Go on' },
+      signIn: 'I have an account, sign in',
+    },
+    done: {
+      title: 'You are registered',
+      lead: (name) => `${name}, your verified account is ready for every portal of the province.`,
+      submit: 'Continue',
+    },
   },
 };

@@ -1,3 +1,31 @@
+import { problemTextOf } from './problem-text.ts';
+
+const PROBLEMS: Readonly<Record<string, string>> = {
+  name_empty: '请填写姓名。',
+  mismatch: '姓名与身份证号码核对不一致。请对照身份证逐字逐位检查后再试。',
+  id_number: '身份证号码不正确，请逐位核对。',
+  id_number_length: '身份证号码应为 18 位，请检查是否多填或少填。',
+  id_number_characters: '身份证号码只能是数字，末位可以是字母 X。',
+  id_number_check_character: '身份证号码不正确，请逐位核对，特别是最后一位。',
+  id_number_date: '身份证号码第 7 至 14 位应为出生日期，请核对。',
+  id_number_province: '身份证号码的前 6 位不正确，请核对。',
+  id_number_legacy_ambiguous: '请填写 18 位的身份证号码。',
+  phone: '请填写 11 位手机号码；境外号码请以 + 和国家代码开头。',
+  too_many_messages: '今天发送的验证码已经很多，为避免打扰暂不再发送。请稍后再试，或拨打服务热线。',
+  code_mismatch: '验证码不正确，请对照收到的短信重新输入。',
+  code_expired: '验证码已经过期或用过，请重新获取。',
+  code_exhausted: '输错次数过多，这个验证码已经作废，请重新获取。',
+  password: '这个密码不符合要求，请换一个。',
+  password_ill_formed: '密码中有无法识别的字符，请换一个。',
+  password_too_short: '密码太短，请加长。',
+  password_too_long: '密码太长，请缩短。',
+  password_common: '这个密码太常见，容易被猜中，请换一个。',
+  password_personal: '密码中请不要包含您的姓名、生日、手机号或身份证号码。',
+  password_context: '密码中请不要包含本服务的名称等容易猜到的词。',
+  passwords_differ: '两次输入的密码不一样，请重新输入。',
+  other: '填写的内容有误，请检查后重试。',
+};
+
 /** The texts of messages, enrolment and recovery in Chinese. */
 export const enrolZh = {
   /** How the trail names a notice that was sent. */
@@ -28,5 +56,79 @@ export const enrolZh = {
     to: '发往',
     channels: { sms: '短信', email: '邮件', voice: '语音' },
     home: '返回首页',
+  },
+  /** What is wrong with a form, by code. */
+  problemText: (code: string): string => problemTextOf(PROBLEMS, code),
+  register: {
+    title: '实名注册',
+    step: (at: number) => `第 ${at} 步，共 4 步`,
+    back: '返回上一步',
+    mailbox: '演示环境：到这里查看收到的短信',
+    identity: {
+      title: '您的姓名和身份证号码',
+      lead: '请按身份证填写。信息将与权威数据核对。',
+      mismatchTitle: '信息核对不一致',
+      name: '姓名',
+      nameHint: '与身份证一致，少数民族姓名中的间隔点请一并填写。',
+      idNumber: '身份证号码',
+      submit: '核对并继续',
+      haveAccount: '已有账号？',
+      signIn: '直接登录',
+    },
+    resume: {
+      title: '继续上次的注册？',
+      lead: '您在本机开始过一次注册，还没有完成。',
+      submit: '是我本人，继续',
+      over: '不是我，重新开始',
+    },
+    unavailable: {
+      title: '暂时无法核对',
+      lead: '身份核验服务暂时没有回应。这不是您的问题，您填写的内容没有被判为错误，我们已在本机为您保留。',
+      submit: '再核对一次',
+      later: '也可以过一会儿在本机重新打开注册页面，从这里继续。',
+    },
+    phone: {
+      title: '您的手机号码',
+      lead: '姓名与号码核对一致。接下来确认一个由您本人使用的手机号码，我们会发送一条短信验证码。',
+      phone: '手机号码',
+      submit: '获取验证码',
+    },
+    code: {
+      title: '输入短信验证码',
+      lead: (phone: string, minutes: number) => `验证码已发往 ${phone}，${minutes} 分钟内有效。`,
+      code: '验证码',
+      codeHint: '6 位数字。请勿告诉任何人。',
+      submit: '确认',
+      again: '没有收到，重新发送',
+      change: '更换手机号码',
+    },
+    password: {
+      title: '设置密码',
+      lead: (name: string) => `${name}，最后一步：设置登录密码。`,
+      password: '密码',
+      hint: (charactersMin: number) => `至少 ${charactersMin} 个字符。一句只有您知道的话，好记又安全。`,
+      again: '再输入一次密码',
+      submit: '完成注册',
+    },
+    exists: {
+      title: '您已经有账户了',
+      lead: '这个身份证号码已经注册过。请直接登录；如果忘记了密码，可以重新设置。',
+      signIn: '去登录',
+      recover: '忘记密码',
+    },
+    stopped: {
+      title: { lost: '这次注册已经结束', order: '请从这里继续' },
+      lead: {
+        lost: '它可能已经完成、已经过期，或是在另一个浏览器里开始的。您填写的内容没有丢到别处，可以重新开始。',
+        order: '刚才的页面不是您现在所在的一步，所以没有作任何改动。',
+      },
+      goOn: { lost: '重新开始注册', order: '继续注册' },
+      signIn: '已有账号，去登录',
+    },
+    done: {
+      title: '注册成功',
+      lead: (name: string) => `${name}，您的实名账号已经开通，全省各网站均可使用。`,
+      submit: '继续',
+    },
   },
 };

@@ -1,0 +1,143 @@
+import test, { type ExecutionContext } from 'ava';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import {
+  axeViolations,
+  chromiumPath,
+  launchBrowser,
+  openContext,
+  overflowsSideways,
+  screenshot,
+} from '../support/browser.ts';
+import { codeFor, freshPhone, otherCode } from '../support/enrolment.ts';
+import { freshPlace, type Product, startProduct } from '../support/product.ts';
+
+const NARROW = { width: 360, height: 780 };
+const PASSWORD = 'seven blue kites over the lake';
+const UNAVAILABLE = '339900197001010135';
+
+const absent = chromiumPath() === undefined;
+/** Without Chromium each test is counted as skipped and says why in its title. */
+const seen = (title: string, body: (t: ExecutionContext) => Promise<void>): void => {
+  if (absent) test.skip(`${title} (no Chromium here; set CHROMIUM_PATH)`, body);
+  else test.serial(title, body);
+};
+
+let product: Product;
+let browser: Browser;
+const cleanups: (() => unknown)[] = [];
+
+test.before(async () => {
+  if (absent) return;
+  const cleanup = { teardown: (clean: () => unknown) => void cleanups.unshift(clean) };
+  product = await startProduct(cleanup, await freshPlace(cleanup));
+  const launched = await launchBrowser();
+  if (launched.state === 'absent') throw new Error(launched.reason);
+  browser = launched.browser;
+  cleanups.unshift(() => browser.close());
+});
+
+test.after.always(async () => {
+  for (const clean of cleanups) await clean();
+});
+
+async function visitor(t: ExecutionContext, name: string, options: BrowserContextOptions = {}) {
+  const { context, watch } = await openContext(browser, options);
+  t.teardown(() => context.close());
+  const page = await context.newPage();
+  const look = async (what: string): Promise<void> => {
+    await page.waitForLoadState('load');
+    t.deepEqual(await axeViolations(page), [], `axe on ${name} ${what}`);
+    t.false(await overflowsSideways(page), `${name} ${what} scrolls sideways`);
+    await screenshot(page, `enrol-${name}-${what}`);
+  };
+  return { page, watch, look };
+}
+
+const submit = (page: Page): Promise<void> => page.locator('main button.primary').click();
+
+async function fill(page: Page, fields: Readonly<Record<string, string>>): Promise<void> {
+  for (const [name, value] of Object.entries(fields)) await page.locator(`input[name="${name}"]`).fill(value);
+  await submit(page);
+}
+
+/** From a portal through registration back to the portal, with a mistake at every step. */
+async function wholeWay(
+  t: ExecutionContext,
+  name: string,
+  person: { readonly name: string; readonly idNumber: string },
+  options: BrowserContextOptions,
+): Promise<void> {
+  const { page, watch, look } = await visitor(t, name, options);
+  const [portal] = product.portals;
+  const phone = freshPhone();
+  await page.goto(`${portal}/login`);
+  await page.locator('a[href^="/register"]').click();
+  await look('1-identity');
+  await fill(page, { name: '赵丽', idNumber: person.idNumber });
+  t.is(await page.locator('[role="alert"]').count(), 1, 'the register does not know this name under this number');
+  await look('1-mismatch');
+  await fill(page, person);
+  await page.waitForURL(/\/register\/phone$/);
+  await look('2-phone');
+  await fill(page, { phone: '12345' });
+  t.is(await page.locator('input[name="phone"][aria-invalid="true"]').count(), 1);
+  await look('2-phone-wrong');
+  await fill(page, { phone });
+  await page.waitForURL(/\/register\/code$/);
+  const code = await codeFor(product.issuer, phone);
+  await look('3-code');
+  await fill(page, { code: otherCode(code) });
+  t.is(await page.locator('input[name="code"][aria-invalid="true"]').count(), 1);
+  await look('3-code-wrong');
+  await page.goto(`${product.issuer}/register`);
+  await look('resume');
+  await submit(page);
+  await fill(page, { code });
+  await page.waitForURL(/\/register\/password$/);
+  await look('4-password');
+  await fill(page, { password: PASSWORD, passwordAgain: 'not the same at all' });
+  t.is(await page.locator('input[name="passwordAgain"][aria-invalid="true"]').count(), 1);
+  await fill(page, { password: PASSWORD, passwordAgain: PASSWORD });
+  await page.locator('a.primary').waitFor();
+  await look('5-done');
+  await page.locator('a.primary').click();
+  await page.locator('input[name="identifier"]').fill(person.idNumber);
+  await page.locator('input[name="password"]').fill(PASSWORD);
+  await page.locator('#sign-in button.primary').click();
+  await page.locator('button[name="decision"][value="allow"]').click();
+  await page.waitForURL(`${portal}/`);
+  t.true((await page.locator('h1').textContent())?.includes(person.name));
+  t.deepEqual(watch.problems, []);
+}
+
+seen('a new person registers step by step and ends at the portal (phone, Chinese)', (t) =>
+  wholeWay(t, 'zh-phone', { name: '赵雅琴', idNumber: '339900199203170021' }, { viewport: NARROW }),
+);
+
+seen('the same on a desktop in English', (t) =>
+  wholeWay(t, 'en-desktop', { name: '周建国', idNumber: '339900197809230034' }, { locale: 'en-GB' }),
+);
+
+seen(
+  'the register does not answer, the account is there already, a step is lost: each has its calm page',
+  async (t) => {
+    const { page, look } = await visitor(t, 'calm', { viewport: NARROW });
+    await page.goto(`${product.issuer}/register/code`);
+    await look('stopped-lost');
+    await page.goto(`${product.issuer}/register`);
+    await fill(page, { name: '王小明', idNumber: UNAVAILABLE });
+    await look('unavailable');
+    await page.goto(`${product.issuer}/register?edit=1`);
+    await fill(page, { name: '王小明', idNumber: '339900199001011014' });
+    const phone = freshPhone();
+    await fill(page, { phone });
+    await page.waitForURL(/\/register\/code$/);
+    await fill(page, { code: await codeFor(product.issuer, phone) });
+    await page.waitForURL(/\/register\/exists$/);
+    await look('exists');
+    await page.goto(`${product.issuer}/mailbox`);
+    await look('mailbox');
+    await page.locator('a.display-text').click();
+    await look('mailbox-elder');
+  },
+);
