@@ -1,4 +1,5 @@
 import type Router from '@koa/router';
+import { type CounterDesk, createCounterDesk } from './account-centre/enrolment/counter-desk.ts';
 import { enrolmentRoutes } from './account-centre/enrolment/routes.ts';
 import type { House } from './app.ts';
 import type { Config } from './config/schema.ts';
@@ -135,6 +136,20 @@ export function enrolmentRouters(
       : []),
   ];
 }
+
+/** Enrolment at a counter, for the command line. */
+export const counterDesk = ({ config, database, persons, index, ledger, reaching }: House): CounterDesk =>
+  createCounterDesk({
+    database,
+    persons,
+    index,
+    ledger,
+    drafts: reaching.drafts,
+    codes: reaching.codes,
+    codeSeconds: config.codes.lifetimeSeconds,
+    messages: reaching.messages,
+    messageQuota: reaching.messageQuota,
+  });
 
 export const isRegistrationOpen = ({ registration, registers }: Config): boolean =>
   registration.enabled && registers.population === 'sample';

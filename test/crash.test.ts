@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { enrol } from './support/enrolment.ts';
+import { codeFor, freshPhone, givePhone } from './support/enrolment.ts';
 import { createBrowser, type HttpBrowser } from './support/http-client.ts';
 import { freshFolder, freshPlace, type Place, type Product, startProduct, tongban } from './support/product.ts';
 import { authorizationPath, REDIRECT_URI, type TestPortal } from './support/server.ts';
@@ -39,8 +39,21 @@ interface Visit {
 interface Acknowledged {
   readonly visits: Visit[];
   readonly accounts: Set<string>;
+  /** Registrations under way: a browser and its draft outlive the process. */
+  readonly enrolments: readonly Enrolment[];
   consents: number;
 }
+
+interface Enrolment {
+  readonly idNumber: string;
+  readonly name: string;
+  readonly browser: HttpBrowser;
+  readonly phone: string;
+  /** A step was acknowledged: from then on the draft must be there. */
+  isUnderWay: boolean;
+}
+
+class LostDraft extends Error {}
 
 /** Several portals, so that each person is asked for consent often. */
 async function addPortals(t: ExecutionContext, { dataDir }: Place): Promise<readonly TestPortal[]> {
@@ -81,8 +94,27 @@ async function visit({ browser, portal }: Visit, identifier: string, noted?: Ack
 const hasCode = ({ page }: HttpBrowser): boolean =>
   page.location !== undefined && new URL(page.location).searchParams.has('code');
 
-async function register(browser: HttpBrowser, [idNumber, name]: readonly [string, string]): Promise<boolean> {
-  return (await enrol(browser, { idNumber, name }, PASSWORD)).status === 201;
+/** Goes on with a registration from wherever it stands; resolves with true once the account was acknowledged. */
+async function goOn(enrolment: Enrolment): Promise<boolean> {
+  const { browser, phone, name, idNumber } = enrolment;
+  await browser.get('/register');
+  if (browser.page.text.includes('action="/register/resume"')) {
+    await browser.submit({ decision: 'continue' }, '/register/resume');
+    await browser.follow();
+  } else if (enrolment.isUnderWay) throw new LostDraft(idNumber);
+  const isAt = (step: string): boolean => browser.page.text.includes(`action="${step}"`);
+  if (isAt('/register')) {
+    await browser.submit({ name, idNumber }, '/register');
+    enrolment.isUnderWay = true;
+    await browser.follow();
+  }
+  if (isAt('/register/phone')) await givePhone(browser, phone);
+  if (isAt('/register/code')) {
+    await browser.submit({ code: await codeFor(new URL(browser.page.url).origin, phone) }, '/register/code');
+    await browser.follow();
+  }
+  const done = await browser.submit({ password: PASSWORD, passwordAgain: PASSWORD }, '/register/password');
+  return done.status === 201;
 }
 
 /** Does things one after the other until the process dies; what was answered in full is noted. */
@@ -95,14 +127,15 @@ async function liveOn(
   try {
     for (let turn = lane; ; turn += 1) {
       const visitor: Visit = { browser: createBrowser(issuer), portal: portals[(turn * 7) % portals.length]! };
-      const candidate = REGISTERABLE[(turn * 5 + lane) % REGISTERABLE.length]!;
-      if (turn % 4 === 3 && !noted.accounts.has(candidate[0]) && (await register(visitor.browser, candidate))) {
-        noted.accounts.add(candidate[0]);
-      }
+      const enrolment = noted.enrolments.find(
+        ({ idNumber }, at) => at % PEOPLE === lane % PEOPLE && !noted.accounts.has(idNumber),
+      );
+      if (turn % 4 === 3 && enrolment && (await goOn(enrolment))) noted.accounts.add(enrolment.idNumber);
       const numbers = [...DEMO_NUMBERS, ...noted.accounts];
       if (await visit(visitor, numbers[turn % numbers.length]!, noted)) noted.visits.push(visitor);
     }
-  } catch {
+  } catch (error) {
+    if (error instanceof LostDraft) throw error;
     // The process is gone: whatever was under way was not acknowledged.
   }
 }
@@ -128,11 +161,18 @@ async function surviveAll(
 test('X1 twenty times the process dies while people sign in and register: nothing acknowledged is lost', async (t) => {
   t.timeout(120_000);
   const place = await freshPlace(t);
-  const noted: Acknowledged = { visits: [], accounts: new Set(), consents: 0 };
   const readyMs: number[] = [];
   let acknowledged = 0;
   const portals = await addPortals(t, place);
   let product = await startProduct(t, place, QUICK);
+  const enrolments = REGISTERABLE.map(([idNumber, name]) => ({
+    idNumber,
+    name,
+    browser: createBrowser(product.issuer),
+    phone: freshPhone(),
+    isUnderWay: false,
+  }));
+  const noted: Acknowledged = { visits: [], accounts: new Set(), enrolments, consents: 0 };
   for (let crash = 1; crash <= CRASHES; crash += 1) {
     const before = noted.visits.length;
     const lanes = Array.from({ length: PEOPLE }, (_, lane) =>

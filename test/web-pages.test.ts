@@ -210,6 +210,7 @@ const models: PageModels = {
     passwordCharactersMin: 8,
     problem: { field: 'password', code: 'password_toString' },
   },
+  'register-confirm': { ...form, idNumber: hostile, problem: { field: 'code', code: 'code_counter' } },
   'register-exists': { signInUrl: '/account', recoverUrl: '/recover' },
   'register-stopped': { reason: 'order', goOnUrl: '/register', signInUrl: '/account' },
   'register-done': { maskedName: hostile, continueUrl: '/' },

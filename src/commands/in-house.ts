@@ -2,6 +2,7 @@ import { userInfo } from 'node:os';
 import { type House, openHouse } from '../app.ts';
 import { prepareConfig } from '../config/prepare.ts';
 import { createOutbound } from '../delivery/outbound.ts';
+import { counterDesk } from '../enrol-doors.ts';
 import { loadFeeds } from '../monitoring/feeds/feed-config.ts';
 import { createIncidents } from '../monitoring/watch/incidents.ts';
 import { languageOfTag } from '../web/language.ts';
@@ -14,8 +15,11 @@ const { stdin, stdout, stderr } = process;
 const COMMANDS = {
   client: async (args, { relyingParties }) =>
     (await import('./client.ts')).run(args, { relyingParties, stdin, stdout, stderr }),
-  person: async (args, { config, persons, identifiers, passwords }) =>
-    (await import('./person.ts')).run(args, {
+  person: async (args, house, operator) => {
+    const { config, persons, identifiers, passwords } = house;
+    return (await import('./person.ts')).run(args, {
+      desk: counterDesk(house),
+      operator,
       persons,
       identifiers,
       passwords,
@@ -24,7 +28,8 @@ const COMMANDS = {
       stdin,
       stdout,
       stderr,
-    }),
+    });
+  },
   keys: async (args, { keyring }) => (await import('./keys.ts')).run(args, { keyring, stdout, stderr }),
   incident: async (args, { config, database, ledger }, operator) => {
     const { operatorClass } = config.watch;

@@ -34,7 +34,7 @@ export async function passwordFor(
 }
 
 /** The first line of standard input, or undefined when there is more than any password needs, or it is not UTF-8. */
-async function firstLine(stdin: AsyncIterable<Uint8Array | string>): Promise<string | undefined> {
+export async function firstLine(stdin: AsyncIterable<Uint8Array | string>): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of stdin) {

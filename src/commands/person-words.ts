@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import type { CounterDesk } from '../account-centre/enrolment/counter-desk.ts';
 import type { PasswordFactor } from '../factors/password.ts';
 import type { PasswordLengths } from '../factors/password-policy.ts';
 import type { IdentityDocument } from '../people/documents/document.ts';
@@ -15,6 +16,9 @@ export interface PersonCommandContext {
   readonly passwords: PasswordFactor;
   readonly passwordLengths: PasswordLengths;
   readonly contextWords: readonly string[];
+  readonly desk: CounterDesk;
+  /** The name under which this terminal is logged in. */
+  readonly operator: string;
   readonly stdin: AsyncIterable<Uint8Array | string>;
   readonly stdout: { write(text: string): unknown };
   readonly stderr: { write(text: string): unknown };
@@ -31,6 +35,10 @@ tongban person disable PERSON [--reason TEXT] [--json]
 tongban person enable  PERSON [--reason TEXT] [--json]
 tongban person unfreeze (ID | PERSON) --reason TEXT [--json]
     after the person has proven who they are; TEXT says how and where, and holds no personal data
+tongban person enrol --assist (--id-number NUMBER | --document TYPE:ISSUER:NUMBER) --name NAME --phone P [--json]
+    at a counter, with the card in hand: sends the person a code and prints the id of what waits for it
+tongban person enrol --confirm ID --code-stdin [--json]
+    with the code the person reads out; without it they confirm it themselves at /register/confirm
 tongban person document list   PERSON [--json]
 tongban person document add    (--id ID | --id-number NUMBER) (--document TYPE:ISSUER:NUMBER | --net-number NUMBER)
     [--level 0-4 --source WORD] [--valid-from YYYY-MM-DD] [--valid-to YYYY-MM-DD] [--json]
@@ -66,6 +74,9 @@ const OPTIONS = {
   value: { type: 'string' },
   'verified-by': { type: 'string' },
   reason: { type: 'string' },
+  assist: { type: 'boolean' },
+  confirm: { type: 'string' },
+  'code-stdin': { type: 'boolean' },
   'password-stdin': { type: 'boolean' },
   json: { type: 'boolean' },
 } as const;

@@ -1,6 +1,7 @@
 import { type PersonDetails, parseNamelessDetails, parsePersonDetails } from '../people/person-details.ts';
 import { visibleText } from '../web/visible-text.ts';
 import { DOCUMENT_ACTIONS } from './person-documents.ts';
+import { ENROL_ACTIONS } from './person-enrol.ts';
 import { IDENTIFIER_ACTIONS } from './person-identifiers.ts';
 import { passwordFor } from './person-password.ts';
 import {
@@ -139,6 +140,7 @@ const ACTIONS: ReadonlyMap<string, Action> = new Map([
   [UNFREEZE, unfreeze],
   ...DOCUMENT_ACTIONS,
   ...IDENTIFIER_ACTIONS,
+  ...ENROL_ACTIONS,
 ]);
 
 const FROZEN = refuse('The account of this person is frozen: use unfreeze, and say why.');

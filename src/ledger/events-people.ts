@@ -6,8 +6,8 @@ export const PEOPLE_EVENTS = {
     'info',
     AUTHENTICATION,
     ACCOUNT.other,
-    'A registration went on to the step it names.',
-    'draft step',
+    'A registration went on to the step it names; `act` is the member of staff who began it at a counter.',
+    'draft step act',
   ),
   'person.assisted': event(
     'notice',

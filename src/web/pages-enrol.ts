@@ -59,6 +59,8 @@ export interface EnrolPageModels {
     readonly passwordCharactersMin: number;
     readonly backUrl?: string;
   };
+  /** Posts `idNumber`, `code`. */
+  readonly 'register-confirm': FormView & { readonly idNumber: string; readonly problem?: FormProblem };
   readonly 'register-exists': { readonly signInUrl: string; readonly recoverUrl?: string };
   readonly 'register-stopped': {
     readonly reason: 'lost' | 'order';
@@ -76,6 +78,7 @@ export const ENROL_PAGE_NAMES = [
   'register-phone',
   'register-code',
   'register-password',
+  'register-confirm',
   'register-exists',
   'register-stopped',
   'register-done',

@@ -1,12 +1,10 @@
 import type { Context } from 'koa';
 import { z } from 'zod';
-import { addressGroup } from '../../factors/attempts.ts';
 import type { Draft, DraftContent } from '../../people/enrolment-drafts.ts';
 import { type IdNumber, parseIdNumber } from '../../people/id-number.ts';
 import { maskIdNumber, maskName } from '../../people/masking.ts';
 import { parsePersonDetails } from '../../people/person-details.ts';
 import { RESIDENT_ID_CARD } from '../../people/persons.ts';
-import { Fault } from '../../shared/fault.ts';
 import { ceremonyId } from '../../web/ceremony-address.ts';
 import type { FormProblem } from '../../web/pages-enrol.ts';
 import { goTo } from '../account-form.ts';
@@ -20,12 +18,14 @@ import {
   goOn,
   hiddenOf,
   keepDraft,
+  mayBeAt,
   outOfOrder,
   PAGE,
   PAGE_OF,
   PURPOSE,
   refusal,
   STEP_FIELDS,
+  takeOne,
 } from './steps.ts';
 
 const FORM = z.strictObject({
@@ -92,7 +92,8 @@ export async function postIdentity(ctx: Context, sources: EnrolmentSources): Pro
   ctx.state.page = 'register-identity';
   const { values, browser } = await strangerForm(ctx, FORM, PURPOSE, sources);
   const draft = await draftOf(ctx, sources);
-  if ((draft?.version ?? 0) !== Number(values.draft)) return outOfOrder(ctx, draft, sources);
+  const isHere = draft === undefined || mayBeAt(draft, 'identity');
+  if (!isHere || (draft?.version ?? 0) !== Number(values.draft)) return outOfOrder(ctx, draft, sources);
   await takeOne(ctx, sources);
   const waiting = values.continue ?? draft?.content.continue;
   const shown = { name: values.name, idNumber: values.idNumber, waiting };
@@ -109,15 +110,6 @@ export async function postIdentity(ctx: Context, sources: EnrolmentSources): Pro
   };
   const answer = await judge(ctx, draft, content, sources);
   if (answer === 'mismatch') showForm(ctx, draft, shown, sources, { code: 'mismatch' });
-}
-
-/** Every look into the register counts, whatever becomes of it. */
-async function takeOne(ctx: Context, sources: EnrolmentSources): Promise<void> {
-  const { counters, limits } = sources;
-  const taken = await counters.take(`register:address:${addressGroup(ctx.ip)}`, limits.addressWindowSeconds);
-  if (taken <= limits.registrationsPerAddress) return;
-  await refusal(ctx, 'address_limit', sources);
-  throw new Fault('too_many_requests', undefined, { retryAfterSeconds: limits.addressWindowSeconds });
 }
 
 /** Asks the register and keeps what it answered; a mismatch is left to the caller to show. */

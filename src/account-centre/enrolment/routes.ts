@@ -1,5 +1,6 @@
 import Router from '@koa/router';
 import type { Context } from 'koa';
+import { postConfirm, showConfirm } from './confirm-step.ts';
 import type { EnrolmentSources } from './enrolment-sources.ts';
 import { postIdentity, postResume, showIdentity } from './identity-step.ts';
 import { postPassword, showExists, showPassword } from './password-step.ts';
@@ -27,5 +28,7 @@ export function enrolmentRoutes(sources: EnrolmentSources): Router {
   router.get(PAGE_OF.password, at(showPassword));
   router.post(PAGE_OF.password, at(postPassword));
   router.get(PAGE_OF.exists, at(showExists));
+  router.get(PAGE_OF.confirm, at(showConfirm));
+  router.post(PAGE_OF.confirm, at(postConfirm));
   return router;
 }

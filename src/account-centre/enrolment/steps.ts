@@ -1,7 +1,9 @@
 import type { Context } from 'koa';
 import { z } from 'zod';
+import { addressGroup } from '../../factors/attempts.ts';
 import type { LedgerEvent } from '../../ledger/ledger.ts';
 import type { Draft, DraftChange, DraftStep } from '../../people/enrolment-drafts.ts';
+import { Fault } from '../../shared/fault.ts';
 import { ceremonyAddress, registrationAddress } from '../../web/ceremony-address.ts';
 import { hostCookieName, readCookie, writeCookie } from '../../web/cookies.ts';
 import { goTo, visitOf } from '../account-form.ts';
@@ -30,6 +32,10 @@ const BEHIND: Readonly<Record<DraftStep, readonly DraftStep[]>> = {
   exists: ['identity'],
   confirm: [],
 };
+
+/** Whether a draft may be worked on at this step. What a counter has entered, nobody changes afterwards. */
+export const mayBeAt = (draft: Draft, step: DraftStep): boolean =>
+  draft.kind === 'self' ? BEHIND[draft.step].includes(step) : draft.step === step;
 
 /** What every form of a step has; `draft` is the version it was shown for. */
 export const STEP_FIELDS = {
@@ -102,7 +108,7 @@ export async function draftAt(ctx: Context, step: DraftStep, sources: EnrolmentS
     await stop(ctx, 'lost', PAGE, undefined, sources);
     return undefined;
   }
-  if (!BEHIND[draft.step].includes(step) && draft.step !== step) {
+  if (!mayBeAt(draft, step) && draft.step !== step) {
     goTo(ctx, PAGE_OF[draft.step]);
     return undefined;
   }
@@ -127,7 +133,7 @@ export async function stepForm<Values extends { form_token: string; draft: strin
     await stop(ctx, 'lost', beginning(waitingOf(values.continue)), waitingOf(values.continue), sources);
     return undefined;
   }
-  if (!BEHIND[draft.step].includes(step) || draft.version !== Number(values.draft)) {
+  if (!mayBeAt(draft, step) || draft.version !== Number(values.draft)) {
     await outOfOrder(ctx, draft, sources);
     return undefined;
   }
@@ -160,3 +166,12 @@ export const goOn = (ctx: Context, draft: Draft, change: DraftChange, { database
     await ledger.append(tx, advanced(ctx, draft.id, change.step));
     return true;
   });
+
+/** Every look into the register or at what a counter has begun counts, whatever becomes of it. */
+export async function takeOne(ctx: Context, sources: EnrolmentSources): Promise<void> {
+  const { counters, limits } = sources;
+  const taken = await counters.take(`register:address:${addressGroup(ctx.ip)}`, limits.addressWindowSeconds);
+  if (taken <= limits.registrationsPerAddress) return;
+  await refusal(ctx, 'address_limit', sources);
+  throw new Fault('too_many_requests', undefined, { retryAfterSeconds: limits.addressWindowSeconds });
+}

@@ -16,6 +16,8 @@ const PROBLEMS: Readonly<Record<string, string>> = {
     'Many codes were sent today, so no more are sent for now. Please try again later or call the help line.',
   code_mismatch: 'The code is not right. Please compare it with the message.',
   code_expired: 'The code has expired or was used. Please ask for another.',
+  code_counter:
+    'The number or the code is not right, or the code has expired. Please check, or ask the counter to send another.',
   code_exhausted: 'The code was entered wrongly too often and is void. Please ask for another.',
   password: 'This password cannot be used. Please choose another.',
   password_ill_formed: 'The password holds a character that cannot be read. Please choose another.',
@@ -110,6 +112,13 @@ export const enrolEn: typeof enrolZh = {
         `At least ${charactersMin} characters. A sentence only you know is easy to remember and hard to guess.`,
       again: 'Enter the password again',
       submit: 'Finish',
+    },
+    confirm: {
+      title: 'Confirm your registration at the counter',
+      lead: 'A service counter is opening your account. Please enter your ID number and the code on your phone, then choose a password.',
+      code: 'Confirmation code',
+      codeHint: '6 digits, in the message you received.',
+      submit: 'Confirm and go on',
     },
     exists: {
       title: 'You have an account already',

@@ -14,6 +14,7 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   too_many_messages: '今天发送的验证码已经很多，为避免打扰暂不再发送。请稍后再试，或拨打服务热线。',
   code_mismatch: '验证码不正确，请对照收到的短信重新输入。',
   code_expired: '验证码已经过期或用过，请重新获取。',
+  code_counter: '号码或确认码不正确，或者确认码已经过期。请核对，或请窗口工作人员重新发送。',
   code_exhausted: '输错次数过多，这个验证码已经作废，请重新获取。',
   password: '这个密码不符合要求，请换一个。',
   password_ill_formed: '密码中有无法识别的字符，请换一个。',
@@ -110,6 +111,13 @@ export const enrolZh = {
       again: '再输入一次密码',
       submit: '完成注册',
     },
+    confirm: {
+      title: '确认窗口办理的注册',
+      lead: '服务窗口正在为您办理实名账户。请输入您的身份证号码和手机收到的确认码，然后设置密码。',
+      code: '确认码',
+      codeHint: '6 位数字，在发给您的短信里。',
+      submit: '确认并继续',
+    },
     exists: {
       title: '您已经有账户了',
       lead: '这个身份证号码已经注册过。请直接登录；如果忘记了密码，可以重新设置。',
@@ -119,7 +127,7 @@ export const enrolZh = {
     stopped: {
       title: { lost: '这次注册已经结束', order: '请从这里继续' },
       lead: {
-        lost: '它可能已经完成、已经过期，或是在另一个浏览器里开始的。您填写的内容没有丢到别处，可以重新开始。',
+        lost: '它可能已经完成、已经过期，或是在另一个浏览器里开始的。您可以重新开始。',
         order: '刚才的页面不是您现在所在的一步，所以没有作任何改动。',
       },
       goOn: { lost: '重新开始注册', order: '继续注册' },
