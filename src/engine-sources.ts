@@ -93,7 +93,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         failures,
         acting,
         origin,
-        registerUrl: isRegistrationOpen(config) ? '/register' : undefined,
+        registerUrl: isRegistrationOpen(house) ? '/register' : undefined,
       }),
       accountRoutes({
         doors: accountDoors(house, interactions, identify, wakeOutbox),

@@ -18,7 +18,6 @@ import { createOneTimeCodes, type OneTimeCodes } from './factors/one-time-code.t
 import type { Ledger } from './ledger/ledger.ts';
 import { createEnrolmentDrafts, type EnrolmentDrafts } from './people/enrolment-drafts.ts';
 import { channelsOf } from './people/reachable.ts';
-import { createSamplePopulationRegister, SAMPLE_PEOPLE } from './proofing/sample-population-register.ts';
 import type { Counters } from './storage/counters.ts';
 import type { Database } from './storage/database.ts';
 import { createSqlCounters } from './storage/sql-counters.ts';
@@ -98,10 +97,12 @@ export function enrolmentRouters(
   { counters, wakeOutbox, renderer, formTokens }: PageSurroundings,
 ): readonly Router[] {
   const { config, reaching } = house;
+  const { population } = house.registers;
   const mailboxUrl = reaching.mailbox ? MAILBOX_PAGE : undefined;
   const common = {
     database: house.database,
     persons: house.persons,
+    identifiers: house.identifiers,
     passwords: house.passwords,
     passwordPolicy: config.password,
     contextWords: [config.branding.nameEn, config.branding.nameZh, config.branding.provinceEn],
@@ -118,14 +119,14 @@ export function enrolmentRouters(
     origin: config.issuer,
     secure: config.issuer.startsWith('https:'),
     mailboxUrl,
-    population: createSamplePopulationRegister(SAMPLE_PEOPLE),
   };
   return [
     ...(reaching.mailbox ? [mailboxRoute({ renderer, list: reaching.mailbox.list })] : []),
-    ...(isRegistrationOpen(config)
+    ...(isRegistrationOpen(house) && population
       ? [
           enrolmentRoutes({
             ...common,
+            population,
             drafts: reaching.drafts,
             counters,
             limits: config.limits,
@@ -138,10 +139,11 @@ export function enrolmentRouters(
 }
 
 /** Enrolment at a counter, for the command line. */
-export const counterDesk = ({ config, database, persons, index, ledger, reaching }: House): CounterDesk =>
+export const counterDesk = ({ config, database, persons, identifiers, index, ledger, reaching }: House): CounterDesk =>
   createCounterDesk({
     database,
     persons,
+    identifiers,
     index,
     ledger,
     drafts: reaching.drafts,
@@ -151,5 +153,6 @@ export const counterDesk = ({ config, database, persons, index, ledger, reaching
     messageQuota: reaching.messageQuota,
   });
 
-export const isRegistrationOpen = ({ registration, registers }: Config): boolean =>
-  registration.enabled && registers.population === 'sample';
+/** Whether people can open an account themselves: it takes somebody who vouches for them. */
+export const isRegistrationOpen = ({ config, registers }: House): boolean =>
+  config.registration.enabled && registers.population !== undefined;

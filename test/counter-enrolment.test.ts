@@ -1,13 +1,15 @@
 import test from 'ava';
 import { counterDesk } from '../src/enrol-doors.ts';
+import { documentOfIdNumber } from '../src/people/id-number.ts';
 import { codeFor, freshPhone, otherCode } from './support/enrolment.ts';
 import { hiddenField } from './support/hidden-field.ts';
+import { idNumberOf } from './support/people.ts';
 import { freshPlace, startProduct, tongban } from './support/product.ts';
 import { startServer, type TestServer, WANG } from './support/server.ts';
 import { allTold, GOOD, oneTold } from './support/told-events.ts';
 
 const CHEN = { idNumber: '449900200002290028', name: '陈雨桐' } as const;
-const CARD = { type: 'resident_id_card', issuer: 'CN', number: CHEN.idNumber };
+const CARD = documentOfIdNumber(idNumberOf(CHEN.idNumber));
 const PASSWORD = 'seven blue kites over the lake';
 
 async function assisted(server: TestServer, phone: string): Promise<{ readonly draft: string; readonly code: string }> {

@@ -1,10 +1,11 @@
-import type { BlindIndex, DocumentIdentity } from '../crypto/blind-index.ts';
+import type { BlindIndex } from '../crypto/blind-index.ts';
 import { tokenDigest } from '../crypto/digests.ts';
 import type { Sealer } from '../crypto/sealing.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import { newId } from '../shared/ids.ts';
 import { randomToken } from '../shared/random.ts';
 import type { Database, Transaction } from '../storage/database.ts';
+import type { IdentityDocument } from './documents/document.ts';
 
 /**
  * Where an enrolment stands: what it asks for next. `identity`: the register did not answer; `exists`: everything is proven, and
@@ -14,7 +15,7 @@ export type DraftStep = 'identity' | 'phone' | 'code' | 'password' | 'exists' | 
 
 /** What is known so far; sealed as a whole. */
 export interface DraftContent {
-  readonly document: DocumentIdentity;
+  readonly document: IdentityDocument;
   readonly name: string;
   /** The browser it belongs to, by its random name; empty while a counter waits for the person. */
   readonly browser: string;
@@ -56,7 +57,7 @@ export interface EnrolmentDrafts {
   ): Promise<{ readonly id: string; readonly secret: string }>;
   find(secret: string | undefined, browser: string | undefined): Promise<Draft | undefined>;
   /** The one a counter has opened for this document and nobody has confirmed; the newest if there are several. */
-  findAtCounter(document: DocumentIdentity): Promise<Draft | undefined>;
+  findAtCounter(document: IdentityDocument): Promise<Draft | undefined>;
   findById(id: string): Promise<Draft | undefined>;
   /** False when the draft has changed or ended meanwhile. */
   advance(tx: Transaction, draft: Draft, change: DraftChange): Promise<boolean>;

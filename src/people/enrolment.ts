@@ -1,8 +1,10 @@
 import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
 import type { Transaction } from '../storage/database.ts';
 import type { Draft, EnrolmentDrafts } from './enrolment-drafts.ts';
-import type { IdNumber } from './id-number.ts';
-import type { Person, Persons } from './persons.ts';
+import { parseIdentifier } from './identifiers/identifier.ts';
+import type { Identifiers } from './identifiers.ts';
+import type { AssuranceLevel, Person } from './person.ts';
+import type { Persons } from './persons.ts';
 
 /** `exists`: the document has an account; `stale`: the draft was changed, finished or forgotten meanwhile. Nothing was written then. */
 export type EnrolmentOutcome =
@@ -10,39 +12,43 @@ export type EnrolmentOutcome =
   | { readonly state: 'exists' | 'stale' };
 
 export interface EnrolmentParts {
-  readonly persons: Persons;
+  readonly persons: Pick<Persons, 'add' | 'forget'>;
+  readonly identifiers: Pick<Identifiers, 'bindIn'>;
   readonly drafts: EnrolmentDrafts;
   readonly ledger: Ledger;
 }
 
-/** Name and number matched by the register, and a phone that answers. */
-const LEVEL_MATCHED = 2;
-/** Seen by a member of staff, with the card in hand. */
-const LEVEL_COUNTER = 4;
-const COUNTER = 'counter';
+/** How an account comes about: by the person alone, or at a counter, where a member of staff has the card in hand. */
+const WAYS = {
+  self: { ial: 2, origin: 'registration' },
+  counter: { ial: 4, origin: 'counter' },
+} as const satisfies Record<Draft['kind'], { readonly ial: AssuranceLevel; readonly origin: string }>;
+
+const VERIFIED_BY = 'one_time_code';
 
 class StaleDraft extends Error {}
 
 /**
- * Opens the account of a draft that has everything, and ends the draft, in one transaction with what `alongside` writes. Of two that
- * finish one draft, and of two drafts of one document, one opens an account.
+ * Opens the account of a draft that has everything, binds its phone and ends the draft, in one transaction with what `alongside`
+ * writes. Of two that finish one draft, and of two drafts of one document, one opens an account.
  */
 export async function openAccount(
-  { persons, drafts, ledger }: EnrolmentParts,
+  { persons, identifiers, drafts, ledger }: EnrolmentParts,
   draft: Draft,
   from: Pick<LedgerEvent, 'address' | 'userAgent' | 'correlation'> | undefined,
   alongside: (tx: Transaction, person: Person) => Promise<void> = () => Promise.resolve(),
 ): Promise<EnrolmentOutcome> {
-  const { document, name, phone, source, act } = draft.content;
-  const atCounter = draft.kind === 'counter';
+  const { document, name, phone = '', source, act } = draft.content;
+  const { ial, origin } = WAYS[draft.kind];
+  const parsed = parseIdentifier('phone', phone);
+  let left: string | undefined;
   try {
     const added = await persons.add(
       {
-        idNumber: document.number as IdNumber,
+        document,
         name,
-        phone,
-        ial: atCounter ? LEVEL_COUNTER : LEVEL_MATCHED,
-        origin: atCounter ? COUNTER : 'registration',
+        ial,
+        origin,
         ...(source === undefined ? {} : { verifiedSource: source }),
         ...(from === undefined ? {} : { from }),
       },
@@ -50,10 +56,18 @@ export async function openAccount(
         if (!(await drafts.end(tx, draft))) throw new StaleDraft();
         if (act !== undefined)
           await ledger.append(tx, { ...from, type: 'person.assisted', personId: person.id, details: { act } });
+        if (parsed.ok) {
+          const proof = { ...from, origin, verifiedBy: VERIFIED_BY };
+          const bound = await identifiers.bindIn(tx, person.id, parsed.identifier, proof);
+          left = bound.ok ? bound.left : undefined;
+        }
         await alongside(tx, person);
       },
     );
-    return added.ok ? { state: 'opened', person: added.person } : { state: 'exists' };
+    if (!added.ok) return { state: 'exists' };
+    persons.forget(added.person.id);
+    if (left !== undefined) persons.forget(left);
+    return { state: 'opened', person: added.person };
   } catch (error) {
     if (error instanceof StaleDraft) return { state: 'stale' };
     throw error;

@@ -1,8 +1,7 @@
 import type { Context } from 'koa';
 import { z } from 'zod';
 import type { CheckOutcome } from '../../factors/one-time-code.ts';
-import { parseIdNumber } from '../../people/id-number.ts';
-import { RESIDENT_ID_CARD } from '../../people/persons.ts';
+import { recogniseDocument } from '../../people/documents/parse.ts';
 import type { FormProblem } from '../../web/pages-enrol.ts';
 import { goTo } from '../account-form.ts';
 import { atAddress, strangerForm } from '../stranger-form.ts';
@@ -41,12 +40,10 @@ export async function postConfirm(ctx: Context, sources: EnrolmentSources): Prom
   ctx.state.page = 'register-confirm';
   const { values, browser } = await strangerForm(ctx, FORM, PURPOSE, sources);
   await takeOne(ctx, sources);
-  const number = parseIdNumber(values.idNumber);
-  if (!number.ok) {
-    const code = `id_number_${number.reason}`;
-    return render(ctx, values.idNumber, sources, { field: 'idNumber', code });
-  }
-  const draft = await sources.drafts.findAtCounter({ ...RESIDENT_ID_CARD, number: number.number });
+  const document = recogniseDocument(values.idNumber);
+  if (document === undefined)
+    return render(ctx, values.idNumber, sources, { field: 'idNumber', code: 'id_number' });
+  const draft = await sources.drafts.findAtCounter(document);
   const checked: CheckOutcome = await sources.codes.check(counterBinding(draft?.id ?? ''), values.code);
   if (draft === undefined || checked.state !== 'match') {
     await refusal(ctx, draft === undefined ? 'no_draft' : `code_${checked.state}`, sources);

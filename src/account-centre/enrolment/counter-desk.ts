@@ -1,17 +1,18 @@
-import type { BlindIndex, DocumentIdentity } from '../../crypto/blind-index.ts';
+import type { BlindIndex } from '../../crypto/blind-index.ts';
 import type { MessageQuota } from '../../delivery/message-quota.ts';
 import type { Messages } from '../../delivery/messages.ts';
 import type { CodeBinding, OneTimeCodes } from '../../factors/one-time-code.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
+import type { IdentityDocument } from '../../people/documents/document.ts';
 import { openAccount } from '../../people/enrolment.ts';
 import type { EnrolmentDrafts } from '../../people/enrolment-drafts.ts';
-import type { IdNumber } from '../../people/id-number.ts';
+import type { Identifiers } from '../../people/identifiers.ts';
 import type { Persons } from '../../people/persons.ts';
 import type { Database } from '../../storage/database.ts';
 
 /** Who is enrolled, as the member of staff has read it from the card. */
 export interface Assisted {
-  readonly document: DocumentIdentity;
+  readonly document: IdentityDocument;
   readonly name: string;
   /** In E.164. */
   readonly phone: string;
@@ -39,6 +40,7 @@ export interface CounterDesk {
 export interface CounterDeskSources {
   readonly database: Database;
   readonly persons: Persons;
+  readonly identifiers: Identifiers;
   readonly drafts: EnrolmentDrafts;
   readonly codes: OneTimeCodes;
   readonly codeSeconds: number;
@@ -60,7 +62,7 @@ export function createCounterDesk(sources: CounterDeskSources): CounterDesk {
   return {
     async assist({ document, name, phone }, act) {
       if (!messages.reaches('sms')) return { state: 'no_messenger' };
-      if ((await persons.findByIdNumber(document.number as IdNumber)) !== undefined) return { state: 'exists' };
+      if ((await persons.findByDocument(document)) !== undefined) return { state: 'exists' };
       const admitted = await messageQuota.admit({ address: phone, account: index.of(document) });
       if (admitted !== 'admitted') return { state: 'quota' };
       const content = { document, name, phone, act, source: SOURCE, browser: '' };

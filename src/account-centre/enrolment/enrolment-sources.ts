@@ -7,6 +7,7 @@ import type { PasswordLengths } from '../../factors/password-policy.ts';
 import type { Failures } from '../../ledger/flood.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import type { EnrolmentDrafts } from '../../people/enrolment-drafts.ts';
+import type { Identifiers } from '../../people/identifiers.ts';
 import type { Persons } from '../../people/persons.ts';
 import type { IdentitySource } from '../../proofing/identity-source.ts';
 import type { Counters } from '../../storage/counters.ts';
@@ -18,6 +19,7 @@ import type { Renderer } from '../../web/render.ts';
 export interface EnrolmentSources {
   readonly database: Database;
   readonly persons: Persons;
+  readonly identifiers: Identifiers;
   readonly drafts: EnrolmentDrafts;
   readonly passwords: PasswordFactor;
   readonly passwordPolicy: PasswordLengths;

@@ -1,10 +1,9 @@
 import type { Context } from 'koa';
 import { z } from 'zod';
 import type { Draft, DraftContent } from '../../people/enrolment-drafts.ts';
-import { type IdNumber, parseIdNumber } from '../../people/id-number.ts';
-import { maskIdNumber, maskName } from '../../people/masking.ts';
+import { documentOfIdNumber, parseIdNumber } from '../../people/id-number.ts';
+import { maskDocument, maskName } from '../../people/masking.ts';
 import { parsePersonDetails } from '../../people/person-details.ts';
-import { RESIDENT_ID_CARD } from '../../people/persons.ts';
 import { ceremonyId } from '../../web/ceremony-address.ts';
 import type { FormProblem } from '../../web/pages-enrol.ts';
 import { goTo } from '../account-form.ts';
@@ -59,7 +58,7 @@ export async function showIdentity(ctx: Context, sources: EnrolmentSources): Pro
     action: `${PAGE}/resume`,
     formToken: hiddenOf(ctx, draft, sources).formToken,
     maskedName: maskName(name),
-    maskedNumber: maskIdNumber(document.number as IdNumber),
+    maskedNumber: maskDocument(document),
     ...(waiting === undefined ? {} : { continueWith: waiting }),
   });
 }
@@ -103,7 +102,7 @@ export async function postIdentity(ctx: Context, sources: EnrolmentSources): Pro
   if (!number.ok)
     return showForm(ctx, draft, shown, sources, { field: 'idNumber', code: `id_number_${number.reason}` });
   const content: DraftContent = {
-    document: { ...RESIDENT_ID_CARD, number: number.number },
+    document: documentOfIdNumber(number.number),
     name: details.details.name,
     browser,
     ...(waiting === undefined ? {} : { continue: waiting }),

@@ -1,11 +1,11 @@
 import type { Context } from 'koa';
 import { z } from 'zod';
 import { judgePassword } from '../../factors/password-policy.ts';
+import { factsOfDocument } from '../../people/documents/parse.ts';
 import { openAccount } from '../../people/enrolment.ts';
 import type { Draft } from '../../people/enrolment-drafts.ts';
-import { factsOf, type IdNumber } from '../../people/id-number.ts';
 import { maskName } from '../../people/masking.ts';
-import type { Person } from '../../people/persons.ts';
+import type { Person } from '../../people/person.ts';
 import { Fault } from '../../shared/fault.ts';
 import type { FormProblem } from '../../web/pages-enrol.ts';
 import { goTo, visitOf } from '../account-form.ts';
@@ -33,7 +33,7 @@ const FORM = z.strictObject({
 
 /** Who has an account with the document of a draft. */
 export const findHolder = ({ content }: Draft, { persons }: EnrolmentSources): Promise<Person | undefined> =>
-  persons.findByIdNumber(content.document.number as IdNumber);
+  persons.findByDocument(content.document);
 
 export async function showPassword(ctx: Context, sources: EnrolmentSources): Promise<void> {
   const draft = await draftAt(ctx, 'password', sources);
@@ -94,7 +94,7 @@ function problemOf(
   const { document, name, phone } = content;
   const verdict = judgePassword(password, passwordPolicy, {
     idNumber: document.number,
-    birthDate: factsOf(document.number as IdNumber).birthDate,
+    birthDate: factsOfDocument(document).birthDate,
     name,
     phone,
     words: contextWords,

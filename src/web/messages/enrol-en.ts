@@ -4,6 +4,8 @@ import { problemTextOf } from './problem-text.ts';
 const PROBLEMS: Readonly<Record<string, string>> = {
   name_empty: 'Please enter your name.',
   mismatch: 'The name and ID number do not match the official records. Please check both against your ID card.',
+  unavailable:
+    'Identity verification is briefly unavailable; nothing you entered was judged wrong. Please try again later.',
   id_number: 'The ID number is not right. Please check every digit.',
   id_number_length: 'A citizen ID number has 18 characters. Please check for a missing or extra digit.',
   id_number_characters: 'A citizen ID number has digits only; the last character may be X.',
@@ -60,6 +62,7 @@ export const enrolEn: typeof enrolZh = {
     channels: { sms: 'Text message', email: 'E-mail', voice: 'Call' },
     home: 'Start page',
   },
+  problems: PROBLEMS,
   problemText: (code: string): string => problemTextOf(PROBLEMS, code),
   register: {
     title: 'Register',

@@ -3,6 +3,7 @@ import { problemTextOf } from './problem-text.ts';
 const PROBLEMS: Readonly<Record<string, string>> = {
   name_empty: '请填写姓名。',
   mismatch: '姓名与身份证号码核对不一致。请对照身份证逐字逐位检查后再试。',
+  unavailable: '身份核验服务暂时不可用，您填写的内容没有被判为错误。请稍后再试。',
   id_number: '身份证号码不正确，请逐位核对。',
   id_number_length: '身份证号码应为 18 位，请检查是否多填或少填。',
   id_number_characters: '身份证号码只能是数字，末位可以是字母 X。',
@@ -59,6 +60,7 @@ export const enrolZh = {
     home: '返回首页',
   },
   /** What is wrong with a form, by code. */
+  problems: PROBLEMS,
   problemText: (code: string): string => problemTextOf(PROBLEMS, code),
   register: {
     title: '实名注册',
