@@ -114,5 +114,7 @@ test('a counter enrols from the command line beside the running server', async (
   t.is(wrong.code, 1);
   const done = await tongban([...confirm, '--code-stdin', '--json'], env, `${code}\n`);
   t.is(done.code, 0, done.stderr);
-  t.like(JSON.parse(done.stdout), { status: 'active', ial: 4, nameMasked: '*丽' });
+  const { id } = JSON.parse(done.stdout) as { id: string };
+  const shown = await tongban(['person', 'show', '--id', id, '--json'], env);
+  t.like(JSON.parse(shown.stdout), { status: 'active', ial: 4, nameMasked: '*丽' });
 });

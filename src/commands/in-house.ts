@@ -18,8 +18,7 @@ const COMMANDS = {
   person: async (args, house, operator) => {
     const { config, persons, identifiers, passwords } = house;
     return (await import('./person.ts')).run(args, {
-      desk: counterDesk(house),
-      operator,
+      counter: { desk: counterDesk(house), operator },
       persons,
       identifiers,
       passwords,

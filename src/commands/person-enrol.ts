@@ -16,8 +16,10 @@ const REFUSALS: Readonly<
   exhausted: 'The code was entered wrongly too often; begin again.',
 };
 
+type Counter = NonNullable<PersonCommandContext['counter']>;
+
 /** At a counter, the card in hand: nothing exists until the person confirms with the code on their phone. */
-const assist = async (options: Options, { desk, operator }: PersonCommandContext) => {
+const assist = async (options: Options, { desk, operator }: Counter) => {
   const document = documentIn(options);
   if (document === undefined) return refuse('--id-number is missing; --document does as well.', 2);
   if (isRefusal(document)) return document;
@@ -31,7 +33,7 @@ const assist = async (options: Options, { desk, operator }: PersonCommandContext
     : refuse(REFUSALS[outcome.state]);
 };
 
-const confirm = async (id: string, options: Options, { desk, stdin }: PersonCommandContext) => {
+const confirm = async (id: string, options: Options, { desk }: Counter, { stdin }: PersonCommandContext) => {
   if (options['code-stdin'] !== true) return refuse('The code is read from standard input: say --code-stdin.', 2);
   const outcome = await desk.confirm(id, (await firstLine(stdin)) ?? '');
   return outcome.state === 'opened' ? { id: outcome.personId, status: 'opened' } : refuse(REFUSALS[outcome.state]);
@@ -39,9 +41,11 @@ const confirm = async (id: string, options: Options, { desk, stdin }: PersonComm
 
 const enrol: Action = async (options, context) => {
   const { confirm: id } = options;
+  const { counter } = context;
+  if (counter === undefined) return refuse('There is no counter here.');
   if ((options.assist === true) === (id !== undefined))
     return refuse('Say --assist to begin an enrolment, or --confirm ID to finish one.', 2);
-  return id === undefined ? assist(options, context) : confirm(id, options, context);
+  return id === undefined ? assist(options, counter) : confirm(id, options, counter, context);
 };
 
 export const ENROL_ACTIONS: readonly (readonly [string, Action])[] = [['enrol', enrol]];

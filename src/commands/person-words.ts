@@ -16,9 +16,8 @@ export interface PersonCommandContext {
   readonly passwords: PasswordFactor;
   readonly passwordLengths: PasswordLengths;
   readonly contextWords: readonly string[];
-  readonly desk: CounterDesk;
-  /** The name under which this terminal is logged in. */
-  readonly operator: string;
+  /** For `enrol`: the desk, and the name under which this terminal is logged in. */
+  readonly counter?: { readonly desk: CounterDesk; readonly operator: string };
   readonly stdin: AsyncIterable<Uint8Array | string>;
   readonly stdout: { write(text: string): unknown };
   readonly stderr: { write(text: string): unknown };

@@ -41,8 +41,7 @@ export async function postConfirm(ctx: Context, sources: EnrolmentSources): Prom
   const { values, browser } = await strangerForm(ctx, FORM, PURPOSE, sources);
   await takeOne(ctx, sources);
   const document = recogniseDocument(values.idNumber);
-  if (document === undefined)
-    return render(ctx, values.idNumber, sources, { field: 'idNumber', code: 'id_number' });
+  if (document === undefined) return render(ctx, values.idNumber, sources, { field: 'idNumber', code: 'id_number' });
   const draft = await sources.drafts.findAtCounter(document);
   const checked: CheckOutcome = await sources.codes.check(counterBinding(draft?.id ?? ''), values.code);
   if (draft === undefined || checked.state !== 'match') {
