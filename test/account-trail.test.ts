@@ -6,6 +6,7 @@ import type { EventType } from '../src/ledger/events.ts';
 import type { TrailLine } from '../src/web/pages.ts';
 import { hiddenField } from './support/hidden-field.ts';
 import type { HttpBrowser } from './support/http-client.ts';
+import { documentOf, identifierOf } from './support/people.ts';
 import { OFFLINE, ROOMY, refresh, tokensOf } from './support/portal-calls.ts';
 import { authorizationPath, LI, PASSWORD, startServer, type TestServer, WANG } from './support/server.ts';
 import { signedToTheEnd, trailOf } from './support/trail.ts';
@@ -89,6 +90,44 @@ test('E9 a person reads in their own words which portal was opened, when, with w
   t.true(english.includes('Opened “Tax Hall” as yourself'));
   t.true(english.includes('Opened “不动产登记” as yourself'), 'a portal without an English name keeps its own');
   t.regex(browser.page.text, /Today <time datetime="\d{4}-\d{2}-\d{2}">/);
+});
+
+test('E9 a person reads which documents and sign-in names came and went, and never a number', async (t) => {
+  const id = await server.addPerson({ idNumber: '339900197809230034', name: '周建国' });
+  const other = await server.addPerson({ idNumber: '339900196505120042', name: '吴秀英' });
+  const { persons, identifiers } = server.house;
+  const asked = { origin: 'test', verifiedBy: 'one_time_code' };
+  const permit = await persons.addDocument(
+    id,
+    { document: documentOf('hm_travel_permit', 'H12345678'), proof: { level: 1 } },
+    asked,
+  );
+  await persons.removeDocument(id, permit.ok ? permit.id : '', asked);
+  await identifiers.bind(id, identifierOf('user_name', 'jian.guo'), asked);
+  await identifiers.bind(id, identifierOf('phone', '13800000000'), asked);
+  await identifiers.bind(other, identifierOf('phone', '13800000000'), asked);
+  await identifiers.release(id, 'user_name', asked);
+  await signedToTheEnd(server);
+  const browser = browserOf('zh-CN');
+  await enterAccount(browser, { idNumber: '339900197809230034' });
+  const page = (await browser.get('/account/trail')).text;
+  const told = trailOf(page).map(({ what, facts }) => [what, facts[0]]);
+  for (const line of [
+    ['解除了一个登录名', '内容：用户名'],
+    ['一个登录名已由他人验证使用，不再用于您的账户', '内容：手机号码'],
+    ['绑定了新的登录名', '内容：手机号码'],
+    ['移除了证件', '内容：港澳居民来往内地通行证'],
+    ['添加了证件', '内容：港澳居民来往内地通行证'],
+  ])
+    t.true(
+      told.some((one) => one[0] === line[0] && one[1] === line[1]),
+      `${line} in ${JSON.stringify(told)}`,
+    );
+  t.true(
+    told.some(([what]) => what === '已向您发送通知'),
+    'and that they were told',
+  );
+  for (const secret of ['13800000000', '12345678', 'jian.guo']) t.false(page.includes(secret), secret);
 });
 
 test('V39 E9 nobody reads or reports what happened to somebody else, signed in or not', async (t) => {

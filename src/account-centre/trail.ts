@@ -59,6 +59,11 @@ const KINDS: Kinds = {
   'person.added': 'account-opened',
   'person.disabled': 'account-disabled',
   'person.enabled': 'account-enabled',
+  'document.added': 'document-added',
+  'document.removed': 'document-removed',
+  'document.verified': 'document-proven',
+  'identifier.bound': 'identifier-bound',
+  'identifier.released': ({ data }) => (data.cause === 'taken_over' ? 'identifier-taken' : 'identifier-released'),
   'person.notified': ({ data }) => (data.notice === undefined ? 'noticed' : 'told'),
   'person.frozen': ({ data }) => (data.cause === 'reported_by_person' ? 'frozen-by-person' : 'frozen-by-watch'),
 };
@@ -74,11 +79,28 @@ const REPORTABLE: ReadonlySet<TrailKind> = new Set([
   'released',
   'consent-given',
   'password-changed',
+  'document-added',
+  'document-removed',
+  'identifier-bound',
+  'identifier-released',
+  'identifier-taken',
   'noticed',
   'told',
 ]);
 /** Kinds that say which data they are about. */
-const WITH_ITEMS: ReadonlySet<TrailKind> = new Set(['released', 'consent-given', 'consent-denied', 'told']);
+const WITH_ITEMS: ReadonlySet<TrailKind> = new Set([
+  'released',
+  'consent-given',
+  'consent-denied',
+  'document-added',
+  'document-removed',
+  'identifier-bound',
+  'identifier-released',
+  'identifier-taken',
+  'told',
+]);
+/** The details such a kind is told by. */
+const ITEM_DETAILS = ['scopes', 'claims', 'notice', 'type', 'identifier'] as const;
 /** Kinds of which several in a row are one line. */
 const GROUPED: ReadonlySet<TrailKind> = new Set([
   'refused',
@@ -116,9 +138,7 @@ export function lineOf(seq: number, entry: LedgerEntry, opened: Readonly<Record<
     clientId: entry.client ?? undefined,
     userAgents: opened.ua === undefined ? [] : [opened.ua],
     addresses: opened.ip === undefined ? [] : [opened.ip],
-    items: WITH_ITEMS.has(kind)
-      ? [...namesIn(data.scopes), ...namesIn(data.claims), ...namesIn(data.notice)].slice(0, ITEMS_MAX)
-      : [],
+    items: WITH_ITEMS.has(kind) ? ITEM_DETAILS.flatMap((name) => namesIn(data[name])).slice(0, ITEMS_MAX) : [],
     reportable: REPORTABLE.has(kind),
     entryCount: 1,
   };

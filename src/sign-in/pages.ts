@@ -104,7 +104,7 @@ async function showConsent(ctx: Context, request: CeremonyRequest, sources: Sign
       action: `/interaction/${request.uid}/consent`,
       formToken,
       portal,
-      ...(profile.maskedName === undefined ? {} : { maskedName: profile.maskedName }),
+      maskedName: profile.maskedName ?? profile.maskedNumber,
       ...(await subjectOfConsent(request, sources, personId)),
       items: request.missingScopes.map((scope) => ({ scope, sensitive: scope === 'id_number' })),
       claims: [...request.missingClaims],

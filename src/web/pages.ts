@@ -41,6 +41,12 @@ export type TrailKind =
   | 'account-enabled'
   | 'frozen-by-person'
   | 'frozen-by-watch'
+  | 'document-added'
+  | 'document-removed'
+  | 'document-proven'
+  | 'identifier-bound'
+  | 'identifier-released'
+  | 'identifier-taken'
   | 'noticed'
   | 'told';
 
@@ -105,7 +111,8 @@ export interface PageModels extends AccountPageModels, EnrolPageModels, SubjectP
   /** Posts `decision` = `allow` or `deny`. Items marked sensitive stand apart (separate consent for sensitive data). */
   readonly consent: FormView & {
     readonly portal: PortalView;
-    readonly maskedName?: string;
+    /** The masked number where there is no name. */
+    readonly maskedName: string;
     /** For whom the person acts, unless for themselves. */
     readonly subject?: SubjectView;
     readonly items: readonly { readonly scope: string; readonly sensitive: boolean }[];

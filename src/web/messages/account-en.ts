@@ -76,6 +76,13 @@ export const accountEn: typeof accountZh = {
       'account-disabled': () => 'Account switched off',
       'account-enabled': () => 'Account switched on again',
       'frozen-by-person': () => 'You reported an activity that was not yours; the account was frozen',
+      'document-added': () => 'A document was added',
+      'document-removed': () => 'A document was removed',
+      'document-proven': () => 'A document was verified',
+      'identifier-bound': () => 'Something new to sign in by was bound',
+      'identifier-released': () => 'Something to sign in by was given up',
+      'identifier-taken': () =>
+        'Somebody else has verified something you signed in by; it no longer belongs to your account',
       noticed: () => 'We noticed something unusual about a sign-in around this time. If it was not you, tell us',
       told: () => 'You were sent a notice',
       'frozen-by-watch': () => 'Something unusual was noticed; the account was frozen',

@@ -14,4 +14,5 @@ export const peopleEn: typeof peopleZh = {
     foreign_passport: 'Foreign passport',
     net_number: 'National network identity (network number)',
   },
+  identifiers: { phone: 'Phone', email: 'E-mail', user_name: 'User name' },
 };

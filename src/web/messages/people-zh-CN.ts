@@ -1,4 +1,5 @@
 import type { DocumentType } from '../../people/documents/document.ts';
+import type { IdentifierType } from '../../people/identifiers/identifier.ts';
 
 /** Texts about people and their documents, in Chinese. */
 export const peopleZh = {
@@ -15,4 +16,7 @@ export const peopleZh = {
     foreign_passport: '外国护照',
     net_number: '国家网络身份认证（网号）',
   } as Readonly<Record<DocumentType, string>>,
+  identifiers: { phone: '手机号码', email: '电子邮箱', user_name: '用户名' } as Readonly<
+    Record<IdentifierType, string>
+  >,
 };
