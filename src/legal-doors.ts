@@ -1,6 +1,10 @@
+import { createSecretKey } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { House } from './app.ts';
 import type { Config } from './config/schema.ts';
 import type { BlindIndex } from './crypto/blind-index.ts';
 import type { Sealer } from './crypto/sealing.ts';
+import { readPrivateFile } from './crypto/sm2-key-file.ts';
 import type { Notices } from './delivery/notices.ts';
 import type { DeliveryHandler } from './delivery/outbox-contract.ts';
 import type { Ledger } from './ledger/ledger.ts';
@@ -14,9 +18,12 @@ import { createMandates, type Mandates } from './legal-persons/mandates.ts';
 import { loadMatters, type Matters } from './legal-persons/matters.ts';
 import type { LegalNotice, Notify } from './legal-persons/notices.ts';
 import { createPosts } from './legal-persons/posts.ts';
+import { createRegisterNotices, type NoticeOutcome, type RegisterNotice } from './legal-persons/register-notice.ts';
 import type { Persons } from './people/persons.ts';
 import type { LegalPersonRegister } from './proofing/legal-person-register.ts';
+import { Fault } from './shared/fault.ts';
 import type { Database } from './storage/database.ts';
+import { startNightlyJob } from './storage/nightly-job.ts';
 import { createSqlCounters } from './storage/sql-counters.ts';
 
 /** Legal persons, mandates, and for whom people act. */
@@ -25,10 +32,12 @@ export interface LegalDoors {
   readonly mandates: Mandates;
   readonly acting: Acting;
   readonly matters: Matters;
+  /** Takes a signed notice of the register; undefined where no secret is shared with it. */
+  readonly registerNotice: ((received: RegisterNotice) => Promise<NoticeOutcome>) | undefined;
   /** What the outbox does with notices to whole companies, for the one process that delivers. */
   readonly companyDelivery: { readonly handlers: Readonly<Record<string, DeliveryHandler>> };
-  /** What time does to mandates; each call works on so many rows at most. */
-  readonly mandateSweeps: readonly ((limit: number) => Promise<number>)[];
+  /** What time does to mandates and evidence; each call works on so many rows at most. */
+  readonly legalSweeps: readonly ((limit: number) => Promise<number>)[];
 }
 
 export interface LegalSources {
@@ -74,9 +83,35 @@ export function createLegalDoors({ register = NO_REGISTER, ended, notices, ...so
     mandates,
     acting: createActing(parts),
     matters,
+    registerNotice: noticesFor(legalPersons, config.legalPersons.registerSecretFile),
     companyDelivery: { handlers: { [COMPANY_NOTICE_TOPIC]: legalPersons.tellEveryone } },
-    mandateSweeps: [mandates.expireDue, mandates.tellWards],
+    legalSweeps: [mandates.expireDue, mandates.tellWards, legalPersons.sweepEvidence],
   };
+}
+
+const SECRET_CHARACTERS_MIN = 32;
+
+function noticesFor(legalPersons: LegalPersons, secretFile: string): LegalDoors['registerNotice'] {
+  if (secretFile === '') return undefined;
+  const secret = readPrivateFile(secretFile, 'The secret for notices of the legal-person register');
+  if (secret.length < SECRET_CHARACTERS_MIN) {
+    throw new Fault('internal', `${secretFile} must hold at least ${SECRET_CHARACTERS_MIN} characters.`);
+  }
+  return createRegisterNotices(legalPersons, createSecretKey(Buffer.from(secret)));
+}
+
+/** Has all companies looked up in the register each night, by whichever node comes first; nothing where there is no register. */
+export function runCompanyNights(
+  { config, database, registers, legalPersons }: Pick<House, 'config' | 'database' | 'registers' | 'legalPersons'>,
+  log: Logger,
+): { readonly stop: () => Promise<void> } {
+  if (registers.legalPersons === undefined) return { stop: async () => {} };
+  return startNightlyJob({
+    database,
+    job: legalPersons.job,
+    window: config.recheck.window,
+    onFault: (error) => log.error({ err: error }, 'the nightly look at companies broke off and is tried again'),
+  });
 }
 
 const TEMPLATES = {

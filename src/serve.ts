@@ -7,6 +7,7 @@ import { startOutbox, sweepOutbox } from './delivery/outbox.ts';
 import { engineSources } from './engine-sources.ts';
 import { createChallenges } from './factors/challenges.ts';
 import { recordStart, runLedger } from './ledger-doors.ts';
+import { runCompanyNights } from './legal-doors.ts';
 import { createRequestCounts } from './monitoring/request-counts.ts';
 import { networkOf } from './monitoring/watch/networks.ts';
 import { createEngine, type Engine, LOGOUT_TOPIC } from './oidc/engine.ts';
@@ -116,12 +117,14 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
       (limit) => sweepOutbox(database, { keepSeconds: DELIVERIES_KEPT_SECONDS, limit }),
       (limit) => sweepGrantSubjects(database, limit),
       ...reaching.sweeps,
-      ...house.mandateSweeps,
+      ...house.legalSweeps,
     ],
     onError: (error) => log.error({ err: error }, 'expired rows could not be swept'),
   });
 
   const endSubjectWatch = watchSubjects(house, log, () => outbox.wake());
+
+  const companyNights = runCompanyNights(house, log);
 
   let draining = false;
   const watch = await runWatch(house, log, {
@@ -161,6 +164,7 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
       await endInTurn([
         () => sweeper.stop(),
         endSubjectWatch,
+        () => companyNights.stop(),
         () => outbox.stop(DRAIN_MS),
         () => house.failures.settle(),
         () => ledger.record({ type: 'server.stopped', ...(signal ? { details: { signal } } : {}) }),

@@ -292,6 +292,11 @@ const ELSEWHERE: Readonly<Partial<Record<EventType, string>>> = {
   'mandate.suspended': 'legal-persons',
   'mandate.resumed': 'legal-persons',
   'mandate.ward-told': 'mandates-natural',
+  'legal-person.claim-submitted': 'legal-person-reviews',
+  'legal-person.claim-withdrawn': 'legal-person-reviews',
+  'legal-person.claim-reviewed': 'legal-person-reviews',
+  'legal-person.evidence-exported': 'legal-person-reviews',
+  'legal-person.evidence-removed': 'legal-person-reviews',
 };
 
 test('H5 every event of the catalogue has a scenario', (t) => {

@@ -5,6 +5,7 @@ import type { Config } from '../config/schema.ts';
 import { parseIdNumber } from '../people/id-number.ts';
 import { SAMPLE_PEOPLE } from '../proofing/sample-population-register.ts';
 import type { HomeDemo } from '../web/home.ts';
+import { demoCompanies, prepareDemoCompanies } from './demo-companies.ts';
 
 /** Who can sign in to a demonstration. The numbers are synthetic: no such district exists. */
 const DEMO_PEOPLE = SAMPLE_PEOPLE.slice(0, 3);
@@ -12,8 +13,9 @@ const DEMO_PASSWORD = 'one-login-for-all';
 
 export const demoView = (): HomeDemo => ({ people: DEMO_PEOPLE, password: DEMO_PASSWORD });
 
-/** Opens the accounts of the demo people, once per data folder. */
-export async function prepareDemo({ persons, passwords }: House): Promise<void> {
+/** Opens the accounts of the demo people and enters their companies, once per data folder. */
+export async function prepareDemo(house: House): Promise<void> {
+  const { persons, passwords } = house;
   for (const { idNumber, name } of DEMO_PEOPLE) {
     const parsed = parseIdNumber(idNumber);
     if (!parsed.ok || (await persons.findByIdNumber(parsed.number))) continue;
@@ -23,6 +25,7 @@ export async function prepareDemo({ persons, passwords }: House): Promise<void> 
       passwords.store(tx, person.id, prepared, 'demo'),
     );
   }
+  await prepareDemoCompanies(house);
 }
 
 export interface Demonstration {
@@ -92,6 +95,9 @@ export function welcome(config: Config, portals: Demonstration['urls']): string 
     'Who can sign in (synthetic numbers):',
     ...DEMO_PEOPLE.map(({ idNumber, name }) => `  ${idNumber}   ${name}`),
     `Password of all three:  ${DEMO_PASSWORD}`,
+    '',
+    'Their companies (synthetic codes; the first waits to be claimed by 王小明):',
+    ...demoCompanies().map(({ uscc, name }) => `  ${uscc}   ${name}`),
     '',
     `Data: ${config.dataDir}`,
     'Start over: stop with Ctrl+C and remove that folder.',

@@ -1,4 +1,13 @@
-import { ACCESS, ACCESS_GIVEN, ACCESS_TAKEN, ENTITY, type EventKind, event, PRIVACY } from './event-kind.ts';
+import {
+  ACCESS,
+  ACCESS_GIVEN,
+  ACCESS_TAKEN,
+  ADMINISTRATION,
+  ENTITY,
+  type EventKind,
+  event,
+  PRIVACY,
+} from './event-kind.ts';
 
 /** What happens to legal persons and mandates; part of the catalogue in events.ts. A code is never told: an id names a legal person. */
 export const LEGAL_PERSON_EVENTS = {
@@ -22,6 +31,35 @@ export const LEGAL_PERSON_EVENTS = {
     ACCESS_GIVEN,
     'A claim to a legal person was refused.',
     'reason',
+  ),
+  'legal-person.claim-submitted': event(
+    'info',
+    ACCESS,
+    ENTITY.created,
+    'Evidence for a claim was handed in for review.',
+    'claim files',
+  ),
+  'legal-person.claim-withdrawn': event('info', ACCESS, ENTITY.removed, 'Somebody withdrew their own claim.', 'claim'),
+  'legal-person.claim-reviewed': event(
+    'notice',
+    ADMINISTRATION,
+    ENTITY.updated,
+    'A reviewer judged a claim.',
+    'claim reviewer decision status !reason',
+  ),
+  'legal-person.evidence-exported': event(
+    'warning',
+    PRIVACY,
+    ENTITY.read,
+    'The evidence of a claim was written to files.',
+    'claim files reviewer !reason',
+  ),
+  'legal-person.evidence-removed': event(
+    'info',
+    PRIVACY,
+    ENTITY.removed,
+    'The evidence of a claim was deleted after its time.',
+    'claim files',
   ),
   'legal-person.suspended': event(
     'warning',

@@ -11,6 +11,7 @@ import type { ActingEnds } from './acting-ends.ts';
 import { type ActingUseRecord, listUses, type UsesOf } from './acting-uses.ts';
 import { type Appointments, createAppointments } from './appointments.ts';
 import type { By } from './by.ts';
+import { type ClaimReviews, createClaimReviews } from './claim-reviews.ts';
 import { type ClaimOutcome, type ClaimRequest, createClaims } from './claims.ts';
 import { type Companies, companyOf, type LegalPerson, type LegalPersonProfile } from './companies.ts';
 import { companyNoticeHandler } from './company-notices.ts';
@@ -28,7 +29,7 @@ export type AddCompanyOutcome =
 export type CompanyChange = 'changed' | 'unchanged' | 'unknown';
 
 /** Legal persons (法人) and who stands for them. */
-export interface LegalPersons extends Appointments, Standing {
+export interface LegalPersons extends Appointments, Standing, ClaimReviews {
   /** Enters a legal person nobody stands for yet. One code is entered once, also between parallel calls and nodes. */
   add(
     company: { readonly uscc: string; readonly name: string; readonly origin: string },
@@ -70,6 +71,8 @@ export interface LegalPersonParts {
     readonly administratorsMax: number;
     readonly claimsPerPersonDaily: number;
     readonly recheckPerSecond: number;
+    readonly evidenceFileBytesMax: number;
+    readonly evidenceKeptDays: number;
   };
 }
 
@@ -126,6 +129,7 @@ export function createLegalPersons(parts: LegalPersonParts): LegalPersons {
     uses: (of, page) => listUses(database, of, page),
     tellEveryone: companyNoticeHandler(database, companies, notify),
     ...createClaims(parts),
+    ...createClaimReviews(parts),
     ...createAppointments({ ...parts, administratorsMax: settings.administratorsMax }),
     ...createStanding({ ...parts, perSecond: settings.recheckPerSecond }),
   };

@@ -11,7 +11,7 @@ import { reviveCompany, stopAll } from './suspension.ts';
 export interface Takeover {
   readonly personId: string;
   readonly way: 'register' | 'review';
-  /** The keyed digest of whom the register names; undefined where the register was not asked. */
+  /** The keyed digest of whom the register names; undefined where it was not asked, and its next answer is only remembered. */
   readonly representativeKey: string | undefined;
   readonly by: By;
 }
@@ -33,7 +33,7 @@ export async function takeOver(
   row: CompanyRow,
   { personId, way, representativeKey, by }: Takeover,
 ): Promise<TakeoverOutcome> {
-  if (representativeKey !== undefined) await tx.run(KEEP_KEY, [row.id, representativeKey, nowSeconds()]);
+  await tx.run(KEEP_KEY, [row.id, representativeKey ?? null, nowSeconds()]);
   const standing = await posts.ofCompany(tx, row.id);
   const former = standing.find(({ role }) => role === 'legal_representative');
   const isSame = former?.personId === personId;
