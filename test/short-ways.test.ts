@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import test from 'ava';
+import { ListedActing, TEA } from './support/acting.ts';
 import { basic, introspect, pause, payloadOf, ROOMY } from './support/portal-calls.ts';
 import { startServer, type TestPortal, type TestServer, WANG } from './support/server.ts';
 import { type PortalName, TokenStates } from './support/token-states.ts';
@@ -16,8 +17,9 @@ let ways: TwoWays;
 const cleanUps: (() => unknown)[] = [];
 
 test.before(async () => {
-  server = await startServer(undefined, ROOMY);
-  states = new TokenStates(server);
+  const acting = new ListedActing();
+  server = await startServer(undefined, ROOMY, { acting });
+  states = new TokenStates(server, acting);
   await states.prepare();
   ways = await openTwoWays(server, { teardown: (clean) => cleanUps.push(clean) });
 });
@@ -190,6 +192,11 @@ const INTROSPECTIONS: readonly Case[] = [
   ...each('short', 'long over, for elsewhere, without openid, without scope, asking, session gone, grant gone', about),
   ...each('short', 'grant over, grant of another client, grant of another person, grant of less', about),
   ...each('short', 'person unknown, client unknown, refresh over', about),
+  ...each('short', 'own, company, company refresh, represented, ended, ended refresh', (name) =>
+    about(name, as('business')),
+  ),
+  ...each('short', 'not accepted, marked as self', about),
+  ['short', 'a company, by another portal', () => about('company', as('common'))],
   ...each('long', 'of another for home, telling, key bound, certificate bound, refresh bound', about),
 ];
 
@@ -253,6 +260,8 @@ const USERINFOS: readonly Case[] = [
   ...each('long', 'signed, claims, asking, shut, left, revoked, disabled, disabled alone, service, home refresh', me),
   ...each('long', 'long over, key bound, for elsewhere, without openid, without scope, session gone, grant gone', me),
   ...each('long', 'grant over, grant of another client, grant of another person, person unknown, client unknown', me),
+  ...each('short', 'own, company, represented, nameless, marked as self', me),
+  ...each('long', 'ended, not accepted', me),
   ['short', 'POST', () => raw('POST', '/me', bearer('home'))],
   ['short', 'POST of nothing', () => raw('POST', '/me', bearer('home'), '')],
   ...['HEAD', 'PUT', 'OPTIONS'].map((method): Case => ['long', method, () => raw(method, '/me', bearer('home'))]),
@@ -320,6 +329,11 @@ test.serial('a short way gives what it should, and not the same nothing as the l
   const told = JSON.parse((await ways.ask([me('grant of all')])).short.body);
   t.like(told, { sub: introspected.sub, name: WANG.name, id_type: 'resident_id_card' });
   t.deepEqual(Object.keys(JSON.parse((await ways.ask([me('narrowed')])).short.body)), ['sub']);
+  for (const request of [about('company', as('business')), me('company')]) {
+    const claims = JSON.parse((await ways.ask([request])).short.body);
+    t.like(claims, { legal_person: { uscc: TEA.uscc, role: 'agent' }, act: { sub: claims.sub } });
+  }
+  t.is(JSON.parse((await ways.ask([about('ended', as('business'))])).short.body).active, false);
 });
 
 test.serial('a sender who goes away within the body ends nothing but its own request', async (t) => {

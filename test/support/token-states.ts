@@ -2,6 +2,7 @@ import { tokenDigest } from '../../src/crypto/digests.ts';
 import { issueTimeOf, typedId } from '../../src/oidc/token-ids.ts';
 import { nowSeconds } from '../../src/shared/clock.ts';
 import { randomToken } from '../../src/shared/random.ts';
+import { type ListedActing, mandateOf, TEA } from './acting.ts';
 import { OFFLINE, revoke } from './portal-calls.ts';
 import { LI, redemption, type TestPortal, type TestServer, WANG } from './server.ts';
 
@@ -18,6 +19,7 @@ const RECORDS = {
   renewed: {},
   expired: {},
   lasting: {},
+  business: { accepts_subjects: ['natural', 'legal', 'represented'] },
 } as const;
 export type PortalName = keyof typeof RECORDS;
 
@@ -31,8 +33,11 @@ export class TokenStates {
   readonly #portals = new Map<string, TestPortal>();
   readonly #tokens = new Map<string, string>();
 
-  constructor(server: TestServer) {
+  readonly #acting: ListedActing;
+
+  constructor(server: TestServer, acting: ListedActing) {
     this.#server = server;
+    this.#acting = acting;
   }
 
   portal(name: PortalName): TestPortal {
@@ -58,6 +63,7 @@ export class TokenStates {
     await this.#register();
     const signedIn = ['home', 'posting', 'open', 'common', 'signed', 'narrowed', 'shut', 'left', 'lasting'] as const;
     for (const name of signedIn) await this.#signIn(name, name);
+    await this.#signInActing(wang);
     await this.#signIn('revoked', 'home');
     await this.#signIn('session', 'home', { scope: 'openid profile identity', prompt: 'consent' });
     const claims = JSON.stringify({ userinfo: { id_number_masked: null, phone_number: null } });
@@ -98,14 +104,35 @@ export class TokenStates {
     at: PortalName,
     query: Record<string, string> = OFFLINE,
     identifier: string = WANG.idNumber,
+    actingAs = 'self',
   ) {
     const { id, secret } = this.portal(at);
-    const callback = await this.#server.signIn(this.#server.browser(), this.portal(at), { query, identifier });
+    const callback = await this.#server.signIn(this.#server.browser(), this.portal(at), {
+      query,
+      identifier,
+      actingAs,
+    });
     const { body } = await (at === 'posting'
       ? this.#server.token({ id, secret: '' }, { ...redemption(callback), client_secret: secret })
       : this.#server.token(this.portal(at), redemption(callback)));
     this.#tokens.set(name, String(body.access_token));
     this.#tokens.set(`${name} refresh`, String(body.refresh_token));
+  }
+
+  async #signInActing(wang: string): Promise<void> {
+    const company = this.#acting.add(wang, TEA, { mandate: mandateOf('mdt_states') });
+    const child = {
+      kind: 'natural',
+      ref: 'mdt_child',
+      role: 'guardian',
+      personId: 'psn_child',
+      name: '王小小',
+    } as const;
+    this.#acting.put(wang, { ...child, mandate: mandateOf('mdt_child') });
+    for (const [name, actingAs] of Object.entries({ own: 'self', company, represented: child.ref }))
+      await this.#signIn(name, 'business', OFFLINE, WANG.idNumber, actingAs);
+    const less = { scope: 'openid', prompt: 'consent' };
+    await this.#signIn('nameless', 'business', less, WANG.idNumber, child.ref);
   }
 
   /** Stores a token or grant like another, but for these members; gives its id. */
@@ -151,9 +178,16 @@ export class TokenStates {
       'person unknown': { accountId: 'psn_other', ...(await grant({ accountId: 'psn_other' })) },
       'client unknown': { clientId: 'rp_other', ...(await grant({ clientId: 'rp_other' })) },
     };
+    const mark = (actingAs: string) => ({
+      rar: [{ type: 'urn:tongban:acting-as', acting_as: actingAs, origin: 'page' }],
+    });
+    const acting = { 'not accepted': await grant(mark('mdt_child')), 'marked as self': await grant(mark('self')) };
     const home = this.token('home');
-    for (const [name, change] of Object.entries(changes))
+    for (const [name, change] of Object.entries({ ...changes, ...acting }))
       this.#tokens.set(name, await this.#forge('AccessToken', home, change));
+    const ended = { grantId: await this.#forge('Grant', await grantIdOf('company'), mark('mdt_gone')) };
+    this.#tokens.set('ended', await this.#forge('AccessToken', this.token('company'), ended));
+    this.#tokens.set('ended refresh', await this.#forge('RefreshToken', this.token('company refresh'), ended));
     const spent = this.token('home refresh');
     this.#tokens.set('refresh over', await this.#forge('RefreshToken', spent, { exp: now - 3 }));
     this.#tokens.set('refresh bound', await this.#forge('RefreshToken', spent, { jkt: 'x'.repeat(43) }));
