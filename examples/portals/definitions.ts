@@ -15,12 +15,15 @@ export interface PortalRegistration {
   readonly 'client_name#en': string;
   readonly redirect_uris: readonly string[];
   readonly post_logout_redirect_uris: readonly string[];
+  readonly initiate_login_uri: string;
   readonly backchannel_logout_uri: string;
   readonly backchannel_logout_session_required: boolean;
   readonly scope: string;
   readonly grant_types: readonly string[];
   readonly response_types: readonly string[];
   readonly token_endpoint_auth_method: string;
+  /** For whom people may act here; a member of this identity server's own. */
+  readonly accepts_subjects: readonly string[];
 }
 
 export interface PortalDefinition {
@@ -28,6 +31,8 @@ export interface PortalDefinition {
   readonly nameZh: string;
   readonly nameEn: string;
   readonly port: number;
+  /** Whether people may act for a company here. */
+  readonly forCompanies: boolean;
   /** Custom properties of the stylesheet: what makes this portal look like itself. */
   readonly theme: Readonly<Record<string, string>>;
   readonly texts: Readonly<Record<Language, PortalTexts>>;
@@ -49,18 +54,21 @@ const define = (subject: PortalSubject): PortalDefinition => ({
     'client_name#en': subject.texts.en.name,
     redirect_uris: [`${url}/callback`],
     post_logout_redirect_uris: [`${url}/signed-out`],
+    initiate_login_uri: `${url}/login`,
     backchannel_logout_uri: `${url}/backchannel-logout`,
     backchannel_logout_session_required: true,
     scope: SCOPE,
     grant_types: ['authorization_code'],
     response_types: ['code'],
     token_endpoint_auth_method: 'client_secret_basic',
+    accepts_subjects: subject.forCompanies ? ['natural', 'legal'] : ['natural'],
   }),
 });
 
 export const CITIZEN_CENTRE = define({
   clientId: 'citizen-centre',
   port: 3001,
+  forCompanies: false,
   theme: {
     brand: '#0b6552',
     'brand-deep': '#063f33',
@@ -106,6 +114,7 @@ export const CITIZEN_CENTRE = define({
 export const BUSINESS_START_UP = define({
   clientId: 'business-start-up',
   port: 3002,
+  forCompanies: true,
   theme: {
     brand: '#96400f',
     'brand-deep': '#4a1f0b',

@@ -9,6 +9,8 @@ import type { Trouble } from './texts.ts';
 export interface Desk {
   readonly url: string;
   readonly clientId: string;
+  /** Whether people may act for a company here. */
+  readonly forCompanies: boolean;
   readonly pushedRequests: boolean;
   readonly sessions: BoundedStore<PortalSession>;
   readonly attempts: BoundedStore<SignInAttempt>;

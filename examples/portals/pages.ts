@@ -1,6 +1,6 @@
 import type { Language, PortalDefinition } from './definitions.ts';
 import { html, type Markup } from './html.ts';
-import { claimsForReading, factsOf, nameOf } from './person-facts.ts';
+import { claimsForReading, companyOf, factsOf, nameOf } from './person-facts.ts';
 import type { PortalSession } from './sessions.ts';
 import { TEXTS, type Trouble } from './texts.ts';
 
@@ -81,19 +81,21 @@ export function landingPage(context: PageContext): string {
 export function personPage(context: PageContext, { claims }: PortalSession): string {
   const texts = TEXTS[context.language];
   const name = nameOf(claims);
+  const company = companyOf(claims);
   const facts = factsOf(claims, context.language).map(
     ({ label, value }) => html`<div><dt>${label}</dt><dd>${value}</dd></div>`,
   );
   const body = html`<section class="hero hero-small">
   <div>
     <h1>${name === undefined ? texts.helloUnnamed : texts.hello(name)}</h1>
-    <p>${texts.signedInHere}</p>
+    <p>${company === undefined ? texts.signedInHere : texts.signedInFor(company)}</p>
   </div>
 </section>
 <div class="column">
   <section class="card" aria-labelledby="card">
     <h2 id="card">${texts.card}</h2>
     <dl>${facts}</dl>
+    ${context.definition.forCompanies ? switching(context, company) : html``}
     <form method="post" action="/logout"><button class="quiet" type="submit">${texts.signOut}</button></form>
     <details>
       <summary>${texts.received}</summary>
@@ -104,6 +106,16 @@ export function personPage(context: PageContext, { claims }: PortalSession): str
   ${services(context, texts.yourServices)}
 </div>`;
   return page(context, context.definition.texts[context.language].name, body);
+}
+
+/** Acting for somebody else takes a fresh request and no password: `acting_as` names for whom, `select_account` lets them choose. */
+function switching({ language }: PageContext, company: string | undefined): Markup {
+  const texts = TEXTS[language];
+  const back = html`<a class="quiet" href="/login?acting_as=self">${texts.switchToSelf}</a>`;
+  return html`<div class="actions" data-acting="${company === undefined ? 'self' : 'company'}">
+    ${company === undefined ? html`` : back}
+    <a class="quiet" href="/login?prompt=select_account">${texts.switchSubject}</a>
+  </div>`;
 }
 
 function notice(

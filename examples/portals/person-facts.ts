@@ -11,6 +11,7 @@ const LABELS = {
   name: { zh: '姓名', en: 'Name' },
   number: { zh: '证件号码', en: 'ID number' },
   company: { zh: '代表企业', en: 'Acting for' },
+  role: { zh: '您的身份', en: 'Your role' },
   proven: { zh: '实名程度', en: 'Identity proven' },
   method: { zh: '登录方式', en: 'Signed in with' },
   time: { zh: '登录时间', en: 'Signed in at' },
@@ -48,8 +49,21 @@ export function masked(number: string): string {
   return `${characters[0]}${'*'.repeat(characters.length - 2)}${characters.at(-1)}`;
 }
 
-function companyOf({ legal_person: company }: Claims): string | undefined {
-  return typeof company === 'object' && company !== null ? textOf(company as Claims, 'name') : undefined;
+const ROLES: Readonly<Record<string, Wording>> = {
+  legal_representative: { zh: '法定代表人', en: 'legal representative' },
+  administrator: { zh: '管理员', en: 'administrator' },
+  agent: { zh: '经办人', en: 'agent' },
+};
+
+const recordOf = (value: unknown): Claims | undefined =>
+  typeof value === 'object' && value !== null ? (value as Claims) : undefined;
+
+/** The company the person acts for here, by its name; undefined for a person who acts for themselves. */
+export const companyOf = ({ legal_person: company }: Claims): string | undefined =>
+  textOf(recordOf(company) ?? {}, 'name');
+
+function roleOf({ legal_person: company }: Claims, language: Language): string | undefined {
+  return ROLES[String(recordOf(company)?.role)]?.[language];
 }
 
 function levelOf(claims: Claims, language: Language): string | undefined {
@@ -85,6 +99,7 @@ export function factsOf(claims: Claims, language: Language): readonly Fact[] {
     name: nameOf(claims),
     number: number === undefined ? undefined : masked(number),
     company: companyOf(claims),
+    role: roleOf(claims, language),
     proven: levelOf(claims, language),
     method: methodsOf(claims, language),
     time: timeOf(claims, language),

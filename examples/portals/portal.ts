@@ -86,6 +86,7 @@ function portalRoutes({ definition, clientId, url, sibling, identityServer, push
   const desk: Desk = {
     url,
     clientId,
+    forCompanies: definition.forCompanies,
     pushedRequests,
     sessions,
     attempts,

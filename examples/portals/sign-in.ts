@@ -3,18 +3,26 @@ import { SCOPE } from './definitions.ts';
 import type { Desk } from './desk.ts';
 import { type Answer, redirectAnswer, type Visit } from './http.ts';
 
-const PROMPTS: readonly (string | null)[] = ['none', 'login'];
+const PROMPTS: readonly (string | null)[] = ['none', 'login', 'select_account'];
+/** Oneself, or a company by its Unified Social Credit Code (GB 32100). */
+const ACTING_AS = /^(self|[0-9A-Z]{18})$/;
 const BROWSER_MARK = /^[\w-]{43}$/;
 
 /** The way to the identity server and back: authorization code, PKCE S256, state and nonce (OIDC Core 3.1, RFC 9700 2.1). */
-export function signInRoutes({ url, sessions, attempts, cookies, identityServer, trouble, pushedRequests }: Desk) {
+export function signInRoutes(desk: Desk) {
+  const { url, forCompanies, sessions, attempts, cookies, identityServer, trouble, pushedRequests } = desk;
+
   async function login(visit: Visit): Promise<Answer> {
     const { configuration } = await identityServer();
+    // Begun elsewhere (OIDC Core section 4), a sign-in names its server: only ours may send people here.
+    const iss = visit.url.searchParams.get('iss');
+    if (iss !== null && iss !== configuration.serverMetadata().issuer) return trouble(visit, 'failed');
     const codeVerifier = oidc.randomPKCECodeVerifier();
     const nonce = oidc.randomNonce();
     const known = cookies.read(visit.cookie, 'browser');
     const browser = known !== undefined && BROWSER_MARK.test(known) ? known : oidc.randomState();
     const prompt = visit.url.searchParams.get('prompt');
+    const actingAs = visit.url.searchParams.get('acting_as') ?? '';
     const state = attempts.keep({ browser, nonce, codeVerifier });
     const request = {
       redirect_uri: `${url}/callback`,
@@ -24,6 +32,7 @@ export function signInRoutes({ url, sessions, attempts, cookies, identityServer,
       code_challenge: await oidc.calculatePKCECodeChallenge(codeVerifier),
       code_challenge_method: 'S256',
       ...(prompt !== null && PROMPTS.includes(prompt) ? { prompt } : {}),
+      ...(forCompanies && ACTING_AS.test(actingAs) ? { acting_as: actingAs } : {}),
     };
     const target = pushedRequests
       ? await oidc.buildAuthorizationUrlWithPAR(configuration, request)

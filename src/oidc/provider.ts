@@ -1,12 +1,4 @@
-import {
-  type AccessToken,
-  type ClientCredentials,
-  type Configuration,
-  errors,
-  type JWK,
-  type KoaContextWithOIDC,
-  Provider,
-} from 'oidc-provider';
+import { type Configuration, errors, type JWK, Provider } from 'oidc-provider';
 import type { Config } from '../config/schema.ts';
 import { CLAIMS_BY_SCOPE } from '../people/claims.ts';
 import { EXTRA_METADATA, sectorIsFetched } from '../relying-parties/relying-party.ts';
@@ -19,7 +11,7 @@ import { type AdapterSources, ArtifactAdapter, CLOCK_TOLERANCE_SECONDS, SessionA
 import { type FeatureHooks, features } from './features.ts';
 import { promptPolicy } from './policy.ts';
 import { keysAtHand } from './signing-keys.ts';
-import type { Standings } from './standing.ts';
+import { claimsOfStructuredToken, type Standings } from './standing.ts';
 import type { Subjects } from './subjects.ts';
 
 /** Signing algorithms of the tokens we issue, and those accepted from relying parties. */
@@ -162,22 +154,6 @@ function lifetimes({ ttl, session: limits }: Config): NonNullable<Configuration[
     },
     Session: (_ctx, session) => sessionSeconds(limits, session.loginTs),
   };
-}
-
-/**
- * A token that can be read without asking us says itself for whom its person acts. Of all others nothing is kept with the token: whoever
- * asks is told what holds then.
- */
-async function claimsOfStructuredToken(
-  standings: Standings,
-  ctx: KoaContextWithOIDC | undefined,
-  token: AccessToken | ClientCredentials,
-): Promise<Record<string, unknown> | undefined> {
-  // A token made on a short way is never of this kind, and has no context of the library's.
-  if (ctx === undefined || token.resourceServer?.accessTokenFormat !== 'jwt') return undefined;
-  const { Grant: grant, Client: client } = ctx.oidc.entities;
-  if (grant === undefined || client === undefined) return undefined;
-  return standings.claimsOf(grant, client, token.scope ?? '');
 }
 
 /** RFC 7523bis: the audience of an assertion is the issuer alone, and it lives five minutes at most (A14, V19, V55). */

@@ -1,4 +1,4 @@
-import type { Client, Grant } from 'oidc-provider';
+import type { AccessToken, Client, ClientCredentials, Grant, KoaContextWithOIDC } from 'oidc-provider';
 import type { Acting, ActingSubject } from '../legal-persons/acting.ts';
 import { isAccepted, SELF } from '../legal-persons/choice.ts';
 import { acceptedBy } from './accepted.ts';
@@ -58,4 +58,20 @@ export function createStandings({ acting, pairwiseSub }: StandingSources): Stand
       return standing.state === 'ended' ? undefined : claims(standing, grant.accountId ?? '', client, scope);
     },
   };
+}
+
+/**
+ * A token that can be read without asking us says itself for whom its person acts. Of all others nothing is kept with the token: whoever
+ * asks is told what holds then.
+ */
+export async function claimsOfStructuredToken(
+  standings: Standings,
+  ctx: KoaContextWithOIDC | undefined,
+  token: AccessToken | ClientCredentials,
+): Promise<Record<string, unknown> | undefined> {
+  // A token made on a short way is never of this kind, and has no context of the library's.
+  if (ctx === undefined || token.resourceServer?.accessTokenFormat !== 'jwt') return undefined;
+  const { Grant: grant, Client: client } = ctx.oidc.entities;
+  if (grant === undefined || client === undefined) return undefined;
+  return standings.claimsOf(grant, client, token.scope ?? '');
 }

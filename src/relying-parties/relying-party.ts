@@ -64,7 +64,7 @@ export const sectorIsFetched = (sectorIdentifierUri: string): boolean =>
 export function toProtocolMetadata(party: RelyingParty): ProtocolMetadata {
   const known = memo.get(party);
   if (known !== undefined) return known;
-  const { approved_scopes: _, contacts: __, ...shared } = party.record;
+  const { approved_scopes: _, contacts: __, initiate_login_uri: ___, ...shared } = party.record;
   const metadata: ProtocolMetadata = Object.freeze({
     ...shared,
     client_id: party.clientId,
@@ -73,6 +73,21 @@ export function toProtocolMetadata(party: RelyingParty): ProtocolMetadata {
   });
   memo.set(party, metadata);
   return metadata;
+}
+
+/**
+ * Where a person goes to act at this portal for somebody else, without a new sign-in: the portal is asked to begin one (OpenID
+ * Connect Core 4) and told for whom, as `self` or a Unified Social Credit Code; left out, the person chooses. Undefined for a portal
+ * that has registered no such address, or takes people on their own behalf alone. Pure.
+ */
+export function switchUrl({ record, status }: RelyingParty, issuer: string, actingAs?: string): string | undefined {
+  const { initiate_login_uri: address, accepts_subjects: accepted } = record;
+  if (address === undefined || status !== 'active' || accepted.every((kind) => kind === 'natural')) return undefined;
+  const url = new URL(address);
+  url.searchParams.set('iss', issuer);
+  if (actingAs === undefined) url.searchParams.set('prompt', 'select_account');
+  else url.searchParams.set('acting_as', actingAs);
+  return url.href;
 }
 
 function sectorMetadata(party: RelyingParty): Record<string, string> {

@@ -53,6 +53,8 @@ export const relyingPartySchema = z.strictObject({
   'client_name#en': text(96).optional(),
   description: text(400).optional(),
   client_uri: checked((value) => shownUriFault(value, { loopbackHttp: true })).optional(),
+  /** Where a sign-in can be begun for this portal (OpenID Connect Core 4), such as to change for whom one acts. */
+  initiate_login_uri: checked((value) => shownUriFault(value, { loopbackHttp: true })).optional(),
   logo_uri: shown.optional(),
   policy_uri: shown.optional(),
   tos_uri: shown.optional(),
