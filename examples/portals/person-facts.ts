@@ -11,7 +11,7 @@ const LABELS = {
   name: { zh: '姓名', en: 'Name' },
   number: { zh: '证件号码', en: 'ID number' },
   company: { zh: '代表企业', en: 'Acting for' },
-  role: { zh: '您的身份', en: 'Your role' },
+  role: { zh: '办理身份', en: 'In the role of' },
   proven: { zh: '实名程度', en: 'Identity proven' },
   method: { zh: '登录方式', en: 'Signed in with' },
   time: { zh: '登录时间', en: 'Signed in at' },

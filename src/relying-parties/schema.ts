@@ -106,7 +106,6 @@ export const relyingPartySchema = z.strictObject({
   accepts_subjects: z
     .array(z.enum(SUBJECT_KINDS))
     .min(1)
-    .max(SUBJECT_KINDS.length)
     .refine((kinds) => new Set(kinds).size === kinds.length, { message: 'must not name a kind twice' })
     .default([...OWN_BEHALF]),
   /** No consent page: only for the operator's own account centre, whose pages are part of this service. */

@@ -11,7 +11,8 @@ export const subjectEn: typeof subjectZh = {
   code: 'Social credit code',
   role: 'As',
   matters: 'Matters',
-  mattersMore: (count) => `and more, ${count} in all`,
+  mattersJoin: ', ',
+  mattersMore: (count) => `(${count} in all)`,
   mattersAll: 'All matters',
   until: 'Mandate valid until',
   roles: {

@@ -9,6 +9,7 @@ export const subjectZh = {
   code: '统一社会信用代码',
   role: '身份',
   matters: '可办事项',
+  mattersJoin: '、',
   mattersMore: (count: number) => `等 ${count} 项`,
   mattersAll: '全部事项',
   until: '授权有效期至',

@@ -1,0 +1,245 @@
+import test, { type ExecutionContext } from 'ava';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { BUSINESS_START_UP, CITIZEN_CENTRE, type PortalDefinition } from '../../examples/portals/definitions.ts';
+import { startPortal } from '../../examples/portals/portal.ts';
+import { monotonicMs } from '../../src/shared/clock.ts';
+import { BRIDGES, ListedActing, mandateOf, TEA } from '../support/acting.ts';
+import {
+  axeViolations,
+  chromiumPath,
+  launchBrowser,
+  openContext,
+  overflowsSideways,
+  screenshot,
+} from '../support/browser.ts';
+import { ROOMY } from '../support/portal-calls.ts';
+import { freePort, LI, PASSWORD, startServer, type TestServer, WANG } from '../support/server.ts';
+
+const NARROW = { width: 360, height: 780 };
+const A_SECOND_MS = 1000;
+
+const absent = chromiumPath() === undefined;
+const seen = (title: string, body: (t: ExecutionContext) => Promise<void>): void => {
+  if (absent) test.skip(`${title} (no Chromium here; set CHROMIUM_PATH)`, body);
+  else test.serial(title, body);
+};
+
+const acting = new ListedActing();
+const cleanups: (() => unknown)[] = [];
+let server: TestServer;
+let citizen: string;
+let business: string;
+let browser: Browser;
+let wang: string;
+let tea: string;
+let bridges: string;
+
+test.before(async () => {
+  if (absent) return;
+  const ports = [await freePort(), await freePort()] as const;
+  const origins = ports.map((port) => `http://127.0.0.1:${port}`);
+  const overrides = { ...ROOMY, outbound: { allowedOrigins: origins, timeoutMs: 2500 } };
+  server = await startServer(undefined, overrides, { acting });
+  cleanups.unshift(() => server.stop());
+  wang = await server.addPerson(WANG);
+  const li = await server.addPerson(LI);
+  tea = acting.add(wang, TEA);
+  bridges = acting.add(wang, BRIDGES, { mandate: mandateOf('mdt_bridges', { matters: ['税务办理', '变更与备案'] }) });
+  for (let at = 1; at <= 45; at += 1) {
+    acting.add(li, TEA, {
+      name: `云山第${at}号商贸有限公司`,
+      mandate: mandateOf(`mdt_${at}`, { matters: ['税务办理'] }),
+    });
+  }
+  const open = async (definition: PortalDefinition, at: 0 | 1): Promise<string> => {
+    const { id, secret } = await server.addPortal({ ...definition.registration(origins[at]) });
+    const options = { definition, issuer: server.issuer, clientId: id, clientSecret: secret, port: ports[at] };
+    const portal = await startPortal({ ...options, siblingUrl: origins[1 - at] ?? '' });
+    cleanups.unshift(() => portal.close());
+    return portal.url;
+  };
+  [citizen, business] = [await open(CITIZEN_CENTRE, 0), await open(BUSINESS_START_UP, 1)];
+  const launched = await launchBrowser();
+  if (launched.state === 'absent') throw new Error(launched.reason);
+  browser = launched.browser;
+  cleanups.unshift(() => browser.close());
+});
+
+test.after.always(async () => {
+  for (const clean of cleanups) await clean();
+});
+
+async function visitor(t: ExecutionContext, options: BrowserContextOptions = {}) {
+  const { context, watch } = await openContext(browser, options);
+  t.teardown(() => context.close());
+  const page = await context.newPage();
+  const look = async (name: string): Promise<void> => {
+    await page.waitForLoadState('load');
+    t.deepEqual(options.javaScriptEnabled === false ? [] : await axeViolations(page), [], `axe on ${name}`);
+    t.false(await overflowsSideways(page), `${name} scrolls sideways`);
+    await screenshot(page, `acting-${name}`);
+  };
+  return { page, watch, look };
+}
+
+async function signIn(page: Page, { idNumber }: { readonly idNumber: string }): Promise<void> {
+  await page.locator('input[name="identifier"]').fill(idNumber);
+  await page.locator('input[name="password"]').fill(PASSWORD);
+  await page.locator('#sign-in button.primary').click();
+}
+
+const allow = (page: Page): Promise<void> => page.locator('button[name="decision"][value="allow"]').click();
+const choice = (page: Page, ref: string) => page.locator(`button[name="acting_as"][value="${ref}"]`);
+
+interface PortalSession {
+  readonly signedIn: boolean;
+  readonly claims: { readonly legal_person?: { readonly name: string; readonly role: string } } | null;
+}
+
+const sessionAt = async (page: Page, url: string): Promise<PortalSession> =>
+  (await (await page.context().request.get(`${url}/session.json`)).json()) as PortalSession;
+
+/** The whole way; `name` is what the pictures are kept under. */
+async function wholeWay(t: ExecutionContext, name: string, options: BrowserContextOptions): Promise<void> {
+  const mandate = `mdt_way_${name}`;
+  const ref = acting.add(wang, BRIDGES, {
+    name: '云山桥梁工程勘察设计研究院有限公司',
+    mandate: mandateOf(mandate, { matters: ['税务办理', '变更与备案', '单位社保', '公章刻制'] }),
+  });
+  const { page, watch, look } = await visitor(t, options);
+  await page.goto(`${citizen}/login`);
+  await signIn(page, WANG);
+  if (await page.locator('button[name="decision"][value="allow"]').count()) await allow(page);
+  await page.waitForURL(`${citizen}/`);
+  t.is((await sessionAt(page, citizen)).claims?.legal_person, undefined);
+
+  await page.locator('a.other').click();
+  await choice(page, ref).waitFor();
+  t.is(await page.locator('input[name="password"]').count(), 0, 'no second password');
+  await look(`${name}-1-choose`);
+  await choice(page, ref).click();
+  const consent = page.locator('button[name="decision"][value="allow"]');
+  if (page.url() !== `${business}/` && (await consent.count())) {
+    await look(`${name}-2-consent`);
+    await allow(page);
+  }
+  await page.waitForURL(`${business}/`);
+  await look(`${name}-3-company`);
+  t.is((await sessionAt(page, business)).claims?.legal_person?.role, 'agent');
+  t.is((await sessionAt(page, citizen)).claims?.legal_person, undefined, 'at the other portal as oneself');
+
+  await page.locator('a[href="/login?acting_as=self"]').click();
+  await page.waitForURL(`${business}/`);
+  t.is((await sessionAt(page, business)).claims?.legal_person, undefined, 'switched without a page');
+  await look(`${name}-4-self`);
+  await page.locator('a[href="/login?prompt=select_account"]').click();
+  await page.locator('button[name="decision"][value="continue"]').click();
+  await choice(page, ref).click();
+  await page.waitForURL(`${business}/`);
+  t.is((await sessionAt(page, business)).claims?.legal_person?.role, 'agent', 'and back again');
+
+  const revokedAtMs = monotonicMs();
+  acting.remove(ref);
+  await server.house.subjectEnds.ended({ mandateId: mandate }, 'revoked');
+  while ((await sessionAt(page, business)).signedIn && monotonicMs() - revokedAtMs < 10 * A_SECOND_MS) {
+    await page.waitForTimeout(20);
+  }
+  const knownAfterMs = Math.round(monotonicMs() - revokedAtMs);
+  t.log(`the portal knew after ${knownAfterMs} ms`);
+  t.true(knownAfterMs < A_SECOND_MS, `${knownAfterMs} ms`);
+  t.true((await sessionAt(page, citizen)).signedIn, 'the citizen portal goes on');
+  await page.goto(`${business}/login`);
+  await choice(page, tea).waitFor();
+  t.is(await choice(page, ref).count(), 0, 'what was revoked is offered no more');
+  t.deepEqual(watch.problems, []);
+}
+
+seen('F3 from the citizen portal to a company at the other, to oneself and back, until it is revoked', (t) =>
+  wholeWay(t, 'desktop', {}),
+);
+
+seen('F3 the same on a phone 360 px wide, in English', (t) =>
+  wholeWay(t, 'phone', { viewport: NARROW, locale: 'en-GB' }),
+);
+
+seen('a person with very many companies finds one, without a script, on a phone and in elder mode', async (t) => {
+  const { page } = await visitor(t, { viewport: NARROW, javaScriptEnabled: false });
+  await page.goto(`${business}/login`);
+  await signIn(page, LI);
+  t.is(await page.locator('button.subject').count(), 21);
+  await page.locator('a[rel="next"]').click();
+  t.is(await page.locator('button.subject').count(), 21);
+  await page.locator('input[name="q"]').fill('第45号');
+  await page.locator('form.search button').click();
+  t.is(await page.locator('button.subject').count(), 2);
+  await page.locator('button.subject').last().click();
+  await allow(page);
+  await page.waitForURL(`${business}/`);
+  t.is((await sessionAt(page, business)).claims?.legal_person?.name, '云山第45号商贸有限公司');
+
+  const elder = await visitor(t, { viewport: NARROW });
+  await elder.page.goto(`${business}/login`);
+  await elder.page.locator('a.display-text').click();
+  await signIn(elder.page, LI);
+  await elder.page.locator('button.subject').first().waitFor();
+  await elder.look('elder-many');
+  const wide = await visitor(t, { colorScheme: 'dark' });
+  await wide.page.goto(`${business}/login`);
+  await signIn(wide.page, LI);
+  await wide.page.locator('button.subject').first().waitFor();
+  await wide.look('dark-many');
+});
+
+seen('the choice is made with the keyboard alone', async (t) => {
+  const { page } = await visitor(t);
+  await page.goto(`${business}/login`);
+  await signIn(page, WANG);
+  await choice(page, bridges).waitFor();
+  for (let stops = 0; stops < 20; stops += 1) {
+    if (await page.evaluate<boolean>(`document.activeElement.value === ${JSON.stringify(bridges)}`)) break;
+    await page.keyboard.press('Tab');
+  }
+  const ring = await page.evaluate<string>('getComputedStyle(document.activeElement).outlineStyle');
+  t.not(ring, 'none');
+  await page.keyboard.press('Enter');
+  await page.waitForURL(({ pathname, origin }) => origin === business || pathname.startsWith('/interaction/'));
+  if (await page.locator('button[name="decision"][value="allow"]').count()) await allow(page);
+  await page.waitForURL(`${business}/`);
+  t.is((await sessionAt(page, business)).claims?.legal_person?.name, BRIDGES.name);
+});
+
+seen('a refused choice and nobody to act for are told calmly', async (t) => {
+  const { page, look } = await visitor(t, { viewport: NARROW });
+  await page.goto(`${business}/login`);
+  await signIn(page, WANG);
+  const gone = acting.add(wang, TEA, { name: '即将到期的公司', mandate: mandateOf('mdt_gone') });
+  await page.reload();
+  await choice(page, gone).waitFor();
+  acting.remove(gone);
+  await choice(page, gone).click();
+  t.is(await page.locator('[role="alert"]').count(), 1);
+  await look('ended');
+
+  const companies = await server.addPortal({
+    client_name: '企业专区',
+    accepts_subjects: ['legal'],
+    redirect_uris: [`${business}/callback`],
+  });
+  const zhao = { idNumber: '339900199203170021', name: '赵雅琴' };
+  await server.addPerson(zhao);
+  const other = await visitor(t, { viewport: NARROW });
+  const query = new URLSearchParams({
+    client_id: companies.id,
+    redirect_uri: `${business}/callback`,
+    response_type: 'code',
+    scope: 'openid',
+    code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
+    code_challenge_method: 'S256',
+  });
+  await other.page.goto(`${server.issuer}/auth?${query}`);
+  await signIn(other.page, zhao);
+  await other.page.locator('button[name="decision"][value="cancel"]').waitFor();
+  await other.look('nobody');
+  await other.page.locator('button[name="decision"][value="cancel"]').click();
+  await other.page.waitForURL(/error=access_denied/);
+});
