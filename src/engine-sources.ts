@@ -92,6 +92,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         ledger,
         failures,
         acting,
+        matters: house.matters,
         origin,
         registerUrl: isRegistrationOpen(house) ? '/register' : undefined,
       }),

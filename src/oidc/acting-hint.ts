@@ -1,16 +1,21 @@
 import { type Client, errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { z } from 'zod';
 import { SELF } from '../legal-persons/choice.ts';
+import { parseUscc } from '../legal-persons/uscc.ts';
 import { acceptedBy } from './accepted.ts';
 
 const CHARACTERS_MAX = 64;
-const USCC = /^[0-9A-HJ-NPQRTUWXY]{2}\d{6}[0-9A-HJ-NPQRTUWXY]{10}$/;
 
 const HINT = z
   .string()
   .max(CHARACTERS_MAX)
-  .transform((text) => (text === SELF ? text : text.normalize('NFKC').replaceAll(/[\s-]/g, '').toUpperCase()))
-  .refine((text) => text === SELF || USCC.test(text));
+  .transform((text, context): string => {
+    if (text === SELF) return text;
+    const code = parseUscc(text);
+    if (code.ok) return code.uscc;
+    context.addIssue({ code: 'custom', message: code.reason });
+    return z.NEVER;
+  });
 
 /** `acting_as` of a request in its normal form: `self`, or a Unified Social Credit Code; undefined where there is none. */
 export function hintOf({ oidc }: KoaContextWithOIDC): string | undefined {

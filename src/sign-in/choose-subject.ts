@@ -2,9 +2,12 @@ import type { Context } from 'koa';
 import { z } from 'zod';
 import type { ActingSubject } from '../legal-persons/acting.ts';
 import { type Choices, choicesAt, SELF } from '../legal-persons/choice.ts';
+import type { Matters } from '../legal-persons/matters.ts';
+import { maskUscc, type Uscc } from '../legal-persons/uscc.ts';
 import { maskName } from '../people/masking.ts';
 import { OWN_BEHALF } from '../relying-parties/accepted-subjects.ts';
 import { Fault } from '../shared/fault.ts';
+import type { Language } from '../web/language.ts';
 import type { SubjectView } from '../web/pages-subject.ts';
 import type { CeremonyRequest } from './interactions.ts';
 import { formOf, frame, goOn, localesOf, originOf, profileOf, requestOf, type SignInSources, stepOf } from './step.ts';
@@ -54,6 +57,7 @@ export async function showChooseSubject(
   const found = choices.subjects.filter(matching(asked.q));
   const last = Math.max(1, Math.ceil(found.length / PER_PAGE));
   const at = Math.min(asked.page, last);
+  const view = viewIn(ctx, request, sources);
   const base = `/interaction/${request.uid}`;
   const pageUrl = (page: number): string => `${base}?${new URLSearchParams({ q: asked.q, page: String(page) })}`;
   sources.renderer.page(
@@ -65,7 +69,7 @@ export async function showChooseSubject(
       formToken,
       portal,
       ...(choices.self ? { self: name === undefined ? {} : { maskedName: maskName(name) } } : {}),
-      subjects: found.slice((at - 1) * PER_PAGE, at * PER_PAGE).map(viewOf),
+      subjects: found.slice((at - 1) * PER_PAGE, at * PER_PAGE).map(view),
       foundCount: found.length,
       totalCount: choices.subjects.length,
       ...(choices.subjects.length > PER_PAGE ? { search: { url: base, query: asked.q } } : {}),
@@ -133,16 +137,24 @@ async function tell(
   });
 }
 
-/** For whom consent is given, as the consent page names them. Throws `Fault('ceremony_expired')` when that ended meanwhile. */
+/** For whom consent is given, as the consent page names them. Throws `Fault('acting_ended')` when that ended meanwhile. */
 export async function subjectOfConsent(
-  { actingAs, clientId }: CeremonyRequest,
-  { acting }: SignInSources,
+  ctx: Context,
+  request: CeremonyRequest,
+  sources: SignInSources,
   personId: string,
 ): Promise<{ readonly subject?: SubjectView }> {
+  const { actingAs, clientId } = request;
   if (actingAs === undefined || actingAs === SELF) return {};
-  const subject = await acting.find(personId, clientId, actingAs);
-  if (subject === undefined) throw new Fault('ceremony_expired', 'the mandate ended before consent was given');
-  return { subject: viewOf(subject) };
+  const subject = await sources.acting.find(personId, clientId, actingAs);
+  if (subject === undefined) throw new Fault('acting_ended', 'the mandate ended before consent was given');
+  return { subject: viewIn(ctx, request, sources)(subject) };
+}
+
+/** How subjects are shown in the language of this page. */
+function viewIn(ctx: Context, { uiLocales }: CeremonyRequest, { renderer, matters }: SignInSources) {
+  const { language } = renderer.preferences(ctx, uiLocales);
+  return (subject: ActingSubject): SubjectView => viewOf(subject, language, matters);
 }
 
 const folded = (text: string): string => text.normalize('NFKC').toLowerCase();
@@ -155,17 +167,17 @@ function matching(query: string): (subject: ActingSubject) => boolean {
     folded(subject.name).includes(name) || (subject.kind === 'legal' && code !== '' && subject.uscc.includes(code));
 }
 
-const viewOf = (subject: ActingSubject): SubjectView => ({
-  ref: subject.ref,
-  kind: subject.kind,
-  // A company's name is public; a person's is shown to whoever looks over the shoulder.
-  name: subject.kind === 'legal' ? subject.name : maskName(subject.name),
-  ...(subject.kind === 'legal' ? { code: maskCode(subject.uscc) } : {}),
-  role: subject.role,
-  matters: subject.mandate?.matters.slice(0, MATTERS_SHOWN) ?? [],
-  mattersCount: subject.mandate?.matters.length ?? 0,
-  ...(subject.mandate === undefined ? {} : { until: subject.mandate.validUntil }),
-});
-
-/** Two characters at either end: a sole trader's code is personal. */
-const maskCode = (code: string): string => `${code.slice(0, 2)}${'*'.repeat(code.length - 4)}${code.slice(-2)}`;
+function viewOf(subject: ActingSubject, language: Language, matters: Pick<Matters, 'find'>): SubjectView {
+  const titleOf = (id: string): string => matters.find(id)?.[language === 'en' ? 'en' : 'zh'] ?? id;
+  return {
+    ref: subject.ref,
+    kind: subject.kind,
+    // A company's name is public; a person's is shown to whoever looks over the shoulder.
+    name: subject.kind === 'legal' ? subject.name : maskName(subject.name),
+    ...(subject.kind === 'legal' ? { code: maskUscc(subject.uscc as Uscc) } : {}),
+    role: subject.role,
+    matters: subject.mandate?.matters.slice(0, MATTERS_SHOWN).map(titleOf) ?? [],
+    mattersCount: subject.mandate?.matters.length ?? 0,
+    ...(subject.mandate === undefined ? {} : { until: subject.mandate.validUntil }),
+  };
+}

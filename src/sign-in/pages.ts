@@ -105,7 +105,7 @@ async function showConsent(ctx: Context, request: CeremonyRequest, sources: Sign
       formToken,
       portal,
       maskedName: profile.maskedName ?? profile.maskedNumber,
-      ...(await subjectOfConsent(request, sources, personId)),
+      ...(await subjectOfConsent(ctx, request, sources, personId)),
       items: request.missingScopes.map((scope) => ({ scope, sensitive: scope === 'id_number' })),
       claims: [...request.missingClaims],
     },

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Failures } from '../ledger/flood.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Acting } from '../legal-persons/acting.ts';
+import type { Matters } from '../legal-persons/matters.ts';
 import type { PersonProfile } from '../people/person.ts';
 import type { Persons } from '../people/persons.ts';
 import type { RelyingParties } from '../relying-parties/relying-parties.ts';
@@ -27,6 +28,7 @@ export interface SignInSources {
   readonly ledger: Ledger;
   readonly failures: Failures;
   readonly acting: Acting;
+  readonly matters: Pick<Matters, 'find'>;
   readonly origin: string;
   readonly registerUrl: string | undefined;
 }

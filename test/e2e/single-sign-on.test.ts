@@ -87,6 +87,8 @@ async function signInAt(page: Page, url: string, identifier?: string): Promise<v
   await page.goto(`${url}/login`);
   if (await page.locator('input[name="password"]').count()) await fillSignIn(page, identifier);
   await page.waitForURL(({ pathname, origin }) => origin === url || pathname.startsWith('/interaction/'));
+  const forWhom = page.locator('button[name="acting_as"][value="self"]');
+  if (await forWhom.count()) await forWhom.click();
   const asked = page.locator('button[name="decision"][value="allow"]');
   if (await asked.count()) await asked.click();
   await page.waitForURL(`${url}/`);
