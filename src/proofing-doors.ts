@@ -60,6 +60,7 @@ export function openRegisters({ registers }: Pick<Config, 'registers'>): Registe
       name,
       url: settings.url,
       transport,
+      timeoutMs: settings.timeoutMs,
       circuit: {
         failuresMax: settings.circuitFailuresMax,
         openMs: settings.circuitOpenMs,

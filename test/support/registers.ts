@@ -41,6 +41,7 @@ export async function signedRegister(
   t.teardown(() => server.stop());
   const settings: HttpRegisterSettings = {
     ...DEFAULTS,
+    timeoutMs: 20_000,
     url: server.url,
     authentication: 'sm2',
     appId: APP_ID,
@@ -70,6 +71,7 @@ export async function tlsRegister(t: ExecutionContext): Promise<{
   t.teardown(() => server.stop());
   const settings: HttpRegisterSettings = {
     ...DEFAULTS,
+    timeoutMs: 20_000,
     url: server.url,
     authentication: 'mutual-tls',
     certificateFile: join(folder, 'client.crt'),
