@@ -101,8 +101,15 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
     await enqueue(tx, { topic: LOGOUT_TOPIC, payload: { ...notice, personId: notice.accountId } });
   };
   const sessionEnds = createSessionEnds({ database, store, ledger, enqueueLogout });
-  const persons = createPersons({ database, sealer, index, ledger, masking: config.masking });
   const reaching = createReaching({ config, database, sealer, index, ledger });
+  const persons = createPersons({
+    database,
+    sealer,
+    index,
+    ledger,
+    masking: config.masking,
+    tell: (tx, personId) => reaching.notices.tell(tx, personId, 'level-fell', {}),
+  });
   /** Sessions begun in the very moment the account was shut, or left over by a crash after it, must not live again. */
   const endSessionsOf = async (id: string, status: PersonStatus, cause: string): Promise<void> => {
     if ((await persons.profile(id))?.status === status) await sessionEnds.endAll(id, cause);

@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
+import type { House } from './app.ts';
 import type { Config } from './config/schema.ts';
 import { createBackgroundVerifier } from './crypto/sm2-background-verifier.ts';
 import { readPrivateFile, readSm2KeyFile } from './crypto/sm2-key-file.ts';
 import { createSoftwareSm2Signer } from './crypto/sm2-software-signer.ts';
 import type { TlsIdentity } from './delivery/guarded-agent.ts';
 import { createOutbound } from './delivery/outbound.ts';
+import { createDocumentExpiry } from './people/document-expiry.ts';
+import { createPersonRecheck } from './people/person-recheck.ts';
 import { createHttpLegalPersonRegister } from './proofing/http-legal-person-register.ts';
 import { createHttpPopulationRegister } from './proofing/http-population-register.ts';
 import type { IdentitySource } from './proofing/identity-source.ts';
@@ -15,6 +18,7 @@ import { createPlainTransport, createSignedTransport, type RegisterTransport } f
 import { createSampleLegalPersonRegister } from './proofing/sample-legal-person-register.ts';
 import { createSamplePopulationRegister } from './proofing/sample-population-register.ts';
 import { Fault } from './shared/fault.ts';
+import { type NightlyJob, startNightlyJob } from './storage/nightly-job.ts';
 
 type HttpSettings = Config['registers']['populationHttp'];
 
@@ -44,6 +48,42 @@ export function logRegisters(registers: Registers, log: Logger): void {
         : log.info({ register }, 'a register answers again'),
     fault: (register, error) => log.error({ register, err: error }, 'a register could not be asked'),
   });
+}
+
+/** What is done at night: documents that have ended, and everybody whose last check is old where there is a register to ask. */
+export function nightlyJobs(house: House, by: { readonly actor?: 'system' } = {}, log?: Logger): readonly NightlyJob[] {
+  const { database, ledger, persons, registers, config } = house;
+  const { personsPerSecond, personsAfterDays, mismatchPercentMax } = config.recheck;
+  const expiry = createDocumentExpiry({ database, ledger, persons, ...by });
+  if (registers.population === undefined || personsPerSecond === 0) return [expiry];
+  const recheck = createPersonRecheck({
+    database,
+    persons,
+    register: registers.population,
+    perSecond: personsPerSecond,
+    afterDays: personsAfterDays,
+    doubt: { mismatchPercentMax },
+    onDoubt: () => log?.warn('so many people do not match any more that the population register is doubted'),
+    ...by,
+  });
+  return [expiry, recheck];
+}
+
+/** Has the jobs of the night done by whichever node comes first. */
+export function runNights(house: House, log: Logger): { readonly stop: () => Promise<void> } {
+  const running = nightlyJobs(house, { actor: 'system' }, log).map((job) =>
+    startNightlyJob({
+      database: house.database,
+      job,
+      window: house.config.recheck.window,
+      onFault: (error) => log.error({ err: error, job: job.name }, 'a job of the night broke off and is tried again'),
+    }),
+  );
+  return {
+    stop: async () => {
+      await Promise.all(running.map((job) => job.stop()));
+    },
+  };
 }
 
 /** An answer is a verdict and at most a name. */

@@ -13,7 +13,7 @@ import { networkOf } from './monitoring/watch/networks.ts';
 import { createEngine, type Engine, LOGOUT_TOPIC } from './oidc/engine.ts';
 import { sweepGrantSubjects } from './oidc/grant-subjects.ts';
 import type { LogoutNotice } from './oidc/session-ends.ts';
-import { logRegisters } from './proofing-doors.ts';
+import { logRegisters, runNights } from './proofing-doors.ts';
 import { endInTurn } from './shared/end-in-turn.ts';
 import { createMemoryCounters } from './storage/memory-counters.ts';
 import { createSqlCounters } from './storage/sql-counters.ts';
@@ -123,9 +123,8 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
   });
 
   const endSubjectWatch = watchSubjects(house, log, () => outbox.wake());
-
   const companyNights = runCompanyNights(house, log);
-
+  const nights = runNights(house, log);
   let draining = false;
   const watch = await runWatch(house, log, {
     requests,
@@ -163,6 +162,7 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
       clearTimeout(cut);
       await endInTurn([
         () => sweeper.stop(),
+        () => nights.stop(),
         endSubjectWatch,
         () => companyNights.stop(),
         () => outbox.stop(DRAIN_MS),

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { parseDocument } from '../src/people/documents/parse.ts';
-import type { AssuranceLevel } from '../src/people/person.ts';
+import type { AssuranceLevel } from '../src/proofing/levels.ts';
 import { turnClock } from '../src/shared/clock.ts';
 import { hiddenField } from './support/hidden-field.ts';
 import type { HttpBrowser, Page } from './support/http-client.ts';

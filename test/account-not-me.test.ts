@@ -271,6 +271,7 @@ test('the command opens a frozen account with a reason, and no other', async (t)
       identifiers: testIdentifiers(database, persons),
       passwords: testPasswords(database),
       passwordLengths: { minLength: 8, maxLength: 256 },
+      partnerScales: {},
       contextWords: [],
       stdin: (async function* () {})(),
       stdout: { write: (text) => (said.stdout += text) },

@@ -261,6 +261,8 @@ const ELSEWHERE: Readonly<Partial<Record<EventType, string>>> = {
   'key.removed': 'crypto-keyring',
   'identifier.bound': 'people-identifiers',
   'identifier.released': 'people-identifiers',
+  'document.expired': 'person-recheck',
+  'identity.level-changed': 'person-recheck',
   'document.added': 'people-held-documents',
   'document.removed': 'people-held-documents',
   'document.verified': 'people-held-documents',

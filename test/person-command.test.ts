@@ -1,6 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { run } from '../src/commands/person.ts';
 import type { ExitCode, PersonCommandContext } from '../src/commands/person-words.ts';
+import { loadPartnerScales } from '../src/proofing/partner-scales.ts';
 import { sqliteDatabase } from './support/databases.ts';
 import { ledgerEntries } from './support/ledger.ts';
 import { testIdentifiers, testPasswords, testPersons } from './support/people.ts';
@@ -19,6 +20,7 @@ async function commandLine(t: ExecutionContext) {
       identifiers: testIdentifiers(database, persons),
       passwords,
       passwordLengths: { minLength: 8, maxLength: 256 },
+      partnerScales: loadPartnerScales(''),
       contextWords: ['tongban'],
       stdin: (async function* () {
         yield input;
@@ -41,6 +43,7 @@ test('an account with a password is added, shown masked, switched off and on', a
   t.is(added.exitCode, 0, added.stderr);
   const shown = JSON.parse(added.stdout);
   t.like(shown, { status: 'active', ial: 1, nameMasked: '*小明', idNumberMasked: '3****************4' });
+  t.regex(shown.partnerLevels, /^guangdong 二级, .*, zhejiang 1, anhui 初级$/);
   t.is(await passwords.verify(shown.id, 'correct horse battery'), 'match');
 
   const off = await command(['disable', '--id-number', ' 33990019900101101４']);
@@ -122,7 +125,7 @@ test('a person with a passport, or with a network number and no name at all, has
   const nameless = await command(['add', '--net-number', NET, '--password-stdin', '--json'], 'correct horse battery');
   t.is(nameless.exitCode, 0, nameless.stderr);
   const shown = JSON.parse(nameless.stdout);
-  t.deepEqual(Object.keys(shown), ['id', 'status', 'ial', 'idNumberMasked', 'documentType']);
+  t.deepEqual(Object.keys(shown), ['id', 'status', 'ial', 'partnerLevels', 'idNumberMasked', 'documentType']);
   t.is(await passwords.verify(shown.id, 'correct horse battery'), 'match');
   for (const action of ['show', 'disable', 'enable'])
     t.is((await command([action, '--net-number', NET])).exitCode, 0, action);

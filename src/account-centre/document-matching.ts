@@ -1,6 +1,6 @@
 import type { HeldDocument } from '../people/held-documents.ts';
 import { documentOfIdNumber, parseIdNumber } from '../people/id-number.ts';
-import type { AssuranceLevel } from '../people/person.ts';
+import type { AssuranceLevel } from '../proofing/levels.ts';
 import type { Visitor } from './account-form.ts';
 import type { AccountCentreSources, Visit } from './doors.ts';
 

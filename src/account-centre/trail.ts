@@ -64,6 +64,7 @@ const KINDS: Kinds = {
   'document.verified': 'document-proven',
   'identifier.bound': 'identifier-bound',
   'identifier.released': ({ data }) => (data.cause === 'taken_over' ? 'identifier-taken' : 'identifier-released'),
+  'identity.level-changed': ({ data }) => (Number(data.after) < Number(data.before) ? 'level-fell' : 'level-rose'),
   'person.notified': ({ data }) => (data.notice === undefined ? 'noticed' : 'told'),
   'person.frozen': ({ data }) => (data.cause === 'reported_by_person' ? 'frozen-by-person' : 'frozen-by-watch'),
 };

@@ -5,6 +5,8 @@ import { createOutbound } from '../delivery/outbound.ts';
 import { counterDesk } from '../enrol-doors.ts';
 import { loadFeeds } from '../monitoring/feeds/feed-config.ts';
 import { createIncidents } from '../monitoring/watch/incidents.ts';
+import { loadPartnerScales } from '../proofing/partner-scales.ts';
+import { nightlyJobs } from '../proofing-doors.ts';
 import { languageOfTag } from '../web/language.ts';
 
 /** A command that works on an open house. */
@@ -16,11 +18,16 @@ const COMMANDS = {
   client: async (args, { relyingParties }) =>
     (await import('./client.ts')).run(args, { relyingParties, stdin, stdout, stderr }),
   person: async (args, house, operator) => {
-    const { config, persons, identifiers, passwords } = house;
+    const { config, persons, identifiers, passwords, database } = house;
+    if (args[0] === 'recheck') {
+      const context = { database, jobs: nightlyJobs(house), stdout, stderr };
+      return (await import('./person-recheck.ts')).runRecheck(args.slice(1), context);
+    }
     return (await import('./person.ts')).run(args, {
       counter: { desk: counterDesk(house), operator },
       persons,
       identifiers,
+      partnerScales: loadPartnerScales(config.assurance.scalesFile),
       passwords,
       passwordLengths: config.password,
       contextWords: [config.branding.nameEn, config.branding.nameZh, config.branding.provinceEn],

@@ -6,8 +6,10 @@ import type { IdentityDocument } from '../people/documents/document.ts';
 import { parseDocument } from '../people/documents/parse.ts';
 import { documentOfIdNumber, parseIdNumber } from '../people/id-number.ts';
 import type { Identifiers } from '../people/identifiers.ts';
-import type { AssuranceLevel } from '../people/person.ts';
 import type { Persons } from '../people/persons.ts';
+import type { AssuranceLevel } from '../proofing/levels.ts';
+import type { PartnerScales } from '../proofing/partner-scales.ts';
+import { RECHECK_USAGE } from './person-recheck.ts';
 
 /** What the command works with. `stdin` yields the password, `stdout` takes results, `stderr` one sentence on a refusal. */
 export interface PersonCommandContext {
@@ -15,6 +17,8 @@ export interface PersonCommandContext {
   readonly identifiers: Identifiers;
   readonly passwords: PasswordFactor;
   readonly passwordLengths: PasswordLengths;
+  /** How partners write the level of a person. */
+  readonly partnerScales: PartnerScales;
   readonly contextWords: readonly string[];
   /** For `enrol`: the desk, and the name under which this terminal is logged in. */
   readonly counter?: { readonly desk: CounterDesk; readonly operator: string };
@@ -46,7 +50,7 @@ tongban person identifier list    PERSON [--json]
 tongban person identifier bind    PERSON --type phone|email|user_name --value TEXT --verified-by WORD [--json]
     WORD says how it was verified, such as counter or call-back
 tongban person identifier release PERSON --type phone|email|user_name [--json]
-
+${RECHECK_USAGE}
 PERSON is --id ID, --id-number NUMBER, --document TYPE:ISSUER:NUMBER or --net-number NUMBER. TYPE is resident_id_card,
 hmt_residence_permit, foreign_resident_card, foreign_resident_card_2017, hm_travel_permit, taiwan_travel_permit, prc_passport,
 foreign_passport or net_number; ISSUER is CN, or the three letters of the country for a foreign passport.

@@ -1,4 +1,6 @@
 import { type PersonDetails, parseNamelessDetails, parsePersonDetails } from '../people/person-details.ts';
+import type { AssuranceLevel } from '../proofing/levels.ts';
+import { type PartnerScales, toPartner } from '../proofing/partner-scales.ts';
 import { visibleText } from '../web/visible-text.ts';
 import { DOCUMENT_ACTIONS } from './person-documents.ts';
 import { ENROL_ACTIONS } from './person-enrol.ts';
@@ -150,15 +152,24 @@ const NOT_FROZEN = refuse('The account of this person is not frozen; nothing was
 const named = (options: Options, id: string): Options =>
   options.id === undefined ? { ...options, id } : { ...options, 'id-number': id };
 
-async function describe(id: string, { persons }: PersonCommandContext): Promise<Shown | Refusal> {
+async function describe(id: string, { persons, partnerScales }: PersonCommandContext): Promise<Shown | Refusal> {
   const profile = await persons.profile(id);
   if (profile === undefined) return UNKNOWN;
   return {
     id: profile.id,
     status: profile.status,
     ial: profile.ial,
+    partnerLevels: levelsAt(partnerScales, profile.ial),
     ...(profile.maskedName === undefined ? {} : { nameMasked: profile.maskedName }),
     idNumberMasked: profile.maskedNumber,
     documentType: profile.document.type,
   };
 }
+
+/** `guangdong 三级, zhejiang 2`: what each partner would be told; one whose scale begins above is left out. */
+const levelsAt = (scales: PartnerScales, ial: AssuranceLevel): string =>
+  Object.entries(scales)
+    .map(([partner, scale]) => [partner, toPartner(scale, ial)])
+    .filter(([, value]) => value !== undefined)
+    .map((words) => words.join(' '))
+    .join(', ');

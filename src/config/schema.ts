@@ -51,6 +51,7 @@ export const configSchema = z.strictObject({
   account,
   registers: proofing.registers,
   recheck: proofing.recheck,
+  assurance: proofing.assurance,
   registration: identity.registration,
   recovery: message.recovery,
   codes: message.codes,

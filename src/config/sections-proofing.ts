@@ -72,5 +72,16 @@ export const recheck = z.strictObject({
     100,
     'How many people are asked about in a second at most; 0 means they are never checked again.',
   ),
+  mismatchPercentMax: whole(
+    1,
+    100,
+    'When more of the latest answers than this are mismatches, the register is doubted and nobody falls; 100 believes it always.',
+  ),
   personsAfterDays: whole(1, 3650, 'A person whose last check is older than this is asked about again.'),
+});
+
+export const assurance = z.strictObject({
+  scalesFile: path(
+    'A JSON file that says how partners write our levels of proofing; empty means config/assurance-scales.json.',
+  ),
 });

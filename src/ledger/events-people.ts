@@ -86,4 +86,18 @@ export const PEOPLE_EVENTS = {
     'A phone, mailbox or user name signs a person in no more: given up, or verified by somebody else.',
     'origin identifier cause',
   ),
+  'document.expired': event(
+    'notice',
+    AUTHENTICATION,
+    ACCOUNT.other,
+    'An identity document has ended and vouches for its holder no longer.',
+    'origin document type',
+  ),
+  'identity.level-changed': event(
+    'notice',
+    AUTHENTICATION,
+    ACCOUNT.other,
+    'How well a person is known changed.',
+    'origin before after reason source',
+  ),
 } as const satisfies Record<string, EventKind>;

@@ -1,11 +1,12 @@
 import type { BlindIndex } from '../crypto/blind-index.ts';
 import type { Sealer } from '../crypto/sealing.ts';
 import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
+import type { AssuranceLevel } from '../proofing/levels.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import { newId } from '../shared/ids.ts';
 import type { Connection, Database, Transaction } from '../storage/database.ts';
 import { DOCUMENT_TYPES, type DocumentType, type IdentityDocument } from './documents/document.ts';
-import { type AssuranceLevel, numberContext } from './person.ts';
+import { numberContext } from './person.ts';
 
 /** How well a document was proven: to which level, by which source, when (epoch seconds; absent where no source vouched). */
 export interface DocumentProof {

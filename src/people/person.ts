@@ -1,11 +1,10 @@
 import type { Sealer } from '../crypto/sealing.ts';
+import type { AssuranceLevel } from '../proofing/levels.ts';
 import type { DocumentFacts, IdentityDocument, Sex } from './documents/document.ts';
 import { factsOfDocument } from './documents/parse.ts';
 import type { IdNumber } from './id-number.ts';
 import { type MaskedName, type MaskedNumber, type MaskingLevel, maskDocument, maskName } from './masking.ts';
 import type { PersonStatus } from './person-status.ts';
-
-export type AssuranceLevel = 0 | 1 | 2 | 3 | 4;
 
 /** A natural person as every request needs them: nothing is unsealed for it. `updatedAt` is epoch seconds. */
 export interface Person {

@@ -1,6 +1,7 @@
 import type { BlindIndex } from '../crypto/blind-index.ts';
 import type { Sealer } from '../crypto/sealing.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import type { AssuranceLevel } from '../proofing/levels.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import { newId } from '../shared/ids.ts';
 import type { Connection, Database, Transaction } from '../storage/database.ts';
@@ -16,7 +17,6 @@ import {
 import { documentOfIdNumber, type IdNumber } from './id-number.ts';
 import type { MaskingLevel } from './masking.ts';
 import {
-  type AssuranceLevel,
   OpenedProfile,
   type Person,
   type PersonColumn,
@@ -28,6 +28,7 @@ import {
   SELECT_PROFILE,
 } from './person.ts';
 import type { PersonDetails } from './person-details.ts';
+import { createPersonLevels, type LevelFallHooks, type PersonLevels } from './person-level.ts';
 import { createPersonStatuses, type PersonStatuses } from './person-status.ts';
 
 /** By an ID number in normal form, or by any document `parseDocument` has read. */
@@ -55,7 +56,7 @@ export type AddOutcome =
 /** Writes what must exist together with a new account, such as its password, in the same transaction. */
 export type Alongside = (tx: Transaction, person: Person) => Promise<void>;
 
-export interface Persons extends PersonStatuses, HeldDocuments {
+export interface Persons extends PersonStatuses, PersonLevels, HeldDocuments {
   /** How far a number is hidden where it need only be recognised. */
   readonly masking: MaskingLevel;
   /**
@@ -71,7 +72,7 @@ export interface Persons extends PersonStatuses, HeldDocuments {
   forget(id: string): void;
 }
 
-export interface PersonsOptions {
+export interface PersonsOptions extends LevelFallHooks {
   readonly database: Database;
   readonly sealer: Sealer;
   readonly index: BlindIndex;
@@ -84,7 +85,7 @@ export interface PersonsOptions {
 const ROWS_KEPT_MAX = 10_000;
 
 export function createPersons(options: PersonsOptions): Persons {
-  const { database, sealer, index, ledger, masking = 'strong' } = options;
+  const { database, sealer, index, ledger, masking = 'strong', tell, levelFell } = options;
   const findByDocument = async (document: IdentityDocument): Promise<Person | undefined> => {
     const { type, issuer } = document;
     const row = await database.get<PersonRow>(SELECT_BY_INDEX, [type, issuer, index.of(document)]);
@@ -129,6 +130,7 @@ export function createPersons(options: PersonsOptions): Persons {
     forget,
     ...createHeldDocuments({ database, sealer, index, ledger, forget }),
     ...createPersonStatuses({ database, ledger, forget }),
+    ...createPersonLevels({ database, ledger, forget, ...(tell && { tell }), ...(levelFell && { levelFell }) }),
   };
 }
 

@@ -35,16 +35,12 @@ export function createHttpLegalPersonRegister(client: RegisterClient): LegalPers
       const { uscc, name, representative } = claim;
       const { documentType, documentNumber } = representative;
       const question = { uscc, name, representative: { name: representative.name, documentType, documentNumber } };
-      const answer = await client.ask('/legal-persons/check', question, VERDICT, ({ verdict }) =>
-        verdict === 'unavailable' ? undefined : verdict,
-      );
+      const answer = await client.ask('/legal-persons/check', question, VERDICT, ({ verdict }) => verdict);
       return answer?.verdict ?? 'unavailable';
     },
 
     async statusOf(uscc: string): Promise<LegalPersonStanding> {
-      const answer = await client.ask('/legal-persons/status', { uscc }, STANDING, ({ standing }) =>
-        standing.state === 'unavailable' ? undefined : standing.state,
-      );
+      const answer = await client.ask('/legal-persons/status', { uscc }, STANDING, ({ standing }) => standing.state);
       return answer?.standing ?? { state: 'unavailable' };
     },
   };

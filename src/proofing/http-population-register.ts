@@ -12,11 +12,9 @@ const PATH = '/persons/check';
 export function createHttpPopulationRegister(client: RegisterClient): IdentitySource {
   return {
     name: 'population-register',
-    async check({ idNumber, name }: IdentityClaim): Promise<IdentityVerdict> {
-      const question = { name, documentType: 'resident_id_card', issuer: 'CN', number: idNumber };
-      const answer = await client.ask(PATH, question, ANSWER, ({ verdict }) =>
-        verdict === 'unavailable' ? undefined : verdict,
-      );
+    async check({ idNumber, name, documentType = 'resident_id_card' }: IdentityClaim): Promise<IdentityVerdict> {
+      const question = { name, documentType, issuer: 'CN', number: idNumber };
+      const answer = await client.ask(PATH, question, ANSWER, ({ verdict }) => verdict);
       return answer?.verdict ?? 'unavailable';
     },
   };

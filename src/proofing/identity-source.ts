@@ -2,6 +2,8 @@
 export interface IdentityClaim {
   readonly idNumber: string;
   readonly name: string;
+  /** As in `identity_documents.type`; the resident ID card unless it says otherwise. */
+  readonly documentType?: string;
 }
 
 /**

@@ -54,17 +54,17 @@ export class RegisterClient {
   }
 
   /**
-   * Posts `question` with an id of its own and resolves with the answer in the form of `answer`, which must name the same id. `judged`
-   * names the verdict for the counts; undefined says that the register itself could not judge, which counts as its failure.
+   * Posts `question` with an id of its own and resolves with the answer in the form of `answer`, which must name the same id. `verdict`
+   * names it for the counts. A register that says of one question that it cannot judge is alive; one that cannot judge at all says 503.
    */
   async ask<Answer>(
     path: string,
     question: Readonly<Record<string, unknown>>,
     answer: z.ZodType<Answer>,
-    judged: (answer: Answer) => string | undefined,
+    verdict: (answer: Answer) => string,
   ): Promise<Answer | undefined> {
     if (this.#circuit.state === 'open' && monotonicMs() < this.#circuit.untilMs) return this.#nothing('circuit_open');
-    const outcome = await this.#bulkhead.run(() => this.#admitted(path, question, answer, judged));
+    const outcome = await this.#bulkhead.run(() => this.#admitted(path, question, answer, verdict));
     return outcome === 'busy' ? this.#nothing('busy') : outcome?.answer;
   }
 
@@ -83,17 +83,15 @@ export class RegisterClient {
     path: string,
     question: Readonly<Record<string, unknown>>,
     form: z.ZodType<Answer>,
-    judged: (answer: Answer) => string | undefined,
+    verdict: (answer: Answer) => string,
   ): Promise<{ readonly answer: Answer } | undefined> {
     const { admitted, era, circuit } = admit(this.#circuit, monotonicMs());
     this.#circuit = circuit;
     if (!admitted) return this.#nothing('circuit_open');
     try {
       const answer = await this.#exchange(path, question, form);
-      const verdict = judged(answer);
-      if (verdict === undefined) throw new RegisterFailure('said_unavailable');
       this.#settle(era, undefined);
-      count(this.#answers, verdict);
+      count(this.#answers, verdict(answer));
       return { answer };
     } catch (error) {
       const trouble = error instanceof RegisterFailure ? error.trouble : 'internal';

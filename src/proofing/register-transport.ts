@@ -13,8 +13,7 @@ export type RegisterTrouble =
   | 'signature'
   | 'clock'
   | 'form'
-  | 'other_request'
-  | 'said_unavailable';
+  | 'other_request';
 
 /** Thrown on the way to a register and back; caught by the register's client. Holds nothing of what was asked or answered. */
 export class RegisterFailure extends Error {

@@ -31,9 +31,9 @@ export interface NightlyJob {
   count(): Promise<number>;
   /**
    * Works on what comes after `cursor`, judging `limit` at most. After a crash the last step may be done once more, so whatever
-   * it changes must bear that. A rejection leaves the place where it was.
+   * it changes must bear that. A rejection leaves the place where it was. When `signal` is aborted a long step ends soon, as stalled.
    */
-  step(cursor: string | undefined, limit: number): Promise<NightlyStep>;
+  step(cursor: string | undefined, limit: number, signal?: AbortSignal): Promise<NightlyStep>;
 }
 
 /** `finished`: the round is done. `paused`: it goes on later. `busy`: another process works on it. */
@@ -88,13 +88,14 @@ export async function runNightlyJob(options: RoundOptions): Promise<RoundOutcome
 
 async function walk(lease: NightlyLease, options: RoundOptions, isLost: () => boolean): Promise<RoundOutcome> {
   const { job, mayGoOn = () => true, signal, askedMax = Number.MAX_SAFE_INTEGER, onProgress } = options;
+  const isEnding = (): boolean => signal?.aborted === true;
   let askedInAll = 0;
   let stalls = 0;
-  while (!isLost() && mayGoOn() && signal?.aborted !== true && askedInAll < askedMax) {
+  while (!isLost() && mayGoOn() && !isEnding() && askedInAll < askedMax) {
     const startedMs = monotonicMs();
     const limit = Math.max(1, Math.min(STEP_ASKED_MAX, job.perSecond, askedMax - askedInAll));
-    const step = await job.step(lease.place.cursor, limit);
-    if (step.stalled === true && stalls < STALLS_MAX) {
+    const step = await job.step(lease.place.cursor, limit, signal);
+    if (step.stalled === true && (stalls < STALLS_MAX || isEnding())) {
       stalls += 1;
       await rest(options.stallPauseMs ?? STALL_PAUSE_MS, signal);
       continue;

@@ -37,6 +37,8 @@ export type TrailKind =
   | 'ended-by-disabling'
   | 'ended-otherwise'
   | 'account-opened'
+  | 'level-fell'
+  | 'level-rose'
   | 'account-disabled'
   | 'account-enabled'
   | 'frozen-by-person'

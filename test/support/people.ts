@@ -10,6 +10,7 @@ import {
   type SignInIdentifier,
 } from '../../src/people/identifiers/identifier.ts';
 import { createIdentifiers, type Identifiers } from '../../src/people/identifiers.ts';
+import type { LevelFallHooks } from '../../src/people/person-level.ts';
 import { createPersons, type Persons } from '../../src/people/persons.ts';
 import type { Database } from '../../src/storage/database.ts';
 import { testLedger } from './ledger.ts';
@@ -38,8 +39,8 @@ export function idNumberOf(text: string): IdNumber {
 }
 
 /** The people of this database, with a ledger beside them. */
-export const testPersons = (database: Database): Persons =>
-  createPersons({ database, sealer: SEALER, index: INDEX, ledger: testLedger(database) });
+export const testPersons = (database: Database, hooks: LevelFallHooks = {}): Persons =>
+  createPersons({ database, sealer: SEALER, index: INDEX, ledger: testLedger(database), ...hooks });
 
 /** Their passwords. */
 export const testPasswords = (

@@ -85,6 +85,8 @@ export const accountEn: typeof accountZh = {
         'Somebody else has verified something you signed in by; it no longer belongs to your account',
       noticed: () => 'We noticed something unusual about a sign-in around this time. If it was not you, tell us',
       told: () => 'You were sent a notice',
+      'level-fell': () => 'Your identity is known less well than before',
+      'level-rose': () => 'Your identity is known better than before',
       'frozen-by-watch': () => 'Something unusual was noticed; the account was frozen',
     },
   },

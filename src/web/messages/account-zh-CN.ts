@@ -73,6 +73,8 @@ export const accountZh = {
       'identifier-taken': () => '一个登录名已由他人验证使用，不再用于您的账户',
       noticed: () => '系统在此时间前后发现登录异常，如非本人操作请告知我们',
       told: () => '已向您发送通知',
+      'level-fell': () => '实名等级下降',
+      'level-rose': () => '实名等级提升',
       'frozen-by-watch': () => '系统发现异常，账户已冻结',
     } satisfies Readonly<Record<TrailKind, (line: Pick<TrailLine, 'portal' | 'count'>) => string>>,
   },
