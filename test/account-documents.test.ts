@@ -60,6 +60,19 @@ test.serial('the register vouches again for a card, and the day and the source a
   t.like(await oneTold('document.verified', { subject: id }, server), { data: { origin: 'account', document: card } });
 });
 
+test.serial('a level that had fallen comes back when the register vouches again', async (t) => {
+  const { server, id, browser } = await signedIn(t);
+  await server.house.persons.setLevel(id, { ial: 1, reason: 'register_mismatch', origin: 'test' });
+  await act(browser, 'prove', await idCardOf(server, id));
+  t.is((await server.house.persons.find(id))?.ial, 2);
+  const [, rose] = await server.events('identity.level-changed');
+  const source = 'sample-population-register';
+  t.deepEqual(rose?.data, { origin: 'account', before: 1, after: 2, reason: 'proven', source });
+  await server.house.persons.setLevel(id, { ial: 4, reason: 'proven', origin: 'test' });
+  await act(browser, 'prove', await idCardOf(server, id));
+  t.is((await server.house.persons.find(id))?.ial, 4, 'a better one is kept');
+});
+
 test.serial(
   'X12 a register that does not answer, and one that does not agree, are told apart; tries are limited',
   async (t) => {

@@ -44,7 +44,7 @@ const older = (level: number): string => `L${level}`;
 /** What each partner is told for the levels 0 to 4, and what we believe for each of its values. */
 const TABLE: Readonly<Record<string, readonly [readonly (string | undefined)[], Readonly<Record<string, number>>]>> = {
   guangdong: [[undefined, '二级', '三级', '四级', '五级'], { 二级: 1, 三级: 2, 四级: 3, 五级: 4 }],
-  'guangdong-api': [['L0', 'L0', 'L1', 'L2', 'L3'], { L0: 0, L1: 2, L2: 3, L3: 4 }],
+  'guangdong-api': [[0, 0, 1, 2, 3].map(older), { [older(0)]: 0, [older(1)]: 2, [older(2)]: 3, [older(3)]: 4 }],
   zhejiang: [['1', '1', '2', '3', '3'], { 1: 0, 2: 2, 3: 3 }],
   anhui: [[undefined, '初级', '初级', '中级', '高级'], { 初级: 1, 中级: 2, 高级: 3 }],
 };

@@ -1,3 +1,4 @@
+import type { IdentityDocument } from '../people/documents/document.ts';
 import type { HeldDocument } from '../people/held-documents.ts';
 import { documentOfIdNumber, parseIdNumber } from '../people/id-number.ts';
 import type { AssuranceLevel } from '../proofing/levels.ts';
@@ -25,14 +26,14 @@ export function mayLeave(held: readonly HeldDocument[], documentId: string): boo
  */
 async function matched(
   { personId, profile }: Visitor,
-  number: string,
+  { number, type }: Pick<IdentityDocument, 'number' | 'type'>,
   { population, counters }: AccountCentreSources,
 ): Promise<'match' | 'mismatch' | 'unavailable' | 'too_many' | 'no_name'> {
   if (profile.name === undefined) return 'no_name';
   if (population === undefined) return 'unavailable';
   const tries = await counters.take(`document-match:${personId}`, DAY_SECONDS);
   if (tries > TRIES_DAILY) return 'too_many';
-  return population.check({ idNumber: number, name: profile.name });
+  return population.check({ idNumber: number, name: profile.name, documentType: type });
 }
 
 /**
@@ -55,13 +56,15 @@ export async function addIdNumber(
   };
   // A person has one citizen number, and who lives here with a permit has one of these.
   if ((await persons.documents(personId)).some(isMatchable)) return refuse('has_one', 'refused');
-  const verdict = await matched(visitor, parsed.number, sources);
+  const document = documentOfIdNumber(parsed.number);
+  const verdict = await matched(visitor, document, sources);
   if (verdict === 'unavailable') return verdict;
   if (verdict !== 'match') return refuse(verdict, verdict === 'mismatch' ? 'refused' : verdict);
   const proof = { level: MATCHED, source: sources.population?.name };
-  const document = documentOfIdNumber(parsed.number);
   const added = await persons.addDocument(personId, { document, proof }, { ...visit, origin: 'account' });
-  return added.ok ? 'added' : refuse(added.reason, 'refused');
+  if (!added.ok) return refuse(added.reason, 'refused');
+  await raise(personId, visit, sources);
+  return 'added';
 }
 
 /** Has the register vouch again for a document the person holds. A better proof of before is kept. */
@@ -75,7 +78,7 @@ export async function proveDocument(
   const { personId } = visitor;
   const held = (await persons.documents(personId)).find(({ id }) => id === documentId);
   if (held === undefined || !isMatchable(held)) return 'unknown';
-  const verdict = await matched(visitor, held.document.number, sources);
+  const verdict = await matched(visitor, held.document, sources);
   if (verdict === 'unavailable') return verdict;
   if (verdict !== 'match') {
     const details = { reason: verdict };
@@ -85,5 +88,14 @@ export async function proveDocument(
   const level = held.proof.level > MATCHED ? held.proof.level : MATCHED;
   const proof = { level, source: level > MATCHED ? held.proof.source : population?.name };
   await persons.verifyDocument(personId, documentId, proof, { ...visit, origin: 'account' });
+  await raise(personId, visit, sources);
   return 'proven';
+}
+
+/** Gives back a level that had fallen; a better one is kept. */
+async function raise(personId: string, visit: Visit, { persons, population }: AccountCentreSources): Promise<void> {
+  const source = population === undefined ? {} : { source: population.name };
+  await persons.changeLevel(personId, async (_, before) =>
+    before < MATCHED ? { ...visit, ...source, ial: MATCHED, reason: 'proven', origin: 'account' } : undefined,
+  );
 }

@@ -1,9 +1,10 @@
 import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
+import type { AssuranceLevel } from '../proofing/levels.ts';
 import type { Transaction } from '../storage/database.ts';
 import type { Draft, EnrolmentDrafts } from './enrolment-drafts.ts';
 import { parseIdentifier } from './identifiers/identifier.ts';
 import type { Identifiers } from './identifiers.ts';
-import type { AssuranceLevel, Person } from './person.ts';
+import type { Person } from './person.ts';
 import type { Persons } from './persons.ts';
 
 /** `exists`: the document has an account; `stale`: the draft was changed, finished or forgotten meanwhile. Nothing was written then. */

@@ -120,7 +120,7 @@ async function judge(
 ): Promise<'answered' | 'mismatch'> {
   const { population } = sources;
   const { document, name } = content;
-  const answer = await population.check({ idNumber: document.number, name });
+  const answer = await population.check({ idNumber: document.number, name, documentType: document.type });
   if (answer === 'mismatch') {
     await refusal(ctx, 'mismatch', sources);
     return 'mismatch';

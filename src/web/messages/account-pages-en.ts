@@ -41,7 +41,10 @@ export const accountPagesEn: typeof accountPagesZh = {
     list: 'Your documents',
     primary: 'Stands for you',
     source: 'Vouched for by',
-    sources: { 'sample-population-register': 'Population register (demonstration)' },
+    sources: {
+      'sample-population-register': 'Population register (demonstration)',
+      'population-register': 'Population register',
+    },
     provenAt: 'Proven on',
     valid: 'Valid',
     validity: (from, to) =>

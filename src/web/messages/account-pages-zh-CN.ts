@@ -40,6 +40,7 @@ export const accountPagesZh = {
     source: '核实来源',
     sources: {
       'sample-population-register': '人口库（演示）',
+      'population-register': '人口库',
     } as Readonly<Record<string, string>>,
     provenAt: '核实日期',
     valid: '有效期',
