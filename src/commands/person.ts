@@ -116,7 +116,9 @@ const switching =
     const outcome = await context.persons[change](id, ORIGIN, reason);
     if (outcome === 'unknown') return UNKNOWN;
     const shown = await describe(id, context);
-    return change === 'enable' && 'status' in shown && shown.status === 'frozen' ? FROZEN : shown;
+    const isStillFrozen =
+      change === 'enable' && outcome === 'unchanged' && 'status' in shown && shown.status === 'frozen';
+    return isStillFrozen ? FROZEN : shown;
   };
 
 const unfreeze: Action = async (options, context) => {

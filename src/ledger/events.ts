@@ -53,7 +53,13 @@ export const EVENTS = {
     'origin ial',
   ),
   'person.disabled': event('warning', ACCESS, ACCOUNT.disabled, 'A person may no longer sign in.', 'origin !reason'),
-  'person.enabled': event('notice', ACCESS, ACCOUNT.enabled, 'A person may sign in again.', 'origin !reason'),
+  'person.enabled': event(
+    'notice',
+    ACCESS,
+    ACCOUNT.enabled,
+    'A disabled or frozen account was opened again; where it is still shut, status says how.',
+    'origin !reason status',
+  ),
   'person.frozen': event(
     'alert',
     ACCESS,

@@ -1,8 +1,10 @@
 import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
 import { tokenDigest } from '../crypto/digests.ts';
+import { holdActive } from '../people/active-person.ts';
 import { nowSeconds } from '../shared/clock.ts';
+import { Fault } from '../shared/fault.ts';
 import type { ArtifactChange, ArtifactKeys, ArtifactStore } from '../storage/artifact-store.ts';
-import type { Database } from '../storage/database.ts';
+import type { Database, Transaction } from '../storage/database.ts';
 import type { SealedHints } from './sealed-hints.ts';
 import {
   type Authorizations,
@@ -193,8 +195,18 @@ export class SessionAdapter implements Adapter {
       userAgent: unit?.userAgent ?? null,
     };
     if (onlySlides(write)) return;
-    if (unit) unit.also((tx) => writeSession(tx, write));
-    else await this.#database.write((tx) => writeSession(tx, write));
+    if (unit) unit.also((tx) => this.#write(tx, write));
+    else await this.#database.write((tx) => this.#write(tx, write));
+  }
+
+  /** Nobody gets a session whose account was shut, merged or closed between their proof and this commit. */
+  async #write(tx: Transaction, write: SessionWrite): Promise<void> {
+    const { accountId, readAs } = write;
+    const begins = accountId !== null && accountId !== readAs?.accountId;
+    if (begins && !(await holdActive(tx, this.#database.engine, accountId))) {
+      throw new Fault('ceremony_expired', 'the account was shut while its person signed in');
+    }
+    await writeSession(tx, write);
   }
 
   /** The id given up at a rotation: its row lives on under the uid. Sign-out comes through `end`. */
@@ -202,7 +214,7 @@ export class SessionAdapter implements Adapter {
 
   /** Ends the session of this uid for good. */
   async end(uid: string): Promise<void> {
-    const work = async (tx: Parameters<typeof endSessionRow>[0]): Promise<void> => {
+    const work = async (tx: Transaction): Promise<void> => {
       await endSessionRow(tx, uid);
     };
     const unit = currentUnit();

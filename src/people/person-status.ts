@@ -23,7 +23,7 @@ export interface FreezeDetails extends Pick<LedgerEvent, 'address' | 'userAgent'
 export interface PersonStatuses {
   /** A disabled person may not sign in. `reason` is for those who later ask why. */
   disable(id: string, origin: string, reason?: string): Promise<StatusOutcome>;
-  /** Takes back `disable`; a frozen person stays frozen. */
+  /** Takes back `disable`, and nothing else: who was frozen before is frozen again. */
   enable(id: string, origin: string, reason?: string): Promise<StatusOutcome>;
   /** Shuts an active account. Of several calls at once one finds it active, and only that one has `incident` opened. */
   freeze(id: string, cause: FreezeCause, details?: FreezeDetails): Promise<StatusOutcome>;
@@ -39,27 +39,27 @@ export interface PersonStatusSources {
 }
 
 const EXISTS = 'SELECT 1 AS one FROM persons WHERE id = $1';
-const UPDATE = 'UPDATE persons SET status = $1, updated_at = $2 WHERE id = $3 AND status IN ($4, $5)';
-
-interface Change {
-  readonly from: readonly [PersonStatus, PersonStatus];
-  readonly to: PersonStatus;
-}
-
-const DISABLE: Change = { from: ['active', 'frozen'], to: 'disabled' };
-const ENABLE: Change = { from: ['disabled', 'disabled'], to: 'active' };
-const FREEZE: Change = { from: ['active', 'active'], to: 'frozen' };
-const UNFREEZE: Change = { from: ['frozen', 'frozen'], to: 'active' };
+const STATUS = 'SELECT status FROM persons WHERE id = $1';
+/**
+ * What an account was when it was switched off it becomes again: a frozen one must not come to life by being switched off and on, and one
+ * that is being closed goes on to be.
+ */
+const DISABLE = `UPDATE persons SET status_before = status, status = 'disabled', updated_at = $1
+  WHERE id = $2 AND status IN ('active', 'frozen', 'closing')`;
+const ENABLE = `UPDATE persons SET status = COALESCE(status_before, 'active'), status_before = NULL, updated_at = $1
+  WHERE id = $2 AND status = 'disabled'`;
+const FREEZE = `UPDATE persons SET status = 'frozen', updated_at = $1 WHERE id = $2 AND status = 'active'`;
+const UNFREEZE = `UPDATE persons SET status = 'active', updated_at = $1 WHERE id = $2 AND status = 'frozen'`;
 
 export function createPersonStatuses({ database, ledger, forget }: PersonStatusSources): PersonStatuses {
   const change = async (
     id: string,
-    { from, to }: Change,
+    update: string,
     tell: (tx: Transaction) => Promise<void>,
   ): Promise<StatusOutcome> => {
     try {
       return await database.write(async (tx) => {
-        if ((await tx.run(UPDATE, [to, nowSeconds(), id, ...from])) === 0) {
+        if ((await tx.run(update, [nowSeconds(), id])) === 0) {
           return (await tx.get(EXISTS, [id])) === undefined ? 'unknown' : 'unchanged';
         }
         await tell(tx);
@@ -76,9 +76,11 @@ export function createPersonStatuses({ database, ledger, forget }: PersonStatusS
         ledger.append(tx, { type: 'person.disabled', personId: id, details: { origin, ...(reason && { reason }) } }),
       ),
     enable: (id, origin, reason) =>
-      change(id, ENABLE, (tx) =>
-        ledger.append(tx, { type: 'person.enabled', personId: id, details: { origin, ...(reason && { reason }) } }),
-      ),
+      change(id, ENABLE, async (tx) => {
+        const status = (await tx.get<{ status: PersonStatus }>(STATUS, [id]))?.status;
+        const details = { origin, ...(reason && { reason }), ...(status && status !== 'active' && { status }) };
+        await ledger.append(tx, { type: 'person.enabled', personId: id, details });
+      }),
     freeze: (id, cause, { incident, ...caller } = {}) =>
       change(id, FREEZE, async (tx) => {
         const named = typeof incident === 'function' ? await incident(tx) : incident;

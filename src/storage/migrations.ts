@@ -7,6 +7,7 @@ import { people } from './migrations/0003-people.ts';
 import { enrolment } from './migrations/0004-enrolment.ts';
 import { legalPersons } from './migrations/0005-legal-persons.ts';
 import { grantSubjects } from './migrations/0006-grant-subjects.ts';
+import { lifecycle } from './migrations/0007-lifecycle.ts';
 import { proofing } from './migrations/0008-proofing.ts';
 import { unavailable } from './storage-errors.ts';
 
@@ -18,6 +19,7 @@ const MIGRATIONS: readonly Migration[] = [
   enrolment,
   legalPersons,
   grantSubjects,
+  lifecycle,
   proofing,
 ];
 

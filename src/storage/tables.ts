@@ -1,12 +1,19 @@
 import type { Generated } from 'kysely';
 import type { EnrolmentTables } from './tables/enrolment.ts';
 import type { LegalPersonTables } from './tables/legal-persons.ts';
+import type { LifecycleTables } from './tables/lifecycle.ts';
 import type { PeopleTables } from './tables/people.ts';
 import type { ProofingTables } from './tables/proofing.ts';
 import type { SubjectTables } from './tables/subject.ts';
 
 /** Rows as the code sees them. `..._at` are epoch seconds; sealed columns are ciphertext (crypto/sealing.ts). */
-export interface Tables extends EnrolmentTables, LegalPersonTables, PeopleTables, ProofingTables, SubjectTables {
+export interface Tables
+  extends EnrolmentTables,
+    LegalPersonTables,
+    LifecycleTables,
+    PeopleTables,
+    ProofingTables,
+    SubjectTables {
   migrations: { id: number; name: string; applied_at: number };
   /** One row, id 1. Triggers raise it with every change of `relying_parties`, `keys` and `settings`; see `Database.changeStamp`. */
   change_stamp: { id: number; value: number };
@@ -52,6 +59,8 @@ export interface Tables extends EnrolmentTables, LegalPersonTables, PeopleTables
     claims: string;
     granted_at: number;
     updated_at: number;
+    /** What the portal said of itself at the time (consent-terms.ts); null from before it was kept. */
+    terms: string | null;
   };
   keys: {
     kid: string;

@@ -15,6 +15,11 @@ export interface PeopleTables {
     email_verified_at: number | null;
     created_at: number;
     updated_at: number;
+    /** Of a disabled account: what it was before, and becomes again. */
+    status_before: 'active' | 'frozen' | 'closing' | null;
+    /** Birthdays still to come, midnight in China: the 14th, and the next of the 14th, 16th and 18th. */
+    fourteen_at: number | null;
+    milestone_at: number | null;
   };
   identity_documents: {
     id: string;

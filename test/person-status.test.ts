@@ -1,0 +1,98 @@
+import test, { type ExecutionContext } from 'ava';
+import { holdActive } from '../src/people/active-person.ts';
+import type { Database } from '../src/storage/database.ts';
+import { embeddedTest, postgresDatabase, postgresTest, sqliteDatabase } from './support/databases.ts';
+import { ledgerEntries } from './support/ledger.ts';
+import { addPerson, idNumberOf, testPersons } from './support/people.ts';
+import { authorizationPath, LI, PASSWORD, startServer, WANG } from './support/server.ts';
+
+const ENGINES = [
+  ['SQLite', embeddedTest, sqliteDatabase],
+  ['PostgreSQL', postgresTest, postgresDatabase],
+] as const;
+
+for (const [engine, on, open] of ENGINES) {
+  on(`F2 an account switched off and on again is what it was before: frozen stays frozen (${engine})`, async (t) => {
+    await switchedOffAndOn(t, await open(t));
+  });
+}
+
+async function switchedOffAndOn(t: ExecutionContext, database: Database): Promise<void> {
+  const persons = testPersons(database);
+  const founding = { idNumber: idNumberOf(WANG.idNumber), name: WANG.name, ial: 2, origin: 'test' } as const;
+  const id = await addPerson(persons, founding);
+  const status = async () => (await persons.find(id))?.status;
+  await persons.disable(id, 'test');
+  await persons.enable(id, 'test');
+  t.is(await status(), 'active');
+  await persons.freeze(id, 'watch');
+  for (const change of ['disable', 'enable', 'disable', 'enable'] as const)
+    t.is(await persons[change](id, 'test'), 'changed');
+  t.is(await status(), 'frozen', 'only a proof of identity opens it');
+  t.is(await persons.enable(id, 'test'), 'unchanged');
+  t.is(await persons.unfreeze(id, 'test', 'seen at counter 4'), 'changed');
+  await persons.disable(id, 'test');
+  await persons.enable(id, 'test');
+  t.is(await status(), 'active', 'what was undone is not remembered');
+  const enabled = (await ledgerEntries(database, 'person.enabled')).map(({ data }) => data.status);
+  t.deepEqual(enabled, [undefined, 'frozen', 'frozen', undefined, undefined]);
+}
+
+for (const [engine, on, open] of ENGINES) {
+  on(`F2 whoever may act is held so, or is found shut already (${engine})`, async (t) => {
+    const database = await open(t);
+    const persons = testPersons(database);
+    for (let round = 0; round < 5; round += 1) {
+      const idNumber = idNumberOf(WANG.idNumber);
+      const id =
+        (await persons.findByIdNumber(idNumber))?.id ??
+        (await addPerson(persons, { idNumber, name: WANG.name, ial: 2, origin: 'test' }));
+      let shutWithin = false;
+      const [held] = await Promise.all([
+        database.write(async (tx) => {
+          const held = await holdActive(tx, database.engine, id);
+          for (let look = 0; look < 5; look += 1) {
+            const row = await tx.get<{ status: string }>('SELECT status FROM persons WHERE id = $1', [id]);
+            shutWithin ||= held && row?.status !== 'active';
+          }
+          return held;
+        }),
+        persons.disable(id, 'test'),
+      ]);
+      t.false(shutWithin, `${held}`);
+      await persons.enable(id, 'test');
+    }
+  });
+}
+
+test('F2 a sign-in that was under way when the account was shut gives nobody a session', async (t) => {
+  const server = await startServer(t);
+  const id = await server.addPerson(LI);
+  const portal = await server.addPortal();
+  const { persons, store } = server.house;
+  // The account is shut when everything has been looked at, and nothing is written yet.
+  const apply = store.apply.bind(store);
+  let shut = false;
+  Object.assign(store, {
+    async apply(...work: Parameters<typeof apply>) {
+      if (shut) {
+        shut = false;
+        await persons.disable(id, 'test');
+      }
+      return apply(...work);
+    },
+  });
+  const browser = server.browser();
+  await browser.get(authorizationPath(portal));
+  await browser.follow();
+  await browser.submit({ identifier: LI.idNumber, password: PASSWORD }, '/identify');
+  shut = true;
+  await browser.follow(({ origin }) => origin !== server.issuer);
+  shut = false;
+  t.is(browser.page.status, 400);
+  const sessions = await server.house.database.all(
+    'SELECT 1 AS one FROM sessions WHERE account_id = $1 AND ended_at IS NULL',
+    [id],
+  );
+  t.is(sessions.length, 0);
+});
