@@ -4,6 +4,7 @@ import { enrol, enrolToPassword } from './support/enrolment.ts';
 import { hiddenField } from './support/hidden-field.ts';
 import type { HttpBrowser, Page } from './support/http-client.ts';
 import { webServer } from './support/listeners.ts';
+import { identifierOf } from './support/people.ts';
 import { pause, postAs, ROOMY, revoke } from './support/portal-calls.ts';
 import {
   authorizationPath,
@@ -111,6 +112,8 @@ test('H5 limits, disabled and frozen accounts are reasons of their own', async (
 
 test('H5 consent, the way to a portal, and the release of sensitive data are on record', async (t) => {
   const li = await server.addPerson(LI);
+  const phone = identifierOf('phone', '13800000000');
+  await server.house.identifiers.bind(li, phone, { origin: 'test', verifiedBy: 'one_time_code' });
   const browser = browse();
   const common = { ...HERE, client: portal.id, actor: li, subject: li };
   await atForm(browser, { scope: SCOPE, claims: JSON.stringify({ userinfo: { gender: null } }) });

@@ -80,7 +80,8 @@ test('D6 D7 V41 a hundred guesses at once over all identifiers of one account ge
 
 test('whoever is here signs in by any name that is theirs, also without a name or a number of a card', async (t) => {
   const server = await startServer(t);
-  const portal = await server.addPortal({ scope: 'openid profile identity' });
+  const scope = 'openid profile identity age phone id_number';
+  const portal = await server.addPortal({ scope, approved_scopes: ['id_number'] });
   const { persons, identifiers, passwords } = server.house;
   const net = documentOf('net_number', 'Ab3dEf6hIj9kLm2nOp5q');
   const prepared = await passwords.prepare(PASSWORD);
@@ -96,13 +97,14 @@ test('whoever is here signs in by any name that is theirs, also without a name o
 
   for (const identifier of [net.number, 'Yun.Shan']) {
     const browser = server.browser();
-    const callback = await server.signIn(browser, portal, { identifier, query: { scope: 'openid profile identity' } });
+    const callback = await server.signIn(browser, portal, { identifier, query: { scope } });
     const { body } = await server.token(portal, redemption(callback));
     const userinfo = await fetch(`${server.issuer}/me`, { headers: { authorization: `Bearer ${body.access_token}` } });
     const { sub, updated_at: updatedAt, ...claims } = (await userinfo.json()) as Record<string, unknown>;
     t.is(typeof sub, 'string');
     t.is(typeof updatedAt, 'number');
     t.deepEqual(claims, { id_number_masked: 'Ab3dE**********nOp5q', id_type: 'net_number', ial: 3 });
+    t.deepEqual(await server.events('personal-data.released'), [], 'what a portal did not get is not told as given');
 
     const account = await browser.get('/account');
     t.is(account.status, 200);

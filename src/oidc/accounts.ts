@@ -1,5 +1,5 @@
 import { type Client, errors, type Grant, type Account as LibraryAccount } from 'oidc-provider';
-import { CLAIMS_BY_SCOPE, claimsFor } from '../people/claims.ts';
+import { CLAIMS_BY_SCOPE, claimsFor, type PersonClaims, type PersonScope } from '../people/claims.ts';
 import type { PersonProfile } from '../people/person.ts';
 import type { Standing, Standings } from './standing.ts';
 
@@ -23,7 +23,11 @@ export interface AccountSources {
   readonly released: (personId: string, clientId: string | undefined, scopes: readonly string[]) => void;
 }
 
-const SENSITIVE_SCOPES: ReadonlySet<string> = new Set(['id_number', 'phone', 'email', 'address']);
+const SENSITIVE_SCOPES = ['id_number', 'phone', 'email', 'address'] as const satisfies readonly PersonScope[];
+
+/** Whether anything of a scope is among the claims. */
+const opens = (scope: PersonScope, told: PersonClaims): boolean =>
+  CLAIMS_BY_SCOPE[scope].some((claim) => Object.hasOwn(told, claim));
 
 /**
  * `findAccount`: undefined for a person who may not act now, so that refresh and userinfo end with a disabled account (F2).
@@ -53,12 +57,14 @@ export function createFindAccount({ profileOf, standings, released }: AccountSou
           if (scopeOfClaim !== undefined) scopes.add(scopeOfClaim);
         }
         const open = scopes.intersection(new Set(portal?.scope?.split(' ')));
-        const sensitive = [...open].filter((name) => SENSITIVE_SCOPES.has(name));
-        if (sensitive.length > 0) released(personId, portal?.clientId, sensitive);
         const stands = await standing();
         if (stands?.state === 'ended') throw new errors.InvalidToken('what the token was issued for has ended');
         const acting = stands && portal ? standings.claims(stands, personId, portal, scope) : {};
-        return { ...claimsFor(open, person), ...acting, sub: personId };
+        const told = claimsFor(open, person);
+        // Somebody without a phone gave none away, and whoever came with a network number no number either.
+        const sensitive = [...open].filter((name) => SENSITIVE_SCOPES.some((one) => one === name && opens(one, told)));
+        if (sensitive.length > 0) released(personId, portal?.clientId, sensitive);
+        return { ...told, ...acting, sub: personId };
       },
     };
   };
