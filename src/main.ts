@@ -17,6 +17,11 @@ const COMMANDS: Readonly<Record<string, { readonly means: string; readonly load:
     means: 'add, show, disable or enable natural persons, their documents and what they sign in by',
     load: async () => withHouse('person'),
   },
+  company: {
+    means: 'enter, stop and review legal persons, their posts and their agents',
+    load: async () => withHouse('company'),
+  },
+  mandate: { means: 'grant, accept and end mandates', load: async () => withHouse('mandate') },
   keys: { means: 'list or rotate the signing keys', load: async () => withHouse('keys') },
   audit: {
     means: 'verify, search, export and prune the audit ledger',

@@ -36,6 +36,10 @@ const COMMANDS = {
       stderr,
     });
   },
+  company: async (args, house, operator) =>
+    (await import('./company.ts')).run(args, { house, operator, stdout, stderr }),
+  mandate: async (args, house, operator) =>
+    (await import('./mandate.ts')).run(args, { house, operator, stdout, stderr }),
   keys: async (args, { keyring }) => (await import('./keys.ts')).run(args, { keyring, stdout, stderr }),
   incident: async (args, { config, database, ledger }, operator) => {
     const { operatorClass } = config.watch;
