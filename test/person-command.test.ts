@@ -254,6 +254,8 @@ test('F6 a document or identifier that is refused is told by its reason, never b
       /--type/,
     ],
     [['show', ...person, '--net-number', NET], 2, /give one/],
+    [['add', '--id-number', '110105491231002', '--name', '王'], 2, /18 characters/],
+    [['add', '--document', 'resident_id_card:CN:110105491231002', '--name', '王'], 2, /18 characters/],
   ];
   for (const [args, exitCode, sentence] of cases) {
     const answer = await command(args);

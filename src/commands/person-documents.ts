@@ -41,7 +41,7 @@ const list: Action = async (options, context) => {
 };
 
 const add: Action = async (options, context) => {
-  const document = documentIn(options, ['document', 'net-number']);
+  const document = documentIn(options, { names: ['document', 'net-number'], toHold: true });
   if (document === undefined) return refuse('--document or --net-number is missing.', 2);
   if (isRefusal(document)) return document;
   const level = levelIn(options.level ?? '1');

@@ -110,14 +110,17 @@ export const isWord = (text: string | undefined): text is string =>
 
 /** The options that name a document. */
 const NAMES = ['id-number', 'document', 'net-number'] as const;
+type Names = readonly (typeof NAMES)[number][];
+
+const OLD_NUMBER = refuse('A number of 15 digits only finds its owner: give the 18 characters of the card in use.', 2);
 
 /**
- * The one document the options name; undefined when they name none. The number itself never stands in a message: terminals are
+ * The one document the options name, `toHold` when somebody is to hold it from now on; undefined when they name none. The number itself never stands in a message: terminals are
  * recorded (F6).
  */
 export function documentIn(
   options: Options,
-  names: readonly (typeof NAMES)[number][] = NAMES,
+  { names = NAMES, toHold = false }: { readonly names?: Names; readonly toHold?: boolean } = {},
 ): IdentityDocument | Refusal | undefined {
   const given = names.filter((name) => options[name] !== undefined);
   const [name] = given;
@@ -126,22 +129,22 @@ export function documentIn(
   const text = options[name]!;
   if (name === 'id-number') {
     const outcome = parseIdNumber(text);
-    return outcome.ok
-      ? documentOfIdNumber(outcome.number)
-      : refuse(`--id-number is not a valid ID number (${outcome.reason}).`, 2);
+    if (!outcome.ok) return refuse(`--id-number is not a valid ID number (${outcome.reason}).`, 2);
+    return outcome.upgraded && toHold ? OLD_NUMBER : documentOfIdNumber(outcome.number);
   }
   const [type = '', issuer = '', ...number] = name === 'net-number' ? ['net_number', 'CN', text] : text.split(':');
   const outcome = parseDocument(type.trim(), issuer, number.join(':'));
-  return outcome.ok ? outcome.document : refuse(`--${name} is not a valid document (${outcome.reason}).`, 2);
+  if (!outcome.ok) return refuse(`--${name} is not a valid document (${outcome.reason}).`, 2);
+  return outcome.completed && toHold ? OLD_NUMBER : outcome.document;
 }
 
 /** The id of the person the options name, by any document of theirs unless told which options may name one. */
 export async function identify(
   options: Options,
   { persons }: PersonCommandContext,
-  names: readonly (typeof NAMES)[number][] = NAMES,
+  names: Names = NAMES,
 ): Promise<string | Refusal> {
-  const document = documentIn(options, names);
+  const document = documentIn(options, { names });
   if (document !== undefined && isRefusal(document)) return document;
   if ((options.id === undefined) === (document === undefined)) {
     const others = names.length > 1 ? ', --document or --net-number' : '';

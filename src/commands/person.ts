@@ -67,7 +67,7 @@ const table = (shown: Shown | readonly Shown[]): string =>
     .join('\n');
 
 const add: Action = async (options, context) => {
-  const document = documentIn(options);
+  const document = documentIn(options, { toHold: true });
   if (document === undefined) return refuse('--id-number is missing; --document and --net-number do as well.', 2);
   if (isRefusal(document)) return document;
   const details = detailsIn(options, document.type === 'net_number');

@@ -106,5 +106,6 @@ export function readIdNumber(type: 'resident_id_card' | 'hmt_residence_permit', 
   const outcome = parseIdNumber(input);
   if (!outcome.ok) return outcome;
   if (documentOfIdNumber(outcome.number).type !== type) return refusedNumber('region');
-  return accepted(outcome.number, { birthDate: outcome.birthDate, sex: outcome.sex });
+  const { number, birthDate, sex, upgraded } = outcome;
+  return { ...accepted(number, { birthDate, sex }), ...(upgraded ? { completed: true } : {}) };
 }

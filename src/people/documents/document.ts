@@ -53,12 +53,16 @@ export type DocumentRefusal =
   | 'shape'
   | 'unknown_type';
 
-/** A number as it was read. `reissue` counts the cards issued before, where the document prints it. */
+/**
+ * A number as it was read. `reissue` counts the cards issued before, where the document prints it. `completed`: what was typed is the number
+ * of a first-generation card, good for finding its owner and not for a new account.
+ */
 export interface ReadNumber {
   readonly ok: true;
   readonly number: DocumentNumber;
   readonly facts: DocumentFacts;
   readonly reissue?: number;
+  readonly completed?: true;
 }
 
 export type NumberOutcome = ReadNumber | { readonly ok: false; readonly reason: DocumentRefusal };
@@ -69,6 +73,7 @@ export type DocumentOutcome =
       readonly document: IdentityDocument;
       readonly facts: DocumentFacts;
       readonly reissue?: number;
+      readonly completed?: true;
     }
   | { readonly ok: false; readonly reason: DocumentRefusal };
 

@@ -47,15 +47,15 @@ function issuerOf(type: DocumentType, typed: string): string | undefined {
  * Reads a document somebody names by type, issuer (`CN`, or ISO 3166 alpha-3 for a foreign passport) and number. Every way to write one
  * number gives one document; what is no number of that type is refused with the reason. Nothing is asked of any register.
  */
-export function parseDocument(type: string, issuer: string, number: string): DocumentOutcome {
+export function parseDocument(type: string, issuer: string, typed: string): DocumentOutcome {
   if (!isDocumentType(type)) return refused('unknown_type');
   const known = issuerOf(type, issuer);
   if (known === undefined) return refused('issuer');
-  const outcome = FAMILIES[type].read(number, known);
+  const outcome = FAMILIES[type].read(typed, known);
   if (!outcome.ok) return outcome;
-  const { facts, reissue } = outcome;
-  const document: IdentityDocument = { type, issuer: known, number: outcome.number };
-  return { ok: true, document, facts, ...(reissue === undefined ? {} : { reissue }) };
+  const { number, ...read } = outcome;
+  const document: IdentityDocument = { type, issuer: known, number };
+  return { ...read, document };
 }
 
 /** The country before the number: `CAN:AB123456`, `CAN/AB123456`. A blank is no divider, for blanks are dropped. */
