@@ -320,6 +320,14 @@ test('F3 who turns back at consent has switched nothing: what was granted before
   await arrive(server, before.browser);
   t.is(answerOf(before.browser.page).get('error'), 'access_denied');
   t.is((await userinfo(server, before.body.access_token)).status, 200);
+  for (const [query, error] of [
+    [{ scope: 'openid identity' }, 'consent_required'],
+    [{ max_age: '0' }, 'login_required'],
+  ] as const) {
+    await go(before.browser, portal, { acting_as: BRIDGES.uscc, prompt: 'none', ...query });
+    t.is(answerOf(before.browser.page).get('error'), error);
+    t.is((await userinfo(server, before.body.access_token)).status, 200, error);
+  }
   const kept = await enter(portal, 'unasked', { scope: 'openid' }, before.browser);
   t.is((kept.id.legal_person as Claims).name, TEA.name);
 });

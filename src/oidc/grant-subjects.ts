@@ -24,9 +24,8 @@ const RENEW = 'UPDATE grant_subjects SET stands_until = $2 WHERE grant_id = $1';
 const REMOVE = 'DELETE FROM grant_subjects WHERE grant_id = $1';
 const OVERDUE = `${SELECT} WHERE stands_until IS NOT NULL AND stands_until <= $1 ORDER BY stands_until LIMIT $2`;
 const AFTER = `${SELECT} WHERE grant_id > $1 ORDER BY grant_id LIMIT $2`;
-/** A grant that ended otherwise, by sign-out or withdrawn consent, leaves its row to this. */
-const SWEEP = `DELETE FROM grant_subjects WHERE grant_id IN (SELECT g.grant_id FROM grant_subjects g
-  LEFT JOIN artifacts a ON a.model = 'Grant' AND a.id = g.grant_id WHERE a.id IS NULL OR g.expires_at <= $1 LIMIT $2)`;
+const SWEEP = `DELETE FROM grant_subjects WHERE grant_id IN
+  (SELECT grant_id FROM grant_subjects WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`;
 
 /**
  * Writes for whom a grant was made. False for a grant that its session uses once more: of that only the end of its mandate may have
@@ -87,6 +86,6 @@ export const overdueGrants = (database: Database, limit: number): Promise<GrantS
 export const grantsAfter = (database: Database, grantId: string, limit: number): Promise<GrantSubjectRow[]> =>
   database.all<GrantSubjectRow>(AFTER, [grantId, limit]);
 
-/** Deletes up to `limit` rows of grants that are over; resolves with how many. */
+/** Deletes up to `limit` rows of grants that have expired; resolves with how many. */
 export const sweepGrantSubjects = (database: Database, limit: number): Promise<number> =>
   database.run(SWEEP, [nowSeconds(), limit]);

@@ -13,7 +13,9 @@ const { Check, Prompt, base } = interactionPolicy;
  * - between login and consent the person says for whom they act, where the portal accepts more than people on their own behalf;
  * - the claims parameter opens nothing that the portal may not ask for by scope (F6).
  */
-export function promptPolicy(subjects: Pick<Subjects, 'choiceOf' | 'markFor'>): interactionPolicy.DefaultPolicy {
+export function promptPolicy(
+  subjects: Pick<Subjects, 'choiceOf' | 'markFor' | 'postponed'>,
+): interactionPolicy.DefaultPolicy {
   const prompts = base();
   const login = prompts.get('login');
   if (!login) throw new Error('the protocol library no longer has a login prompt');
@@ -37,6 +39,14 @@ export function promptPolicy(subjects: Pick<Subjects, 'choiceOf' | 'markFor'>): 
   if (!consent) throw new Error('the protocol library no longer has a consent prompt');
   // The page says for whom; what is granted there is granted for them.
   consent.details = (ctx) => ({ acting: subjects.markFor(ctx) });
+  for (const prompt of prompts) {
+    const { details } = prompt;
+    // Asked for as soon as something is missing, before a page is shown or `prompt=none` is answered.
+    prompt.details = (ctx) => {
+      subjects.postponed(ctx);
+      return details(ctx);
+    };
+  }
   return prompts;
 }
 

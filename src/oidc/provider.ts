@@ -99,10 +99,7 @@ export function buildProvider(sources: ProviderSources): BuiltProvider {
     formats: { bitsOfOpaqueRandomness: 256 },
     interactions: {
       policy: promptPolicy(sources.subjects),
-      async url(ctx, interaction) {
-        sources.subjects.postponed(ctx);
-        return `/interaction/${interaction.uid}`;
-      },
+      url: async (_ctx, interaction) => `/interaction/${interaction.uid}`,
     },
     issueRefreshToken: async (_ctx, client, code) =>
       client.grantTypeAllowed('refresh_token') && code.scopes.has('offline_access'),

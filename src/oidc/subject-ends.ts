@@ -15,6 +15,8 @@ export interface SubjectEnds {
   readonly ended: ActingEnded;
   /** The same for grants that were found otherwise. Resolves with how many this call has ended. */
   endGrants(rows: readonly GrantSubjectRow[], cause: string): Promise<number>;
+  /** Those whose grants are still there. What ended by sign-out or withdrawn consent was told then; its rows are removed. */
+  living(rows: readonly GrantSubjectRow[]): Promise<readonly GrantSubjectRow[]>;
   /** Called after each end that left notices in the outbox. */
   whenEnded(listener: () => void): void;
 }
@@ -48,8 +50,19 @@ export function createSubjectEnds({ database, store, ledger, enqueueLogout }: Su
     return true;
   };
 
+  const living: SubjectEnds['living'] = async (rows) => {
+    const grants = await Promise.all(rows.map((row) => store.find('Grant', row.grant_id)));
+    const dead = rows.filter((_row, at) => grants[at] === undefined);
+    if (dead.length > 0) {
+      await database.write(async (tx) => {
+        for (const row of dead) await removeGrantSubject(tx, row.grant_id);
+      });
+    }
+    return rows.filter((_row, at) => grants[at] !== undefined);
+  };
+
   const endGrants: SubjectEnds['endGrants'] = async (found, cause) => {
-    const rows = await alive(found);
+    const rows = await living(found);
     let ended = 0;
     for (let from = 0; from < rows.length; from += GRANTS_AT_ONCE) {
       const part = rows.slice(from, from + GRANTS_AT_ONCE);
@@ -70,6 +83,7 @@ export function createSubjectEnds({ database, store, ledger, enqueueLogout }: Su
 
   return {
     endGrants,
+    living,
     async ended(ended, cause) {
       await endGrants(await grantsOpenedBy(database, ended), cause);
     },
@@ -77,10 +91,4 @@ export function createSubjectEnds({ database, store, ledger, enqueueLogout }: Su
       listeners.push(listener);
     },
   };
-
-  /** Without those that ended by sign-out or withdrawn consent: the portal was told of that, and the sweep takes their rows. */
-  async function alive(rows: readonly GrantSubjectRow[]): Promise<readonly GrantSubjectRow[]> {
-    const grants = await Promise.all(rows.map((row) => store.find('Grant', row.grant_id)));
-    return rows.filter((_row, at) => grants[at] !== undefined);
-  }
 }

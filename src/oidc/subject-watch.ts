@@ -48,7 +48,7 @@ export function startSubjectWatch(options: SubjectWatchOptions): SubjectWatch {
 
   const endFallen = async (rows: readonly GrantSubjectRow[], causeOf: (verdict: string) => string): Promise<number> => {
     let ended = 0;
-    for (const row of rows) {
+    for (const row of await ends.living(rows)) {
       const verdict = await verdictOn(row);
       if (verdict !== undefined) ended += await ends.endGrants([row], causeOf(verdict));
     }

@@ -26,7 +26,7 @@ export interface Subjects {
   markFor(ctx: KoaContextWithOIDC): GrantMark | undefined;
   /** Notes that the session's grant was made for somebody else: this request's takes its place. */
   replaces(ctx: KoaContextWithOIDC, grant: Grant): void;
-  /** A page is needed first: the session keeps the grant it had. */
+  /** Something is missing still: the session keeps the grant it had. */
   postponed(ctx: KoaContextWithOIDC): void;
   /** The level a code of this request may state. */
   acrOf(ctx: KoaContextWithOIDC, acr: string): string;

@@ -52,7 +52,7 @@ export async function showChooseSubject(
   const choices = await choicesOf(request, sources, personId);
   if (!choices.self && choices.subjects.length === 0) return showNobody(ctx, request, sources, personId);
   const { portal, formToken } = await frame(ctx, request, sources);
-  const { name } = await profileOf(personId, sources);
+  const { maskedName, maskedNumber } = await profileOf(personId, sources);
   const asked = SEARCH.parse(ctx.query);
   const found = choices.subjects.filter(matching(asked.q));
   const last = Math.max(1, Math.ceil(found.length / PER_PAGE));
@@ -68,7 +68,7 @@ export async function showChooseSubject(
       cancelAction: `${base}/cancel`,
       formToken,
       portal,
-      ...(choices.self ? { self: name === undefined ? {} : { maskedName: maskName(name) } } : {}),
+      ...(choices.self ? { self: { maskedName: maskedName ?? maskedNumber } } : {}),
       subjects: found.slice((at - 1) * PER_PAGE, at * PER_PAGE).map(view),
       foundCount: found.length,
       totalCount: choices.subjects.length,
@@ -83,7 +83,7 @@ export async function showChooseSubject(
 
 async function showNobody(ctx: Context, request: CeremonyRequest, sources: SignInSources, personId: string) {
   const { portal, formToken } = await frame(ctx, request, sources);
-  const { name } = await profileOf(personId, sources);
+  const { maskedName, maskedNumber } = await profileOf(personId, sources);
   sources.renderer.page(
     ctx,
     'nobody-to-act-for',
@@ -91,7 +91,7 @@ async function showNobody(ctx: Context, request: CeremonyRequest, sources: SignI
       action: `/interaction/${request.uid}/cancel`,
       formToken,
       portal,
-      ...(name === undefined ? {} : { maskedName: maskName(name) }),
+      maskedName: maskedName ?? maskedNumber,
       accountUrl: '/account',
     },
     localesOf(request),

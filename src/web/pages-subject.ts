@@ -25,7 +25,7 @@ export interface SubjectPageModels {
     readonly formToken: string;
     readonly portal: PortalView;
     /** Absent where the portal takes nobody on their own behalf. */
-    readonly self?: { readonly maskedName?: string };
+    readonly self?: { readonly maskedName: string };
     readonly subjects: readonly SubjectView[];
     /** How many there are with and without the search. */
     readonly foundCount: number;
@@ -40,7 +40,7 @@ export interface SubjectPageModels {
     readonly action: string;
     readonly formToken: string;
     readonly portal: PortalView;
-    readonly maskedName?: string;
+    readonly maskedName: string;
     readonly accountUrl: string;
   };
 }
