@@ -147,6 +147,11 @@ test('F3 a mandate that ended untold is worth nothing at once, and its portal is
   // A code that waits while the mandate ends buys nothing either.
   const waiting = await server.signIn(browser, businessPortal, { query: OFFLINE_CONSENT });
   acting.remove(bridges);
+  // Without an ID token nobody asks for claims: the grant itself is looked at.
+  const bare = { grant_type: 'refresh_token', refresh_token: String(tokens.refresh_token), scope: 'profile' };
+  const refused = await server.token(businessPortal, bare);
+  t.like(refused, { status: 400, body: { error: 'invalid_grant' } });
+  t.true((await server.house.database.all('SELECT * FROM grant_subjects', [])).length > 0, 'nobody has swept yet');
   t.deepEqual(await usable(own, businessPortal, tokens), DEAD);
   t.is((await refresh(server, businessPortal, tokens.refresh_token)).status, 400);
   t.is((await server.token(businessPortal, redemption(waiting))).status, 400);
