@@ -117,6 +117,16 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
           mailboxUrl: house.reaching.mailbox && '/mailbox',
           wakeOutbox,
         },
+        legalPersons: house.legalPersons,
+        mandates: house.mandates,
+        matters: house.matters,
+        mandateDays: {
+          agent: { usual: config.legalPersons.mandateDefaultDays, longest: config.legalPersons.mandateLongestDays },
+          relative: {
+            usual: config.legalPersons.relativeDefaultDays,
+            longest: config.legalPersons.relativeLongestDays,
+          },
+        },
         origin,
         freshProofSeconds: config.account.freshProofSeconds,
       }),

@@ -5,6 +5,7 @@ import { loadAssets } from '../src/web/assets.ts';
 import { LANGUAGES } from '../src/web/language.ts';
 import { PAGE_NAMES, type PageModels, type TrailDay, type TrailLine } from '../src/web/pages.ts';
 import type { AccountPageModels } from '../src/web/pages-account.ts';
+import type { CompanyPageModels, MandateCard } from '../src/web/pages-companies.ts';
 import { createRenderer, type PageContext } from '../src/web/render.ts';
 
 const viewsDir = join(import.meta.dirname, '../views');
@@ -66,6 +67,7 @@ const accountModels: AccountPageModels = {
     portals: [allowed],
     portalsMore: 2,
     days,
+    invitations: 2,
   },
   'account-documents': {
     formToken: 'token.mac',
@@ -117,7 +119,6 @@ const accountModels: AccountPageModels = {
   },
   'account-sessions': { formToken: 'token.mac', sessions: [session, { ...session, current: false }] },
   'account-portals': { formToken: 'token.mac', portals: [allowed] },
-  'account-companies': {},
   'account-data': {},
   'account-display': { action: '/account/display', saved: true },
   'account-prove': {
@@ -130,8 +131,87 @@ const accountModels: AccountPageModels = {
   'account-proven': { ...form, kept: [{ name: 'name', value: hostile }] },
 };
 
+const mandate: MandateCard = {
+  id: 'mdt_1',
+  kind: 'relative',
+  principalName: hostile,
+  agentName: hostile,
+  agentNumber: hostile,
+  matters: [hostile],
+  portals: [hostile],
+  from: 1_790_000_000,
+  until: 1_790_000_000,
+  ceiling: 'constructor',
+  mayDelegate: true,
+  status: 'invited',
+  acts: ['accept', 'decline', 'renew', 'revoke'],
+};
+const choices = [{ id: 'tax', title: hostile, chosen: true }];
+const companyModels: CompanyPageModels = {
+  'account-companies': {
+    formToken: 'token.mac',
+    invitations: [mandate],
+    companies: [{ id: 'lgp_1', name: hostile, role: 'administrator', status: 'suspended', suspended: true }],
+    held: [mandate],
+    given: [mandate],
+    done: 'accept',
+    problem: { code: 'toString' },
+  },
+  'account-company-claim': {
+    ...form,
+    values: { uscc: hostile, name: hostile },
+    problem: { field: 'uscc', code: 'uscc_letter' },
+  },
+  'account-company': {
+    id: 'lgp_1',
+    name: hostile,
+    uscc: hostile,
+    category: hostile,
+    status: 'suspended',
+    suspendedCause: 'constructor',
+    role: 'legal_representative',
+    formToken: 'token.mac',
+    standing: [
+      { id: 'pst_1', name: hostile, role: 'administrator', suspended: true, isVisitor: true, acts: ['reinstate'] },
+    ],
+    mayAppoint: true,
+    mayGrant: true,
+    appoint: { name: hostile, idNumber: hostile },
+    mandates: [mandate],
+    olderUrl: '/account/companies/lgp_1?before=mdt_1',
+    done: 'granted',
+    problem: { field: 'idNumber', code: 'id_number_constructor' },
+  },
+  'account-grant': {
+    ...form,
+    company: { id: 'lgp_1', name: hostile },
+    values: { agentName: hostile, agentNumber: hostile, until: hostile, ceiling: '', mayDelegate: true },
+    untilMin: '2026-01-01',
+    untilMax: '2026-12-31',
+    matters: choices,
+    portals: choices,
+    problem: { field: 'matters', code: 'no_matter' },
+  },
+  'account-mandate-renew': {
+    ...form,
+    mandate,
+    until: '2026-12-31',
+    untilMin: '2026-01-01',
+    back: '/account/companies',
+    problem: { field: 'until', code: 'dates' },
+  },
+  'account-company-history': {
+    id: 'lgp_1',
+    name: hostile,
+    uses: [{ at: 1_790_000_000, name: hostile, role: 'constructor', portal: hostile }],
+    newerUrl: '/account/companies/lgp_1/history',
+    olderUrl: '/account/companies/lgp_1/history?before=use_1',
+  },
+};
+
 const models: PageModels = {
   ...accountModels,
+  ...companyModels,
   home: {
     portals: [{ name: hostile, description: hostile, url: 'https://zwfw.example.cn/' }],
     demo: { people: [{ idNumber: '110101199003070978', name: hostile }], password: hostile },
@@ -240,7 +320,6 @@ const PLAIN: ReadonlySet<string> = new Set([
   'register-exists',
   'register-stopped',
   'account-password',
-  'account-companies',
   'account-data',
   'account-display',
 ]);
@@ -342,6 +421,20 @@ test('the fields of every form keep their names', (t) => {
   ]);
   t.deepEqual(names('account-portals'), ['form_token', 'client_id', 'from=portals']);
   t.deepEqual(names('account-prove'), ['form_token', 'next', 'kept.name', 'password']);
+  const act = ['form_token', 'id', 'back'];
+  t.deepEqual(names('account-companies'), [...act, ...act, ...act, ...act, ...act, ...act, ...act, ...act, ...act]);
+  t.deepEqual(names('account-company-claim'), ['form_token', 'uscc', 'name']);
+  t.deepEqual(names('account-company').slice(-5), ['form_token', 'post', 'form_token', 'name', 'idNumber']);
+  t.deepEqual(names('account-grant'), [
+    'form_token',
+    'agentName',
+    'agentNumber',
+    'matter.tax=yes',
+    'portal.tax=yes',
+    'until',
+    'mayDelegate=yes',
+  ]);
+  t.deepEqual(names('account-mandate-renew'), ['form_token', 'back', 'until']);
   t.deepEqual(names('not-me'), ['form_token', 'entry']);
 });
 

@@ -7,6 +7,9 @@ import type { OneTimeCodes } from '../factors/one-time-code.ts';
 import type { PasswordFactor } from '../factors/password.ts';
 import type { PasswordLengths } from '../factors/password-policy.ts';
 import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
+import type { LegalPersons } from '../legal-persons/legal-persons.ts';
+import type { Mandates } from '../legal-persons/mandates.ts';
+import type { Matters } from '../legal-persons/matters.ts';
 import type { Identifiers } from '../people/identifiers.ts';
 import type { Persons } from '../people/persons.ts';
 import type { IdentitySource } from '../proofing/identity-source.ts';
@@ -108,6 +111,11 @@ export interface AccountCentreSources {
   readonly identifiers: Identifiers;
   readonly index: BlindIndex;
   readonly reach: Reach;
+  readonly legalPersons: LegalPersons;
+  readonly mandates: Mandates;
+  readonly matters: Matters;
+  /** How long mandates last, in days. */
+  readonly mandateDays: Readonly<Record<'agent' | 'relative', { readonly usual: number; readonly longest: number }>>;
   /** Undefined where none is configured. */
   readonly population: IdentitySource | undefined;
 }

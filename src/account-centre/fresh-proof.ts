@@ -7,7 +7,7 @@ import { ACCOUNT_PURPOSE, accountForm, accountToken, goTo, type Visitor, visitor
 import type { AccountCentreSources, ProofOutcome, SignedIn } from './doors.ts';
 
 const PROVE = '/account/prove';
-const FIELDS_KEPT_MAX = 60;
+const FIELDS_KEPT_MAX = 250;
 const KEPT = 'kept.';
 
 /**
@@ -27,7 +27,9 @@ const FORM = z
   .catchall(text(8192))
   .refine((fields) => {
     const others = Object.keys(fields).filter((name) => !OWN_FIELDS.has(name));
-    return others.length <= FIELDS_KEPT_MAX && others.every((name) => /^kept\.[A-Za-z_]{1,40}$/.test(name));
+    return (
+      others.length <= FIELDS_KEPT_MAX && others.every((name) => /^kept\.[A-Za-z0-9][A-Za-z0-9._-]{0,80}$/.test(name))
+    );
   });
 
 /** A form that was sent when the proof had grown old: kept in the page that asks for a new one, so that nothing is typed twice. */

@@ -1,6 +1,7 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { accountToken, goTo, visitorOrSignIn } from './account-form.ts';
+import { invitationCount } from './companies/list-page.ts';
 import type { AccountCentreSources } from './doors.ts';
 import { portalsShown } from './portal-pages.ts';
 import { sessionsShown } from './session-pages.ts';
@@ -23,10 +24,11 @@ async function showOverview(ctx: Context, sources: AccountCentreSources): Promis
   const { profile } = visitor;
   const { renderer } = sources;
   const { language } = renderer.preferences(ctx);
-  const [sessions, portals, days] = await Promise.all([
+  const [sessions, portals, days, invitations] = await Promise.all([
     sessionsShown(visitor, language, sources),
     portalsShown(visitor.personId, language, sources),
     newestDays(visitor.personId, language, sources),
+    invitationCount(visitor.personId, sources),
   ]);
   renderer.page(ctx, 'account', {
     ...(profile.maskedName === undefined ? {} : { maskedName: profile.maskedName }),
@@ -38,6 +40,7 @@ async function showOverview(ctx: Context, sources: AccountCentreSources): Promis
     portals: portals.slice(0, SHOWN_MAX),
     portalsMore: Math.max(0, portals.length - SHOWN_MAX),
     days,
+    invitations,
     signOutUrl: '/session/end',
   });
 }

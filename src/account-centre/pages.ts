@@ -1,5 +1,10 @@
 import Router from '@koa/router';
-import { addCompanyRoutes } from './company-pages.ts';
+import { addClaimRoutes } from './companies/claim-page.ts';
+import { addCompanyRoutes } from './companies/company-page.ts';
+import { addGrantRoutes } from './companies/grant-page.ts';
+import { addHistoryRoutes } from './companies/history-page.ts';
+import { addCompanyListRoutes } from './companies/list-page.ts';
+import { addMandateActRoutes } from './companies/mandate-acts.ts';
 import { addDataRoutes } from './data-pages.ts';
 import { addDisplayRoutes } from './display-pages.ts';
 import { addDocumentRoutes } from './document-pages.ts';
@@ -20,7 +25,13 @@ export function accountRoutes(sources: AccountCentreSources): Router {
   addSessionRoutes(router, sources);
   addPortalRoutes(router, sources);
   addTrailRoutes(router, sources);
+  addCompanyListRoutes(router, sources);
+  // The words of an address come before an id.
+  addClaimRoutes(router, sources);
+  addGrantRoutes(router, sources);
+  addHistoryRoutes(router, sources);
   addCompanyRoutes(router, sources);
+  addMandateActRoutes(router, sources);
   addDataRoutes(router, sources);
   addDisplayRoutes(router, sources);
   addFreshProofRoutes(router, sources);

@@ -84,6 +84,8 @@ export interface AccountPageModels {
     readonly portalsMore: number;
     /** The newest lines of the trail. */
     readonly days: readonly TrailDay[];
+    /** How many invitations to act for somebody wait for an answer. */
+    readonly invitations: number;
     readonly signOutUrl?: string;
   };
   /**
@@ -142,7 +144,6 @@ export interface AccountPageModels {
   readonly 'account-sessions': { readonly formToken: string; readonly sessions: readonly SessionView[] };
   /** /account/portals/withdraw posts `client_id`. */
   readonly 'account-portals': { readonly formToken: string; readonly portals: readonly AllowedPortalView[] };
-  readonly 'account-companies': Readonly<Record<string, never>>;
   readonly 'account-data': Readonly<Record<string, never>>;
   /** Sends `lang` and `text` by GET. */
   readonly 'account-display': { readonly action: string; readonly saved: boolean };
@@ -167,7 +168,6 @@ export const ACCOUNT_PAGE_NAMES = [
   'account-user-name',
   'account-sessions',
   'account-portals',
-  'account-companies',
   'account-data',
   'account-display',
   'account-prove',

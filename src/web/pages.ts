@@ -1,4 +1,5 @@
 import { ACCOUNT_PAGE_NAMES, type AccountPageModels } from './pages-account.ts';
+import { COMPANY_PAGE_NAMES, type CompanyPageModels } from './pages-companies.ts';
 import { ENROL_PAGE_NAMES, type EnrolPageModels } from './pages-enrol.ts';
 import { SUBJECT_PAGE_NAMES, type SubjectPageModels, type SubjectView } from './pages-subject.ts';
 
@@ -85,7 +86,7 @@ export interface TrailDay {
  * What each page shows. A person who gave no plaintext identity has no `maskedName`. Every moment is in epoch seconds; every address is already safe to link to. Names, hosts and identifiers
  * may hold anything a person can type: the templates make them inert.
  */
-export interface PageModels extends AccountPageModels, EnrolPageModels, SubjectPageModels {
+export interface PageModels extends AccountPageModels, CompanyPageModels, EnrolPageModels, SubjectPageModels {
   readonly home: {
     readonly portals: readonly { readonly name: string; readonly description: string; readonly url: string }[];
     readonly demo?: {
@@ -169,4 +170,5 @@ export const PAGE_NAMES = [
   'fault',
   ...ENROL_PAGE_NAMES,
   ...ACCOUNT_PAGE_NAMES,
+  ...COMPANY_PAGE_NAMES,
 ] as const satisfies readonly PageName[];

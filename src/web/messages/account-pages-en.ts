@@ -178,11 +178,6 @@ export const accountPagesEn: typeof accountPagesZh = {
     after:
       'The next time you go there after a withdrawal, you will be asked again. What the portal has received before is handled by the portal, as the law says.',
   },
-  companiesPage: {
-    title: 'Companies and mandates',
-    lead: 'The companies you act for, and who acts for you.',
-    none: 'There are no companies linked to you.',
-  },
   dataPage: {
     title: 'Your data',
     lead: 'What we keep about you, and your rights over it.',

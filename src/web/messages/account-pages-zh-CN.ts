@@ -161,11 +161,6 @@ export const accountPagesZh = {
     signedIn: '登录中',
     after: '撤回后再去该网站办事，会重新征求您的同意。该网站此前已经取得的信息，由该网站依法处理。',
   },
-  companiesPage: {
-    title: '企业与授权',
-    lead: '您代表哪些企业办事，谁代您办事，在这里查看和管理。',
-    none: '目前没有与您关联的企业。',
-  },
   dataPage: {
     title: '我的数据',
     lead: '我们保存了您的哪些信息，您对这些信息有哪些权利。',

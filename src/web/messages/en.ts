@@ -1,4 +1,5 @@
 import { accountEn } from './account-en.ts';
+import { companiesEn } from './companies-en.ts';
 import { enrolEn } from './enrol-en.ts';
 import { peopleEn } from './people-en.ts';
 import { subjectEn } from './subject-en.ts';
@@ -141,6 +142,7 @@ export const en: Messages = {
     home: 'Start page',
   },
   account: accountEn,
+  companies: companiesEn,
   enrol: enrolEn,
   people: peopleEn,
   subject: subjectEn,

@@ -1,4 +1,5 @@
 import { accountZh } from './account-zh-CN.ts';
+import { companiesZh } from './companies-zh-CN.ts';
 import { enrolZh } from './enrol-zh-CN.ts';
 import { peopleZh } from './people-zh-CN.ts';
 import { subjectZh } from './subject-zh-CN.ts';
@@ -132,6 +133,7 @@ export const zhCN = {
     home: '返回首页',
   },
   account: accountZh,
+  companies: companiesZh,
   enrol: enrolZh,
   people: peopleZh,
   subject: subjectZh,
