@@ -2,6 +2,7 @@ import type { BlindIndex } from '../crypto/blind-index.ts';
 import type { Sealer } from '../crypto/sealing.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { nowSeconds } from '../shared/clock.ts';
+import { Fault } from '../shared/fault.ts';
 import type { Database, Transaction } from '../storage/database.ts';
 import type { Asked } from './held-documents.ts';
 import { classify, type IdentifierType, indexedAs, type SignInIdentifier } from './identifiers/identifier.ts';
@@ -152,7 +153,7 @@ export function createIdentifiers(sources: IdentifierSources): Identifiers {
       }
       if ((await tx.run(INSERT, [type, valueIndex, personId, verifiedBy, now])) === 1) return { holder };
     }
-    throw new Error('an identifier is taken again and again');
+    throw new Fault('internal', `an identifier of type ${type} changed hands at each of ${LOOKS_MAX} looks`);
   };
 
   const bindIn: Identifiers['bindIn'] = async (tx, personId, identifier, proof) => {
