@@ -1,4 +1,6 @@
 import test from 'ava';
+import type { ActingUse } from '../src/legal-persons/acting.ts';
+import { Fault } from '../src/shared/fault.ts';
 import { BRIDGES, ListedActing, mandateOf, STRANGERS, TEA } from './support/acting.ts';
 import type { HttpBrowser } from './support/http-client.ts';
 import { answerOf, arrive, introspect, payloadOf, postAs, ROOMY, refresh, userinfo } from './support/portal-calls.ts';
@@ -446,4 +448,34 @@ test('many companies: a search without script and pages of twenty', async (t) =>
   await browser.submit({ acting_as: 'self' }, '/choose-subject');
   await arrive(server, browser);
   t.true(browser.page.text.includes('/consent"'), 'oneself can be chosen from any page of the list');
+});
+
+test('F3 a mandate that ends on the way in: no code, a calm page, and the choice once more', async (t) => {
+  class Ending extends ListedActing {
+    ended = false;
+    override async noteUse(tx: unknown, use: ActingUse): Promise<void> {
+      if (this.ended) throw new Fault('acting_ended');
+      await super.noteUse(tx, use);
+    }
+  }
+  const ending = new Ending();
+  const own = await startServer(t, ROOMY, { acting: ending });
+  const person = await own.addPerson(WANG);
+  const ref = ending.add(person, TEA);
+  const portal = await own.addPortal(BOTH);
+  const browser = own.browser();
+  await own.signIn(browser, portal, { actingAs: ref });
+  ending.ended = true;
+  await browser.get(authorizationPath(portal, { acting_as: 'self' }));
+  const rowsBefore = await own.house.database.all('SELECT * FROM grant_subjects', []);
+  const answer = await browser.get(authorizationPath(portal, { acting_as: TEA.uscc }));
+  t.is(answer.status, 403);
+  t.is(answer.location, undefined, 'the code that was never written does not leave');
+  t.true(answer.text.includes('1430'));
+  t.deepEqual(await own.house.database.all('SELECT * FROM grant_subjects', []), rowsBefore);
+  t.like(await oneTold('subject.refused', {}, own), { subject: person, client: portal.id, data: { reason: 'ended' } });
+  ending.remove(ref);
+  await browser.get(authorizationPath(portal, { acting_as: TEA.uscc }));
+  await arrive(own, browser);
+  t.true(isAsked(browser));
 });

@@ -2,6 +2,7 @@ import type { Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { Failures } from '../ledger/flood.ts';
 import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
+import { Fault } from '../shared/fault.ts';
 import type { ArtifactChange, ArtifactStore } from '../storage/artifact-store.ts';
 import { callerOf, type Evidence, evidenceOf } from './evidence.ts';
 import type { Subjects } from './subjects.ts';
@@ -35,11 +36,28 @@ export function commitBeforeAnswer(sources: CommitSources): Middleware {
     for (const event of evidence.events) unit.also((tx) => sources.ledger.append(tx, event));
     if (evidence.failure) await sources.failures.record(evidence.failure);
     if (unit.isEmpty) return;
-    const outcome = await unit.commit(sources.store);
+    const outcome = await unit.commit(sources.store).catch(async (error: unknown) => {
+      if (protocol && error instanceof Fault && error.code === 'acting_ended') {
+        await sources.failures.record(endedOnTheWay(protocol, unit));
+      }
+      throw error;
+    });
     if (!outcome.ok) await answerLoser(protocol, unit, outcome.conflict, sources);
     else if (oidc?.route === 'end_session_confirm') sources.wake();
   };
 }
+
+/** Between the choice and the code the mandate ended: nothing of the entry was kept but this. */
+const endedOnTheWay = ({ oidc }: KoaContextWithOIDC, unit: UnitOfWork): LedgerEvent => ({
+  type: 'subject.refused',
+  outcome: 'failure',
+  personId: oidc.entities.AuthorizationCode?.accountId,
+  clientId: oidc.client?.clientId,
+  address: unit.address,
+  userAgent: unit.userAgent,
+  correlation: unit.requestId,
+  details: { reason: 'ended' },
+});
 
 async function answerLoser(
   ctx: KoaContextWithOIDC | undefined,

@@ -1,6 +1,6 @@
 import type { RequestListener } from 'node:http';
 import type { Middleware } from 'koa';
-import { errors, type Grant, type JWK, type KoaContextWithOIDC } from 'oidc-provider';
+import { type Client, errors, type Grant, type JWK, type KoaContextWithOIDC } from 'oidc-provider';
 import type { Config } from '../config/schema.ts';
 import { createSealer } from '../crypto/sealing.ts';
 import { DeliveryFailure } from '../delivery/delivery-failure.ts';
@@ -139,10 +139,15 @@ export function createEngine(sources: EngineSources, signingKeys: readonly JWK[]
     } else ctx.body = { error, error_description: description };
   }
 
-  async function actingClaimsOf(token: IntrospectedToken, grant: Grant | undefined): Promise<object | undefined> {
+  async function actingClaimsOf(
+    asker: Client,
+    token: IntrospectedToken,
+    grant: Grant | undefined,
+  ): Promise<object | undefined> {
     if (grant === undefined) return {};
     // Ids are those of the portal the token was issued to, whoever asks.
-    const client = await provider.Client.find(token.clientId ?? '');
+    const isOwn = token.clientId === asker.clientId;
+    const client = isOwn ? asker : await provider.Client.find(token.clientId ?? '');
     return client && standings.claimsOf(grant, client, token.scope ?? '');
   }
 

@@ -20,7 +20,11 @@ export const mayIntrospect = (client: Client, token: IntrospectedToken): boolean
 
 export interface FeatureHooks {
   /** For whom the person of a token acts, for those who may ask; undefined when they do no more. */
-  readonly actingClaimsOf: (token: IntrospectedToken, grant: Grant | undefined) => Promise<object | undefined>;
+  readonly actingClaimsOf: (
+    asker: Client,
+    token: IntrospectedToken,
+    grant: Grant | undefined,
+  ) => Promise<object | undefined>;
   readonly dPoPNonceSecret: Buffer;
   readonly logoutPage: NonNullable<Logout['logoutSource']>;
   readonly loggedOutPage: NonNullable<Logout['postLogoutSuccessSource']>;
@@ -40,7 +44,7 @@ export function features(_config: Config, hooks: FeatureHooks): Features {
       // The library asks last of all, and then tells what stands in `extra`: the place for what holds only now.
       async allowedPolicy(ctx, client, token) {
         if (!mayIntrospect(client, token)) return false;
-        const claims = await hooks.actingClaimsOf(token, ctx.oidc.entities.Grant);
+        const claims = await hooks.actingClaimsOf(client, token, ctx.oidc.entities.Grant);
         if (claims === undefined) return false;
         if (Object.keys(claims).length > 0)
           Object.assign(token, { extra: { ...('extra' in token ? token.extra : {}), ...claims } });

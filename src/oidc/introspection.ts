@@ -33,7 +33,7 @@ export function createIntrospection({ provider, actingClaimsOf }: IntrospectionS
     const grant = grantId ? await findGrant(provider, token, grantId) : undefined;
     if (grantId && grant === undefined) return INACTIVE;
     if (!mayIntrospect(client, token)) return INACTIVE;
-    const acting = await actingClaimsOf(token, grant);
+    const acting = await actingClaimsOf(client, token, grant);
     if (acting === undefined) return INACTIVE;
     if (token.clientId !== client.clientId || token.isSenderConstrained()) return undefined;
     if (token.rar || ('extra' in token && token.extra)) return undefined;
