@@ -120,6 +120,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         legalPersons: house.legalPersons,
         mandates: house.mandates,
         matters: house.matters,
+        evidenceFileBytesMax: config.legalPersons.evidenceFileBytesMax,
         mandateDays: {
           agent: { usual: config.legalPersons.mandateDefaultDays, longest: config.legalPersons.mandateLongestDays },
           relative: {

@@ -114,6 +114,7 @@ export interface AccountCentreSources {
   readonly legalPersons: LegalPersons;
   readonly mandates: Mandates;
   readonly matters: Matters;
+  readonly evidenceFileBytesMax: number;
   /** How long mandates last, in days. */
   readonly mandateDays: Readonly<Record<'agent' | 'relative', { readonly usual: number; readonly longest: number }>>;
   /** Undefined where none is configured. */

@@ -3,8 +3,10 @@ import { addClaimRoutes } from './companies/claim-page.ts';
 import { addCompanyRoutes } from './companies/company-page.ts';
 import { addGrantRoutes } from './companies/grant-page.ts';
 import { addHistoryRoutes } from './companies/history-page.ts';
+import { addImportRoutes } from './companies/import-page.ts';
 import { addCompanyListRoutes } from './companies/list-page.ts';
 import { addMandateActRoutes } from './companies/mandate-acts.ts';
+import { addReviewRoutes } from './companies/review-page.ts';
 import { addDataRoutes } from './data-pages.ts';
 import { addDisplayRoutes } from './display-pages.ts';
 import { addDocumentRoutes } from './document-pages.ts';
@@ -28,8 +30,10 @@ export function accountRoutes(sources: AccountCentreSources): Router {
   addCompanyListRoutes(router, sources);
   // The words of an address come before an id.
   addClaimRoutes(router, sources);
+  addReviewRoutes(router, sources);
   addGrantRoutes(router, sources);
   addHistoryRoutes(router, sources);
+  addImportRoutes(router, sources);
   addCompanyRoutes(router, sources);
   addMandateActRoutes(router, sources);
   addDataRoutes(router, sources);

@@ -1,4 +1,6 @@
+import type { ClaimStatus } from '../legal-persons/claim-rows.ts';
 import type { LegalPersonStatus } from '../legal-persons/companies.ts';
+import type { ImportReport } from '../legal-persons/mandate-import.ts';
 import type { MandateAct, MandateStatus } from '../legal-persons/mandate-states.ts';
 import type { PostRole } from '../legal-persons/posts.ts';
 import type { FormView } from './pages.ts';
@@ -57,7 +59,14 @@ export interface FieldProblem {
 }
 
 export type MandateDone = 'accept' | 'decline' | 'revoke' | 'suspend' | 'resume' | 'renew' | 'granted';
-export type CompanyDone = MandateDone | 'appointed' | 'dismissed' | 'reinstated' | 'claimed';
+export type CompanyDone =
+  | MandateDone
+  | 'appointed'
+  | 'dismissed'
+  | 'reinstated'
+  | 'claimed'
+  | 'submitted'
+  | 'withdrawn';
 
 /** The pages about companies and mandates. Forms of mandates post `id` and `back` to /account/mandates/ and the act. */
 export interface CompanyPageModels {
@@ -69,6 +78,15 @@ export interface CompanyPageModels {
     readonly held: readonly MandateCard[];
     /** Who acts for this person. */
     readonly given: readonly MandateCard[];
+    /** Claims of theirs that reviewers look at or have decided. */
+    readonly claims: readonly {
+      readonly id: string;
+      readonly status: ClaimStatus;
+      readonly usccMasked: string;
+      readonly createdAt: number;
+    }[];
+    /** Portals where they can choose anew for whom they act. */
+    readonly switches: readonly { readonly name: string; readonly url: string }[];
     readonly done?: CompanyDone;
     readonly problem?: FieldProblem;
   };
@@ -121,6 +139,20 @@ export interface CompanyPageModels {
     readonly back: string;
     readonly problem?: FieldProblem;
   };
+  /** A form with files: `uscc`, `name`, `note` and up to `filesMax` times `files`. */
+  readonly 'account-company-review': FormView & {
+    readonly values: { readonly uscc: string; readonly name: string; readonly note: string };
+    readonly filesMax: number;
+    readonly fileMegabytesMax: number;
+    readonly problem?: FieldProblem;
+  };
+  /** A form with a file: `file`, and `run` = `try` or `grant`. */
+  readonly 'account-company-import': FormView & {
+    readonly company: { readonly id: string; readonly name: string };
+    readonly matters: readonly ChoiceView[];
+    readonly report?: ImportReport;
+    readonly problem?: 'no_file' | 'files_too_large';
+  };
   readonly 'account-company-history': {
     readonly id: string;
     readonly name: string;
@@ -141,5 +173,7 @@ export const COMPANY_PAGE_NAMES = [
   'account-company',
   'account-grant',
   'account-mandate-renew',
+  'account-company-review',
+  'account-company-import',
   'account-company-history',
 ] as const satisfies readonly (keyof CompanyPageModels)[];

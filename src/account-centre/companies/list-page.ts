@@ -2,6 +2,7 @@ import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { z } from 'zod';
 import type { MandateView } from '../../legal-persons/mandate-views.ts';
+import { shownName, switchUrl } from '../../relying-parties/relying-party.ts';
 import type { CompanyCard, CompanyDone } from '../../web/pages-companies.ts';
 import { accountToken, visitorOrSignIn } from '../account-form.ts';
 import type { AccountCentreSources } from '../doors.ts';
@@ -9,6 +10,7 @@ import { mandateCards } from './mandate-cards.ts';
 
 export const COMPANIES = '/account/companies';
 const SHOWN_MAX = 100;
+const CLAIMS_SHOWN_MAX = 10;
 
 const DONE = z.enum([
   'accept',
@@ -22,6 +24,8 @@ const DONE = z.enum([
   'dismissed',
   'reinstated',
   'claimed',
+  'submitted',
+  'withdrawn',
 ]);
 
 /** What the query says has just been done. */
@@ -50,11 +54,13 @@ async function showCompanies(ctx: Context, sources: AccountCentreSources): Promi
   const { mandates, renderer } = sources;
   const { language } = renderer.preferences(ctx);
   const page = { live: true, limit: SHOWN_MAX };
-  const [companies, byDocument, held, given] = await Promise.all([
+  const [companies, byDocument, held, given, claims, parties] = await Promise.all([
     companiesOf(personId, sources),
     mandates.invitations(personId),
     mandates.ofAgent(personId, page),
     mandates.ofRepresented(personId, page),
+    sources.legalPersons.claimsOf(personId),
+    sources.relyingParties.list(),
   ]);
   const forCompanies = await Promise.all(companies.filter(isActive).map(({ id }) => mandates.ofAgentCompany(id, page)));
   const all = [...held, ...forCompanies.flat()];
@@ -70,6 +76,11 @@ async function showCompanies(ctx: Context, sources: AccountCentreSources): Promi
       () => 'agent',
     ),
     given: await cards(given, ({ kind }) => (kind === 'guardian' ? 'ward' : 'principal')),
+    claims: claims.filter(({ status }) => status !== 'withdrawn').slice(0, CLAIMS_SHOWN_MAX),
+    switches: parties.flatMap((party) => {
+      const url = switchUrl(party, sources.origin);
+      return url === undefined ? [] : [{ name: shownName(party.record, language), url }];
+    }),
     ...doneOf(ctx),
     ...problemOf(ctx),
   });
