@@ -8,7 +8,7 @@ import type { House } from './app.ts';
 import { createCookieKeys } from './crypto/cookie-keys.ts';
 import { deriveKeyBytes, hmacKey } from './crypto/digests.ts';
 import { createOutbound } from './delivery/outbound.ts';
-import { enrolmentRouters, isRegistrationOpen } from './enrol-doors.ts';
+import { cancelRecoveries, enrolmentRouters, isRegistrationOpen, recoverUrl } from './enrol-doors.ts';
 import { createAttempts } from './factors/attempts.ts';
 import type { Challenges } from './factors/challenges.ts';
 import { ACR_ONE_FACTOR } from './oidc/acr-levels.ts';
@@ -60,11 +60,13 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
   });
   const showFault = createShowFault(renderer, config);
   const formTokens = createFormTokens({ secret: derived('form-tokens'), secure });
+  const attempts = createAttempts({ counters, limits: config.limits });
   const identify = createIdentify({
     identifiers: house.identifiers,
     persons,
     passwords,
-    attempts: createAttempts({ counters, limits: config.limits }),
+    attempts,
+    alongside: cancelRecoveries(house),
     challenges,
     devices: createKnownDevices({ database }),
     ledger,
@@ -95,6 +97,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         matters: house.matters,
         origin,
         registerUrl: isRegistrationOpen(house) ? '/register' : undefined,
+        recoverUrl: recoverUrl(config),
       }),
       accountRoutes({
         doors: accountDoors(house, interactions, identify, wakeOutbox),
@@ -129,9 +132,10 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
           },
         },
         origin,
+        recoveryCodes: house.reaching.recoveryCodes,
         freshProofSeconds: config.account.freshProofSeconds,
       }),
-      ...enrolmentRouters(house, { counters, wakeOutbox, renderer, formTokens }),
+      ...enrolmentRouters(house, { attempts, counters, wakeOutbox, renderer, formTokens }),
     ];
     return pages(assets, routers);
   };

@@ -1,6 +1,8 @@
 import type Router from '@koa/router';
 import { type CounterDesk, createCounterDesk } from './account-centre/enrolment/counter-desk.ts';
 import { enrolmentRoutes } from './account-centre/enrolment/routes.ts';
+import { recoveryRoutes } from './account-centre/recovery/routes.ts';
+import { RECOVER } from './account-centre/recovery/steps.ts';
 import type { House } from './app.ts';
 import type { Config } from './config/schema.ts';
 import type { BlindIndex } from './crypto/blind-index.ts';
@@ -10,14 +12,19 @@ import { createMailbox, type Mailbox } from './delivery/mailbox.ts';
 import { createMessageQuota, type MessageQuota } from './delivery/message-quota.ts';
 import { createMessages, MESSAGE_DETAILS, MESSAGE_TOPIC, type Messages, messageHandler } from './delivery/messages.ts';
 import { type Messenger, NO_MESSENGER } from './delivery/messenger.ts';
-import { createNotices, type Notices } from './delivery/notices.ts';
+import { createNotices, type Notices, type ReachableAt } from './delivery/notices.ts';
 import { createOutbound } from './delivery/outbound.ts';
 import type { DeliveryHandler, OutcomeEvents } from './delivery/outbox-contract.ts';
 import { createSmsGateway } from './delivery/sms-gateway.ts';
+import { type Attempts, createAttempts } from './factors/attempts.ts';
 import { createOneTimeCodes, type OneTimeCodes } from './factors/one-time-code.ts';
+import { createRecoveryCodes, type RecoveryCodes } from './factors/recovery-codes.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import { createEnrolmentDrafts, type EnrolmentDrafts } from './people/enrolment-drafts.ts';
+import { createKnownDevices } from './people/known-devices.ts';
 import { channelsOf } from './people/reachable.ts';
+import { createRecoveries, type Recoveries } from './people/recoveries.ts';
+import type { IdentifySources } from './sign-in/identify.ts';
 import type { Counters } from './storage/counters.ts';
 import type { Database } from './storage/database.ts';
 import { createSqlCounters } from './storage/sql-counters.ts';
@@ -32,6 +39,10 @@ export interface Reaching {
   readonly notices: Notices;
   readonly codes: OneTimeCodes;
   readonly drafts: EnrolmentDrafts;
+  readonly recoveries: Recoveries;
+  readonly recoveryCodes: RecoveryCodes;
+  /** Where a person has proven to be reached. */
+  readonly channelsOf: (personId: string) => Promise<readonly ReachableAt[]>;
   /** The mailbox of demo and test, where that is how messages go. */
   readonly mailbox: Mailbox | undefined;
   /** What the outbox does with messages, for the one process that delivers. */
@@ -58,20 +69,25 @@ export function createReaching({ config, database, sealer, index, ledger }: Reac
     (config.messenger === 'gateway' ? createSmsGateway(config.sms, createOutbound(config.outbound)) : NO_MESSENGER);
   const quota = createMessageQuota({ counters: createSqlCounters(database), index, limits: config.messages });
   const messages = createMessages({ database, sealer, messenger });
-  const codeKey = hmacKey(deriveKeyBytes(hmacKey(Buffer.from(config.secrets.pepper, 'utf8')), 'one-time-codes'));
+  const pepper = hmacKey(Buffer.from(config.secrets.pepper, 'utf8'));
+  const keyFor = (label: string) => hmacKey(deriveKeyBytes(pepper, label));
+  const recoveries = createRecoveries({ database, times: config.recovery });
   const drafts = createEnrolmentDrafts({
     database,
     sealer,
     index,
     lifetimeSeconds: config.registration.draftSeconds,
   });
-  const codes = createOneTimeCodes({ database, key: codeKey, limits: config.codes });
+  const codes = createOneTimeCodes({ database, key: keyFor('one-time-codes'), limits: config.codes });
   return {
     messages,
     messageQuota: quota,
     notices: createNotices({ messages, ledger, channelsOf: (tx, personId) => channelsOf(tx, sealer, personId) }),
     codes,
     drafts,
+    recoveries,
+    recoveryCodes: createRecoveryCodes({ database, key: keyFor('recovery-codes') }),
+    channelsOf: (personId) => channelsOf(database, sealer, personId),
     mailbox,
     messageDelivery: {
       handlers: { [MESSAGE_TOPIC]: messageHandler({ database, sealer, messenger, quota }) },
@@ -79,12 +95,14 @@ export function createReaching({ config, database, sealer, index, ledger }: Reac
         [MESSAGE_TOPIC]: { delivered: 'message.delivered', dead: 'message.undelivered', details: MESSAGE_DETAILS },
       },
     },
-    sweeps: [messages.sweep, codes.sweep, drafts.sweep, ...(mailbox ? [mailbox.sweep] : [])],
+    sweeps: [messages.sweep, codes.sweep, drafts.sweep, recoveries.sweep, ...(mailbox ? [mailbox.sweep] : [])],
   };
 }
 
 /** What the pages of enrolment need beside the house itself. */
 export interface PageSurroundings {
+  /** Of sign-in. */
+  readonly attempts: Attempts;
   readonly counters: Counters;
   readonly wakeOutbox: () => void;
   readonly renderer: Renderer;
@@ -94,7 +112,7 @@ export interface PageSurroundings {
 /** The pages of enrolment and the mailbox, as far as the settings open them. */
 export function enrolmentRouters(
   house: House,
-  { counters, wakeOutbox, renderer, formTokens }: PageSurroundings,
+  { attempts, counters, wakeOutbox, renderer, formTokens }: PageSurroundings,
 ): readonly Router[] {
   const { config, reaching } = house;
   const { population } = house.registers;
@@ -122,6 +140,35 @@ export function enrolmentRouters(
   };
   return [
     ...(reaching.mailbox ? [mailboxRoute({ renderer, list: reaching.mailbox.list })] : []),
+    ...(config.recovery.enabled
+      ? [
+          recoveryRoutes({
+            ...common,
+            population,
+            recoveries: reaching.recoveries,
+            recoveryCodes: reaching.recoveryCodes,
+            channelsOf: reaching.channelsOf,
+            notices: reaching.notices,
+            waitSeconds: config.recovery.waitSeconds,
+            finishSeconds: config.recovery.finishSeconds,
+            attempts,
+            begins: createAttempts({
+              counters,
+              limits: {
+                ...config.limits,
+                failuresPerAccount: config.recovery.beginsPerNumber,
+                knownDeviceFailures: config.recovery.beginsPerNumber,
+              },
+            }),
+            devices: createKnownDevices({ database: house.database }),
+            // There is no second factor yet; the one that comes says here who has it.
+            secondFactorsOf: async () => [],
+            async endSessions(personId, visit) {
+              await house.sessionEnds.endAll(personId, 'password_recovered', visit);
+            },
+          }),
+        ]
+      : []),
     ...(isRegistrationOpen(house) && population
       ? [
           enrolmentRoutes({
@@ -131,12 +178,25 @@ export function enrolmentRouters(
             counters,
             limits: config.limits,
             draftSeconds: config.registration.draftSeconds,
-            recoverUrl: config.recovery.enabled ? '/recover' : undefined,
+            recoverUrl: recoverUrl(config),
           }),
         ]
       : []),
   ];
 }
+
+/** Where a person who forgot their password begins, if that is open. */
+export const recoverUrl = ({ recovery }: Config): string | undefined => (recovery.enabled ? RECOVER : undefined);
+
+/** Stops whatever waits to replace the password of a person who has just signed in with it, and tells them. */
+export const cancelRecoveries =
+  ({ ledger, reaching }: House): IdentifySources['alongside'] =>
+  async (tx, personId, visit) => {
+    if ((await reaching.recoveries.cancelAll(tx, personId)) === 0) return;
+    const details = { cause: 'signed_in' };
+    await ledger.append(tx, { ...visit, type: 'recovery.cancelled', personId, details });
+    await reaching.notices.tell(tx, personId, 'recovery-cancelled', {});
+  };
 
 /** Enrolment at a counter, for the command line. */
 export const counterDesk = ({ config, database, persons, identifiers, index, ledger, reaching }: House): CounterDesk =>

@@ -21,6 +21,7 @@ const renderer = createRenderer({
 const hostile = '"><script>alert(1)</script>\u202egnp.exe\u200b`\'&';
 const portal = { name: hostile, host: 'zwfw.example.cn' };
 const form = { action: '/interaction/abc', formToken: 'token.mac' };
+const recovering = { ...form, continueWith: 'abc', problem: { code: 'toString' } };
 const step = { ...form, draft: '3', continueWith: 'abc' };
 
 const trailLine: TrailLine = {
@@ -317,6 +318,22 @@ const models: PageModels = {
   'register-exists': { signInUrl: '/account', recoverUrl: '/recover' },
   'register-stopped': { reason: 'order', goOnUrl: '/register', signInUrl: '/account' },
   'register-done': { maskedName: hostile, continueUrl: '/' },
+  recover: { ...recovering, values: { name: hostile, idNumber: hostile }, withCodeUrl: '/', signInUrl: '/' },
+  'recover-unavailable': { retryUrl: '/recover', withCodeUrl: '/recover/with-code' },
+  'recover-code': {
+    ...recovering,
+    againAction: '/recover/code/again',
+    minutes: 5,
+    restartUrl: '/recover',
+    withCodeUrl: '/recover/with-code',
+    mailboxUrl: '/mailbox',
+  },
+  'recover-with-code': { ...recovering, identifier: hostile, proofUrl: '/recover', signInUrl: '/account' },
+  'recover-waiting': { until: 1_790_000_000, signInUrl: '/account' },
+  'recover-password': { ...recovering, passwordCharactersMin: 8 },
+  'recover-done': { signInUrl: '/account' },
+  'recover-stopped': { reason: 'second_factor', startUrl: '/recover', signInUrl: '/account' },
+  'account-recovery-codes': { ...form, codes: [hostile], left: 3, madeAt: 1_790_000_000 },
   logout: {
     action: '/session/end/confirm',
     hidden: [{ name: 'xsrf', value: hostile }],
@@ -344,6 +361,12 @@ const PLAIN: ReadonlySet<string> = new Set([
   'register-unavailable',
   'register-exists',
   'register-stopped',
+  'recover-unavailable',
+  'recover-code',
+  'recover-waiting',
+  'recover-password',
+  'recover-done',
+  'recover-stopped',
   'account-password',
   'account-data',
   'account-display',

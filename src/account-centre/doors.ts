@@ -6,6 +6,7 @@ import type { Notices } from '../delivery/notices.ts';
 import type { OneTimeCodes } from '../factors/one-time-code.ts';
 import type { PasswordFactor } from '../factors/password.ts';
 import type { PasswordLengths } from '../factors/password-policy.ts';
+import type { RecoveryCodes } from '../factors/recovery-codes.ts';
 import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
 import type { LegalPersons } from '../legal-persons/legal-persons.ts';
 import type { Mandates } from '../legal-persons/mandates.ts';
@@ -111,6 +112,7 @@ export interface AccountCentreSources {
   readonly identifiers: Identifiers;
   readonly index: BlindIndex;
   readonly reach: Reach;
+  readonly recoveryCodes: RecoveryCodes;
   readonly legalPersons: LegalPersons;
   readonly mandates: Mandates;
   readonly matters: Matters;

@@ -15,6 +15,7 @@ import { addFreshProofRoutes } from './fresh-proof.ts';
 import { addMethodRoutes } from './method-pages.ts';
 import { addOverviewRoutes } from './overview-pages.ts';
 import { addPortalRoutes } from './portal-pages.ts';
+import { addRecoveryCodeRoutes } from './recovery-code-pages.ts';
 import { addSessionRoutes } from './session-pages.ts';
 import { addTrailRoutes } from './trail-pages.ts';
 
@@ -24,6 +25,7 @@ export function accountRoutes(sources: AccountCentreSources): Router {
   addOverviewRoutes(router, sources);
   addDocumentRoutes(router, sources);
   addMethodRoutes(router, sources);
+  addRecoveryCodeRoutes(router, sources);
   addSessionRoutes(router, sources);
   addPortalRoutes(router, sources);
   addTrailRoutes(router, sources);

@@ -23,6 +23,8 @@ export interface KnownDevices {
   recognises(personId: string | undefined, secret: string | undefined): Promise<string | undefined>;
   /** Forgets every device of the person, for instance after the password was reset. */
   forgetAll(personId: string): Promise<void>;
+  /** The same in the caller's transaction. */
+  forgetAllIn(tx: Transaction, personId: string): Promise<void>;
 }
 
 export interface RememberedDevice {
@@ -36,6 +38,8 @@ const TOUCH = 'UPDATE known_devices SET seen_at = $1 WHERE device_digest = $2 AN
 const INSERT = 'INSERT INTO known_devices (device_digest, person_id, created_at, seen_at) VALUES ($1, $2, $3, $3)';
 const TRIM = `DELETE FROM known_devices WHERE person_id = $1 AND device_digest NOT IN
   (SELECT device_digest FROM known_devices WHERE person_id = $1 ORDER BY seen_at DESC, device_digest LIMIT $2)`;
+
+const FORGET = 'DELETE FROM known_devices WHERE person_id = $1';
 
 /** No person has this id: an unknown number costs the same look-up as a known one. */
 const NOBODY = '';
@@ -74,7 +78,11 @@ export function createKnownDevices({ database }: { readonly database: Database }
     },
 
     async forgetAll(personId) {
-      await database.run('DELETE FROM known_devices WHERE person_id = $1', [personId]);
+      await database.run(FORGET, [personId]);
+    },
+
+    async forgetAllIn(tx, personId) {
+      await tx.run(FORGET, [personId]);
     },
   };
 }

@@ -43,6 +43,9 @@ export interface Identify {
   ): Promise<IdentifyOutcome>;
 }
 
+/** From where a proof was given. */
+type Visit = Pick<LedgerEvent, 'address' | 'userAgent' | 'correlation'>;
+
 export interface IdentifySources {
   readonly identifiers: Pick<Identifiers, 'resolve'>;
   readonly persons: Pick<Persons, 'find'>;
@@ -50,6 +53,8 @@ export interface IdentifySources {
   readonly attempts: Attempts;
   readonly challenges: Challenges;
   readonly devices: KnownDevices;
+  /** What else a proof with the password brings about, in its transaction: whatever waits to replace that password is stopped. */
+  readonly alongside: (tx: Transaction, personId: string, visit: Visit) => Promise<void>;
   readonly ledger: Ledger;
   readonly failures: Failures;
   /** The level a sign-in with one factor reaches. */
@@ -91,6 +96,7 @@ export function createIdentify(sources: IdentifySources): Identify {
       userAgent: ctx.get('user-agent'),
       correlation: String(ctx.state.requestId),
     };
+    const { address, userAgent, correlation } = event;
     const refuse = async (reason: string, state: 'refused' | 'too_many'): Promise<IdentifyOutcome> => {
       const refusal: LedgerEvent = {
         ...event,
@@ -124,6 +130,7 @@ export function createIdentify(sources: IdentifySources): Identify {
     );
     const write = async (tx: Transaction): Promise<void> => {
       await remembered.write(tx);
+      await sources.alongside(tx, person.id, { address, userAgent, correlation });
       const details = { amr, acr: sources.acr, device: device === undefined ? 'new' : 'known' };
       await ledger.append(tx, {
         ...event,

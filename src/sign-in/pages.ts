@@ -72,6 +72,7 @@ async function showSignIn(
       identifier: identifier.slice(0, 64),
       ...(problem ? { problem } : {}),
       ...(sources.registerUrl ? { registerUrl: registrationAddress(sources.registerUrl, request.uid) } : {}),
+      ...(sources.recoverUrl ? { recoverUrl: registrationAddress(sources.recoverUrl, request.uid) } : {}),
     },
     { status, ...localesOf(request) },
   );

@@ -31,6 +31,7 @@ export interface SignInSources {
   readonly matters: Pick<Matters, 'find'>;
   readonly origin: string;
   readonly registerUrl: string | undefined;
+  readonly recoverUrl: string | undefined;
 }
 
 export const DECISION = z.strictObject({

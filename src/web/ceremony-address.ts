@@ -9,6 +9,6 @@ export const ceremonyId = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
  */
 export const ceremonyAddress = (uid: string): string => `/interaction/${uid}`;
 
-/** Our registration page, which leads back to a waiting sign-in when it is given one. */
+/** A page of registration or recovery, which leads back to a waiting sign-in when it is given one. */
 export const registrationAddress = (page: string, uid: string): string =>
   `${page}?${new URLSearchParams({ continue: uid })}`;

@@ -1,6 +1,6 @@
 import type { FormView } from './pages.ts';
 
-export type EnrolField = 'name' | 'idNumber' | 'phone' | 'code' | 'password' | 'passwordAgain';
+export type EnrolField = 'name' | 'idNumber' | 'identifier' | 'phone' | 'code' | 'password' | 'passwordAgain';
 
 /** What is to be mended, at which field; without one it concerns the whole form. The text stands in the catalogue under `code`. */
 export interface FormProblem {
@@ -11,6 +11,12 @@ export interface FormProblem {
 /** A step of an enrolment: `draft` is the version it is shown for. Hidden fields `draft` and `continue` are sent along. */
 interface StepView extends FormView {
   readonly draft: string;
+  readonly continueWith?: string;
+  readonly problem?: FormProblem;
+}
+
+/** A step of a recovery. */
+interface RecoverView extends FormView {
   readonly continueWith?: string;
   readonly problem?: FormProblem;
 }
@@ -68,6 +74,42 @@ export interface EnrolPageModels {
     readonly signInUrl: string;
   };
   readonly 'register-done': { readonly maskedName: string; readonly continueUrl: string };
+  /** Posts `name`, `idNumber`. */
+  readonly recover: RecoverView & {
+    readonly values: { readonly name: string; readonly idNumber: string };
+    readonly withCodeUrl: string;
+    readonly signInUrl: string;
+  };
+  readonly 'recover-unavailable': { readonly retryUrl: string; readonly withCodeUrl: string };
+  /** Posts `code`; the second form, to `againAction`, asks for another. Says nothing of where a code went, if anywhere. */
+  readonly 'recover-code': RecoverView & {
+    readonly againAction: string;
+    readonly minutes: number;
+    readonly restartUrl: string;
+    readonly withCodeUrl: string;
+    readonly mailboxUrl?: string;
+  };
+  /** Posts `identifier`, `recoveryCode`. */
+  readonly 'recover-with-code': RecoverView & {
+    readonly identifier: string;
+    readonly proofUrl: string;
+    readonly signInUrl: string;
+  };
+  readonly 'recover-waiting': { readonly until: number; readonly signInUrl: string };
+  /** Posts `password`, `passwordAgain`. */
+  readonly 'recover-password': RecoverView & { readonly passwordCharactersMin: number };
+  readonly 'recover-done': { readonly signInUrl: string };
+  readonly 'recover-stopped': {
+    readonly reason: 'lost' | 'cancelled' | 'second_factor';
+    readonly startUrl: string;
+    readonly signInUrl: string;
+  };
+  /** `codes` are filled on the one answer that shows them. Posts nothing but the token. */
+  readonly 'account-recovery-codes': FormView & {
+    readonly codes: readonly string[];
+    readonly left?: number;
+    readonly madeAt?: number;
+  };
 }
 
 export const ENROL_PAGE_NAMES = [
@@ -82,4 +124,13 @@ export const ENROL_PAGE_NAMES = [
   'register-exists',
   'register-stopped',
   'register-done',
+  'recover',
+  'recover-unavailable',
+  'recover-code',
+  'recover-with-code',
+  'recover-waiting',
+  'recover-password',
+  'recover-done',
+  'recover-stopped',
+  'account-recovery-codes',
 ] as const satisfies readonly (keyof EnrolPageModels)[];

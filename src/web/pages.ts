@@ -102,6 +102,7 @@ export interface PageModels extends AccountPageModels, CompanyPageModels, EnrolP
     readonly identifier: string;
     readonly problem?: SignInProblem;
     readonly registerUrl?: string;
+    readonly recoverUrl?: string;
     /** Where giving up is posted, as `decision=cancel` with the form token. */
     readonly cancelAction?: string;
   };

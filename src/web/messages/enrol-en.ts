@@ -18,6 +18,9 @@ const PROBLEMS: Readonly<Record<string, string>> = {
     'Many codes were sent today, so no more are sent for now. Please try again later or call the help line.',
   code_mismatch: 'The code is not right. Please compare it with the message.',
   code_expired: 'The code has expired or was used. Please ask for another.',
+  identifier: 'Please enter a document number, phone, e-mail address or user name.',
+  recovery_code:
+    'The account or the code is not right, or the code was used. If your account is frozen, please have your identity checked instead.',
   code_counter:
     'The number or the code is not right, or the code has expired. Please check, or ask the counter to send another.',
   code_exhausted: 'The code was entered wrongly too often and is void. Please ask for another.',
@@ -143,5 +146,90 @@ export const enrolEn: typeof enrolZh = {
       lead: (name) => `${name}, your verified account is ready for every portal of the province.`,
       submit: 'Continue',
     },
+  },
+  recover: {
+    link: 'Forgot your password?',
+    title: 'Set a new password',
+    proof: {
+      lead: 'Enter your details as on your ID card. If they match, a code goes to the verified phone or mailbox of your account. A frozen account is opened again from here as well.',
+      submit: 'Check and go on',
+      withCode: 'Use a recovery code',
+      back: 'I remember it, back to sign-in',
+    },
+    unavailable: {
+      title: 'We cannot check right now',
+      lead: 'Identity verification does not answer at the moment; nothing you entered was judged wrong. Please try again later.',
+      retry: 'Try again',
+    },
+    code: {
+      title: 'Enter the code',
+      lead: (minutes) =>
+        `If what you entered fits an account, a code is on its way to the verified phone or mailbox of that account. It is valid for ${minutes} minutes.`,
+      code: 'Code',
+      codeHint: '6 digits. Tell nobody.',
+      submit: 'Confirm',
+      again: 'Nothing arrived, send again',
+      restart: 'Enter name and number again',
+      help: 'No phone or mailbox on your account, or one you no longer use? Use a recovery code, or come to a service counter with your ID card.',
+    },
+    withCode: {
+      title: 'Use a recovery code',
+      lead: 'Recovery codes are the ones you had made in “Your account” and kept. Each works once.',
+      identifier: 'Document number, phone, e-mail or user name',
+      code: 'Recovery code',
+      codeHint: '16 letters and digits, in any case; hyphens may be left out.',
+      submit: 'Go on',
+      proof: 'No recovery code, check my identity',
+    },
+    waiting: {
+      title: 'Checked. Please wait',
+      lead: 'To keep others from taking your account, a new password can be set only after a while. Your phone and mailbox have been told.',
+      until: 'Can be set from',
+      points: [
+        'Come back on this device with the same browser then, and open “Forgot your password?” again.',
+        'If you sign in with your old password before, this is cancelled at once.',
+      ],
+      signIn: 'Sign in with the old password',
+    },
+    password: {
+      title: 'Choose a new password',
+      lead: 'All devices will be signed out; you sign in again with the new password.',
+      password: 'New password',
+      again: 'Enter the new password again',
+      submit: 'Set the password',
+    },
+    done: {
+      title: 'Your password was set anew',
+      lead: 'All devices are signed out. Please sign in with the new password.',
+      submit: 'Sign in',
+    },
+    stopped: {
+      title: {
+        lost: 'This is over',
+        cancelled: 'This was cancelled',
+        second_factor: 'Please come to a service counter',
+      },
+      lead: {
+        lost: 'It may be finished, may have expired, or was begun in another browser. If you still need a new password, start again.',
+        cancelled:
+          'Somebody signed in with the old password, so it stays valid. If that was not you, please call the help line at once.',
+        second_factor:
+          'This account is protected by more than a password, so a code alone cannot replace it. Please come to a service counter with your ID card.',
+      },
+      start: 'Start again',
+      signIn: 'Back to sign-in',
+    },
+  },
+  recoveryCodes: {
+    title: 'Recovery codes',
+    lead: 'Without your phone and your password, a recovery code lets you set a new password. Print or write them down and keep them safe; do not send anybody a picture.',
+    none: 'You have no recovery codes yet.',
+    left: (count) => `${count} of them are unused.`,
+    madeAt: 'Made',
+    make: 'Make recovery codes',
+    makeAgain: 'Make new ones; all earlier ones become void',
+    shown: 'Keep them now: they are not shown again',
+    onceEach: 'Each works once.',
+    back: 'Back to sign-in methods',
   },
 };

@@ -1,0 +1,138 @@
+import type { Context } from 'koa';
+import { z } from 'zod';
+import type { ReachableAt } from '../../delivery/notices.ts';
+import type { MessageLanguage } from '../../delivery/texts/texts.ts';
+import { addressGroup } from '../../factors/attempts.ts';
+import type { CodeBinding } from '../../factors/one-time-code.ts';
+import type { Recovery } from '../../people/recoveries.ts';
+import type { Transaction } from '../../storage/database.ts';
+import type { FormProblem } from '../../web/pages-enrol.ts';
+import { goTo } from '../account-form.ts';
+import { atAddress, strangerForm } from '../stranger-form.ts';
+import type { RecoverySources } from './recovery-sources.ts';
+import {
+  FIELDS,
+  PURPOSE,
+  pageAfterProof,
+  prove,
+  queryOf,
+  RECOVER,
+  recoveryAt,
+  refusal,
+  STEPS,
+  stop,
+  to,
+  tokenFor,
+  waitingIn,
+} from './steps.ts';
+
+const CODE = z.strictObject({ ...FIELDS, code: z.string().max(64) });
+const AGAIN = z.strictObject(FIELDS);
+
+const boundOf = (id: string, browser: string): CodeBinding => ({ purpose: 'recover', binding: id, browser });
+
+/**
+ * Makes the code of a recovery. Where nobody was found a code is made as well, which nobody ever gets: attempts, their number and
+ * their end are then the same.
+ */
+export async function issueTo(
+  tx: Transaction,
+  to: {
+    readonly id: string;
+    readonly browser: string;
+    readonly language: MessageLanguage;
+    readonly at: (ReachableAt & { readonly personId: string }) | undefined;
+  },
+  { codes, messages, codeMinutes }: RecoverySources,
+): Promise<void> {
+  const issued = await codes.issue(tx, boundOf(to.id, to.browser));
+  if (issued.state !== 'issued' || to.at === undefined) return;
+  const { code, minutes } = issued;
+  await messages.post(tx, {
+    channel: to.at.channel,
+    address: to.at.address,
+    template: 'code-recover',
+    values: { code, minutes },
+    language: to.language,
+    personId: to.at.personId,
+    lifetimeSeconds: codeMinutes * 60,
+  });
+}
+
+export async function showCode(ctx: Context, sources: RecoverySources): Promise<void> {
+  ctx.state.page = 'recover-code';
+  const waiting = waitingIn(ctx);
+  if (await recoveryAt(ctx, 'code', waiting, sources)) render(ctx, waiting, sources);
+}
+
+function render(ctx: Context, waiting: string | undefined, sources: RecoverySources, problem?: FormProblem): void {
+  sources.renderer.page(
+    ctx.method === 'POST' ? atAddress(ctx, STEPS.code, queryOf(waiting)) : ctx,
+    'recover-code',
+    {
+      action: STEPS.code,
+      againAction: `${STEPS.code}/again`,
+      formToken: tokenFor(ctx, sources),
+      minutes: sources.codeMinutes,
+      restartUrl: to(RECOVER, waiting),
+      withCodeUrl: to(STEPS.withCode, waiting),
+      ...(waiting === undefined ? {} : { continueWith: waiting }),
+      ...(sources.mailboxUrl === undefined ? {} : { mailboxUrl: sources.mailboxUrl }),
+      ...(problem ? { problem } : {}),
+    },
+    { status: problem ? 400 : 200 },
+  );
+}
+
+export async function postCode(ctx: Context, sources: RecoverySources): Promise<void> {
+  ctx.state.page = 'recover-code';
+  const { values, browser } = await strangerForm(ctx, CODE, PURPOSE, sources);
+  const { continue: waiting } = values;
+  const recovery = await recoveryAt(ctx, 'code', waiting, sources);
+  if (!recovery) return;
+  const { id, personId, route } = recovery;
+  const outcome = await sources.codes.check(boundOf(id, browser), values.code);
+  if (outcome.state !== 'match' || personId === undefined) {
+    await refusal(ctx, { route, reason: `code_${outcome.state}`, personId }, sources);
+    const code = outcome.state === 'match' ? 'code_expired' : `code_${outcome.state}`;
+    return render(ctx, waiting, sources, { field: 'code', code });
+  }
+  if ((await sources.secondFactorsOf(personId)).length > 0) {
+    await refusal(ctx, { route, reason: 'second_factor', personId }, sources);
+    return stop(ctx, 'second_factor', waiting, sources);
+  }
+  const isProven = await sources.database.write(
+    async (tx) => (await outcome.consume(tx)) && (await prove(ctx, tx, { id, personId, route }, sources)),
+  );
+  if (!isProven) {
+    await refusal(ctx, { route, reason: 'out_of_order', personId }, sources);
+    return render(ctx, waiting, sources, { field: 'code', code: 'code_expired' });
+  }
+  sources.wakeOutbox();
+  goTo(ctx, to(pageAfterProof(sources), waiting));
+}
+
+/** Another code, if there is somebody to send it to; the answer is the same either way. */
+export async function postCodeAgain(ctx: Context, sources: RecoverySources): Promise<void> {
+  ctx.state.page = 'recover-code';
+  const { values, browser } = await strangerForm(ctx, AGAIN, PURPOSE, sources);
+  const recovery = await recoveryAt(ctx, 'code', values.continue, sources);
+  if (!recovery) return;
+  const at = await targetOf(ctx, recovery, sources);
+  const { language } = sources.renderer.preferences(ctx);
+  await sources.database.write((tx) => issueTo(tx, { id: recovery.id, browser, language, at }, sources));
+  sources.wakeOutbox();
+  goTo(ctx, to(STEPS.code, values.continue));
+}
+
+async function targetOf(
+  ctx: Context,
+  { personId }: Recovery,
+  { channelsOf, messages, messageQuota }: RecoverySources,
+): Promise<(ReachableAt & { readonly personId: string }) | undefined> {
+  if (personId === undefined) return undefined;
+  const at = (await channelsOf(personId)).find(({ channel }) => messages.reaches(channel));
+  if (at === undefined) return undefined;
+  const asked = { address: at.address, account: personId, network: addressGroup(ctx.ip) };
+  return (await messageQuota.admit(asked)) === 'admitted' ? { ...at, personId } : undefined;
+}

@@ -1,0 +1,177 @@
+import type { Context } from 'koa';
+import { z } from 'zod';
+import type { ReachableAt } from '../../delivery/notices.ts';
+import { addressGroup } from '../../factors/attempts.ts';
+import type { IdentityDocument } from '../../people/documents/document.ts';
+import { recogniseDocument } from '../../people/documents/parse.ts';
+import type { Person } from '../../people/person.ts';
+import { parsePersonDetails } from '../../people/person-details.ts';
+import { Fault } from '../../shared/fault.ts';
+import { hostCookieName, readCookie } from '../../web/cookies.ts';
+import type { FormProblem } from '../../web/pages-enrol.ts';
+import { goTo, visitOf } from '../account-form.ts';
+import { atAddress, strangerForm } from '../stranger-form.ts';
+import { issueTo } from './code-step.ts';
+import type { RecoverySources } from './recovery-sources.ts';
+import {
+  FIELDS,
+  keepRecovery,
+  PURPOSE,
+  placeOf,
+  queryOf,
+  RECOVER,
+  recoveryOf,
+  refusal,
+  STEPS,
+  signInAfter,
+  to,
+  tokenFor,
+  waitingIn,
+} from './steps.ts';
+
+const FORM = z.strictObject({ ...FIELDS, name: z.string().max(256), idNumber: z.string().max(256) });
+const DEVICE_COOKIE = 'device';
+const ROUTE = 'proofing';
+
+interface Shown {
+  readonly name: string;
+  readonly idNumber: string;
+  readonly waiting: string | undefined;
+}
+
+/** The first page. A browser whose recovery waits is led to it; `?new=1` begins another. */
+export async function showProof(ctx: Context, sources: RecoverySources): Promise<void> {
+  ctx.state.page = 'recover';
+  const waiting = waitingIn(ctx);
+  const place = placeOf(await recoveryOf(ctx, sources));
+  if ((place === 'waiting' || place === 'password') && ctx.query.new !== '1')
+    return goTo(ctx, to(STEPS[place], waiting));
+  render(ctx, { name: '', idNumber: '', waiting }, sources);
+}
+
+function render(
+  ctx: Context,
+  { name, idNumber, waiting }: Shown,
+  sources: RecoverySources,
+  problem?: FormProblem,
+): void {
+  sources.renderer.page(
+    ctx.method === 'POST' ? atAddress(ctx, RECOVER, queryOf(waiting)) : ctx,
+    'recover',
+    {
+      action: RECOVER,
+      formToken: tokenFor(ctx, sources),
+      values: { name: name.slice(0, 64), idNumber: idNumber.slice(0, 64) },
+      withCodeUrl: to(STEPS.withCode, waiting),
+      signInUrl: signInAfter(waiting),
+      ...(waiting === undefined ? {} : { continueWith: waiting }),
+      ...(problem ? { problem } : {}),
+    },
+    { status: problem ? 400 : 200 },
+  );
+}
+
+/**
+ * Name and number against the register, then a code to the verified number of the account. Whatever is true of it, whoever asks is
+ * shown the page for the code: only the phone tells more (D9, V13, V33).
+ */
+export async function postProof(ctx: Context, sources: RecoverySources): Promise<void> {
+  ctx.state.page = 'recover';
+  const { values, browser } = await strangerForm(ctx, FORM, PURPOSE, sources);
+  const { name, idNumber, continue: waiting } = values;
+  const shown = { name, idNumber, waiting };
+  const details = parsePersonDetails({ name });
+  if (!details.ok) return render(ctx, shown, sources, { field: 'name', code: 'name_empty' });
+  const document = recogniseDocument(idNumber);
+  if (document === undefined) return render(ctx, shown, sources, { field: 'idNumber', code: 'id_number' });
+
+  const person = await sources.persons.findByDocument(document);
+  const limited = await isLimited(ctx, document, person, sources);
+  const verdict = await verdictOf(document, details.details.name, sources);
+  if (verdict === 'unavailable') return showUnavailable(ctx, waiting, sources);
+  const found = limited ? 'limited' : await channelFor(ctx, { verdict, person, document }, sources);
+  const real = typeof found === 'object' ? found : undefined;
+  if (real === undefined) await refusal(ctx, { route: ROUTE, reason: String(found), personId: person?.id }, sources);
+  const { language } = sources.renderer.preferences(ctx);
+  const secret = await sources.database.write(async (tx) => {
+    const begun = await sources.recoveries.begin(tx, { personId: real?.personId, route: ROUTE });
+    if (real)
+      await sources.ledger.append(tx, {
+        ...visitOf(ctx),
+        type: 'recovery.begun',
+        actor: 'anonymous',
+        personId: real.personId,
+        details: { route: ROUTE },
+      });
+    await issueTo(tx, { id: begun.id, browser, language, at: real }, sources);
+    return begun.secret;
+  });
+  sources.wakeOutbox();
+  keepRecovery(ctx, secret, sources);
+  goTo(ctx, to(STEPS.code, waiting));
+}
+
+/** An address that floods is told so; a number that is asked for too often is not, for that would tell who has an account. */
+async function isLimited(
+  ctx: Context,
+  document: IdentityDocument,
+  person: Person | undefined,
+  sources: RecoverySources,
+): Promise<boolean> {
+  const secret = readCookie(ctx.get('cookie'), hostCookieName(DEVICE_COOKIE, sources.secure));
+  const device = await sources.devices.recognises(person?.id, secret);
+  const taken = await sources.begins.take({
+    account: `recover ${person?.id ?? sources.index.of(document)}`,
+    address: ctx.ip,
+    ...(device === undefined ? {} : { knownDeviceDigest: device }),
+  });
+  if (taken !== 'address_exhausted') return taken === 'account_exhausted';
+  await refusal(ctx, { route: ROUTE, reason: 'address_limit' }, sources);
+  throw new Fault('too_many_requests', undefined, { retryAfterSeconds: 60 });
+}
+
+/** Documents the population register knows by name and number. */
+const MATCHABLE: ReadonlySet<string> = new Set(['resident_id_card', 'hmt_residence_permit']);
+
+const verdictOf = async ({ type, number }: IdentityDocument, name: string, { population }: RecoverySources) => {
+  if (population === undefined) return 'unavailable';
+  return MATCHABLE.has(type) ? population.check({ idNumber: number, name }) : 'mismatch';
+};
+
+export interface RecoveryTarget extends ReachableAt {
+  readonly personId: string;
+}
+
+/** Where the code goes, or why there is none. */
+async function channelFor(
+  ctx: Context,
+  asked: {
+    readonly verdict: 'match' | 'mismatch';
+    readonly person: Person | undefined;
+    readonly document: IdentityDocument;
+  },
+  { channelsOf, messages, messageQuota }: RecoverySources,
+): Promise<RecoveryTarget | string> {
+  const { verdict, person, document: _document } = asked;
+  if (verdict === 'mismatch') return 'mismatch';
+  if (person === undefined) return 'unknown';
+  // Frozen by the person or by the watch: proving again who they are is the way out.
+  if (person.status !== 'active' && person.status !== 'frozen') return person.status;
+  const at = (await channelsOf(person.id)).find(({ channel }) => messages.reaches(channel));
+  if (at === undefined) return 'no_channel';
+  const admitted = await messageQuota.admit({
+    address: at.address,
+    account: person.id,
+    network: addressGroup(ctx.ip),
+  });
+  return admitted === 'admitted' ? { ...at, personId: person.id } : `message_quota_${admitted}`;
+}
+
+function showUnavailable(ctx: Context, waiting: string | undefined, sources: RecoverySources): void {
+  sources.renderer.page(
+    atAddress(ctx, RECOVER, queryOf(waiting)),
+    'recover-unavailable',
+    { retryUrl: to(RECOVER, waiting), withCodeUrl: to(STEPS.withCode, waiting) },
+    { status: 503 },
+  );
+}
