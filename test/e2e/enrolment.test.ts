@@ -8,7 +8,8 @@ import {
   overflowsSideways,
   screenshot,
 } from '../support/browser.ts';
-import { codeFor, freshPhone, otherCode } from '../support/enrolment.ts';
+import { codeFor, codesFor, enrol, freshPhone, otherCode } from '../support/enrolment.ts';
+import { createBrowser } from '../support/http-client.ts';
 import { freshPlace, type Product, startProduct } from '../support/product.ts';
 
 const NARROW = { width: 360, height: 780 };
@@ -141,3 +142,97 @@ seen(
     await look('mailbox-elder');
   },
 );
+
+/** From a portal over 忘记密码 to a new password and back; then by a code on paper. */
+async function wayBack(
+  t: ExecutionContext,
+  name: string,
+  person: { readonly name: string; readonly idNumber: string },
+  options: BrowserContextOptions,
+): Promise<void> {
+  const { page, watch, look } = await visitor(t, name, options);
+  const [portal] = product.portals;
+  const phone = freshPhone();
+  const opened = await enrol(createBrowser(product.issuer), person, PASSWORD, { phone });
+  t.is(opened.status, 201);
+  const before = await codesFor(product.issuer, phone);
+  await page.goto(`${portal}/login`);
+  await page.locator('a[href^="/recover"]').click();
+  await look('recover-1');
+  await fill(page, { name: person.name, idNumber: '33990019' });
+  t.is(await page.locator('input[name="idNumber"][aria-invalid="true"]').count(), 1);
+  await look('recover-1-wrong');
+  await fill(page, person);
+  await page.waitForURL(/\/recover\/code/);
+  await look('recover-2-code');
+  const code = await codeFor(product.issuer, phone, before);
+  await fill(page, { code: otherCode(code) });
+  await look('recover-2-code-wrong');
+  await fill(page, { code });
+  await page.waitForURL(/\/recover\/password/);
+  await look('recover-3-password');
+  await fill(page, { password: 'nine green boats on the river', passwordAgain: 'nine green boats on the river' });
+  await page.locator('a.primary').waitFor();
+  await look('recover-4-done');
+  await page.locator('a.primary').click();
+  await page.locator('input[name="identifier"]').fill(person.idNumber);
+  await page.locator('input[name="password"]').fill('nine green boats on the river');
+  await page.locator('#sign-in button.primary').click();
+  await page.locator('button[name="decision"][value="allow"]').click();
+  await page.waitForURL(`${portal}/`);
+
+  await page.goto(`${product.issuer}/account/methods`);
+  await page.locator('a[href="/account/recovery-codes"]').click();
+  await look('codes-none');
+  await page.locator('main form button.primary').click();
+  await page.locator('.paper-codes li').first().waitFor();
+  t.is(await page.locator('.paper-codes li').count(), 10);
+  await look('codes-shown');
+  const paper = (await page.locator('.paper-codes li').first().textContent()) ?? '';
+  await page.goto(`${product.issuer}/recover/with-code`);
+  await look('recover-with-code');
+  await fill(page, { identifier: person.idNumber, recoveryCode: 'AAAA-BBBB-CCCC-DDDD' });
+  await look('recover-with-code-wrong');
+  await fill(page, { identifier: person.idNumber, recoveryCode: paper });
+  await page.waitForURL(/\/recover\/password/);
+  await fill(page, { password: PASSWORD, passwordAgain: PASSWORD });
+  await page.locator('a.primary').waitFor();
+  await page.goto(`${product.issuer}/recover/password`);
+  await look('recover-lost');
+  t.deepEqual(watch.problems, []);
+}
+
+seen('who forgot the password finds back on a phone, in Chinese', (t) =>
+  wayBack(t, 'back-zh', { name: '吴秀英', idNumber: '339900196505120042' }, { viewport: NARROW }),
+);
+
+seen('who forgot the password finds back on a desktop, in English', (t) =>
+  wayBack(t, 'back-en', { name: '郑浩然', idNumber: '339900200408150054' }, { locale: 'en-GB' }),
+);
+
+seen('a person at a counter confirms on their own phone, and a new password waits for its time', async (t) => {
+  const { page, look } = await visitor(t, 'others', { viewport: NARROW });
+  await page.goto(`${product.issuer}/register/confirm`);
+  await look('confirm');
+  await fill(page, { idNumber: '339900200408150054', code: '000000' });
+  await look('confirm-wrong');
+  const place = await freshPlace(t);
+  const slow = await startProduct(t, place, { TONGBAN_RECOVERY_WAIT_SECONDS: '86400' });
+  const person = { name: '孙丽', idNumber: '339900199906300064' };
+  const phone = freshPhone();
+  t.is((await enrol(createBrowser(slow.issuer), person, PASSWORD, { phone })).status, 201);
+  const before = await codesFor(slow.issuer, phone);
+  await page.goto(`${slow.issuer}/recover`);
+  await fill(page, person);
+  await page.waitForURL(/\/recover\/code/);
+  await fill(page, { code: await codeFor(slow.issuer, phone, before) });
+  await page.waitForURL(/\/recover\/waiting/);
+  await look('recover-waiting');
+  await page.goto(`${slow.issuer}/account`);
+  await page.locator('input[name="identifier"]').fill(person.idNumber);
+  await page.locator('input[name="password"]').fill(PASSWORD);
+  await page.locator('#sign-in button.primary').click();
+  await page.waitForURL(/\/account/);
+  await page.goto(`${slow.issuer}/recover/waiting`);
+  await look('recover-cancelled');
+});

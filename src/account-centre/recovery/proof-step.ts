@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { ReachableAt } from '../../delivery/notices.ts';
 import { addressGroup } from '../../factors/attempts.ts';
 import type { IdentityDocument } from '../../people/documents/document.ts';
-import { recogniseDocument } from '../../people/documents/parse.ts';
+import { documentOfIdNumber, parseIdNumber } from '../../people/id-number.ts';
 import type { Person } from '../../people/person.ts';
 import { parsePersonDetails } from '../../people/person-details.ts';
 import { Fault } from '../../shared/fault.ts';
@@ -82,14 +82,16 @@ export async function postProof(ctx: Context, sources: RecoverySources): Promise
   const shown = { name, idNumber, waiting };
   const details = parsePersonDetails({ name });
   if (!details.ok) return render(ctx, shown, sources, { field: 'name', code: 'name_empty' });
-  const document = recogniseDocument(idNumber);
-  if (document === undefined) return render(ctx, shown, sources, { field: 'idNumber', code: 'id_number' });
+  // The register knows people by these numbers alone; whoever has another document comes by a code or to a counter.
+  const number = parseIdNumber(idNumber);
+  if (!number.ok) return render(ctx, shown, sources, { field: 'idNumber', code: `id_number_${number.reason}` });
+  const document = documentOfIdNumber(number.number);
 
   const person = await sources.persons.findByDocument(document);
   const limited = await isLimited(ctx, document, person, sources);
   const verdict = await verdictOf(document, details.details.name, sources);
   if (verdict === 'unavailable') return showUnavailable(ctx, waiting, sources);
-  const found = limited ? 'limited' : await channelFor(ctx, { verdict, person, document }, sources);
+  const found = limited ? 'limited' : await channelFor(ctx, verdict, person, sources);
   const real = typeof found === 'object' ? found : undefined;
   if (real === undefined) await refusal(ctx, { route: ROUTE, reason: String(found), personId: person?.id }, sources);
   const { language } = sources.renderer.preferences(ctx);
@@ -130,13 +132,8 @@ async function isLimited(
   throw new Fault('too_many_requests', undefined, { retryAfterSeconds: 60 });
 }
 
-/** Documents the population register knows by name and number. */
-const MATCHABLE: ReadonlySet<string> = new Set(['resident_id_card', 'hmt_residence_permit']);
-
-const verdictOf = async ({ type, number }: IdentityDocument, name: string, { population }: RecoverySources) => {
-  if (population === undefined) return 'unavailable';
-  return MATCHABLE.has(type) ? population.check({ idNumber: number, name }) : 'mismatch';
-};
+const verdictOf = async ({ number }: IdentityDocument, name: string, { population }: RecoverySources) =>
+  population === undefined ? 'unavailable' : population.check({ idNumber: number, name });
 
 export interface RecoveryTarget extends ReachableAt {
   readonly personId: string;
@@ -145,14 +142,10 @@ export interface RecoveryTarget extends ReachableAt {
 /** Where the code goes, or why there is none. */
 async function channelFor(
   ctx: Context,
-  asked: {
-    readonly verdict: 'match' | 'mismatch';
-    readonly person: Person | undefined;
-    readonly document: IdentityDocument;
-  },
+  verdict: 'match' | 'mismatch',
+  person: Person | undefined,
   { channelsOf, messages, messageQuota }: RecoverySources,
 ): Promise<RecoveryTarget | string> {
-  const { verdict, person, document: _document } = asked;
   if (verdict === 'mismatch') return 'mismatch';
   if (person === undefined) return 'unknown';
   // Frozen by the person or by the watch: proving again who they are is the way out.

@@ -79,6 +79,7 @@ export const enrolEn: typeof enrolZh = {
       name: 'Name',
       nameHint: 'Exactly as on your ID card.',
       idNumber: 'Citizen ID number',
+      idNumberHint: '18 characters; the last may be the letter X.',
       submit: 'Check and go on',
       haveAccount: 'Already registered?',
       signIn: 'Sign in',
@@ -222,6 +223,8 @@ export const enrolEn: typeof enrolZh = {
   },
   recoveryCodes: {
     title: 'Recovery codes',
+    short: 'For when you have neither your password nor your phone.',
+    open: 'View',
     lead: 'Without your phone and your password, a recovery code lets you set a new password. Print or write them down and keep them safe; do not send anybody a picture.',
     none: 'You have no recovery codes yet.',
     left: (count) => `${count} of them are unused.`,

@@ -76,6 +76,7 @@ export const enrolZh = {
       name: '姓名',
       nameHint: '与身份证一致，少数民族姓名中的间隔点请一并填写。',
       idNumber: '身份证号码',
+      idNumberHint: '18 位，末位是字母 X 的也请填写。',
       submit: '核对并继续',
       haveAccount: '已有账号？',
       signIn: '直接登录',
@@ -209,6 +210,8 @@ export const enrolZh = {
   },
   recoveryCodes: {
     title: '恢复码',
+    short: '忘记密码、手机又不在身边时使用。',
+    open: '查看',
     lead: '手机不在身边又忘记密码时，用恢复码可以重设密码。请打印或抄写下来，放在安全的地方，不要拍照发给别人。',
     none: '您还没有恢复码。',
     left: (count: number) => `还有 ${count} 个没有用过。`,
