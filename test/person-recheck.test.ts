@@ -376,7 +376,7 @@ for (const { engine, engineTest, open } of ENGINES) {
       const today = await add(1, 3, day(0));
       const ended = await add(2, 3, day(-1));
       const carried = await add(3, 3, day(-1));
-      await addDocument(carried, 'prc_passport', 'E12345678', 2, day(400));
+      await addDocument(carried, 'prc_passport', 'E12345678', 2, day(0));
       const both = await add(4, 4, day(-10));
       await addDocument(both, 'prc_passport', 'E12345679', 3, day(-5));
       const low = await add(5, 1, day(-3));

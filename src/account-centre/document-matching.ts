@@ -1,12 +1,12 @@
 import type { IdentityDocument } from '../people/documents/document.ts';
 import type { HeldDocument } from '../people/held-documents.ts';
 import { documentOfIdNumber, parseIdNumber } from '../people/id-number.ts';
-import type { AssuranceLevel } from '../proofing/levels.ts';
+import { type AssuranceLevel, levelEarned, PROOFS, proofOfSource } from '../proofing/levels.ts';
 import type { Visitor } from './account-form.ts';
 import type { AccountCentreSources, Visit } from './doors.ts';
 
 /** Name and number matched with an authority. */
-const MATCHED: AssuranceLevel = 2;
+const MATCHED = PROOFS['two-factor-match'];
 const TRIES_DAILY = 10;
 const DAY_SECONDS = 86_400;
 /** Documents the population register knows by name and number. Every other is shown at a counter: nobody would vouch for what is typed. */
@@ -85,7 +85,7 @@ export async function proveDocument(
     await ledger.record({ ...visit, type: 'document.refused', outcome: 'failure', personId, details });
     return verdict === 'mismatch' ? 'again_refused' : verdict;
   }
-  const level = held.proof.level > MATCHED ? held.proof.level : MATCHED;
+  const level = Math.max(held.proof.level, MATCHED) as AssuranceLevel;
   const proof = { level, source: level > MATCHED ? held.proof.source : population?.name };
   await persons.verifyDocument(personId, documentId, proof, { ...visit, origin: 'account' });
   await raise(personId, visit, sources);
@@ -94,8 +94,10 @@ export async function proveDocument(
 
 /** Gives back a level that had fallen; a better one is kept. */
 async function raise(personId: string, visit: Visit, { persons, population }: AccountCentreSources): Promise<void> {
-  const source = population === undefined ? {} : { source: population.name };
+  if (population === undefined) return;
+  const { name: source } = population;
+  const ial = levelEarned([proofOfSource(source)]);
   await persons.changeLevel(personId, async (_, before) =>
-    before < MATCHED ? { ...visit, ...source, ial: MATCHED, reason: 'proven', origin: 'account' } : undefined,
+    before < ial ? { ...visit, source, ial, reason: 'proven', origin: 'account' } : undefined,
   );
 }

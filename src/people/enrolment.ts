@@ -1,5 +1,5 @@
 import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
-import type { AssuranceLevel } from '../proofing/levels.ts';
+import { type AssuranceLevel, PROOFS } from '../proofing/levels.ts';
 import type { Transaction } from '../storage/database.ts';
 import type { Draft, EnrolmentDrafts } from './enrolment-drafts.ts';
 import { parseIdentifier } from './identifiers/identifier.ts';
@@ -21,8 +21,8 @@ export interface EnrolmentParts {
 
 /** How an account comes about: by the person alone, or at a counter, where a member of staff has the card in hand. */
 const WAYS = {
-  self: { ial: 2, origin: 'registration' },
-  counter: { ial: 4, origin: 'counter' },
+  self: { ial: PROOFS['two-factor-match'], origin: 'registration' },
+  counter: { ial: PROOFS.counter, origin: 'counter' },
 } as const satisfies Record<Draft['kind'], { readonly ial: AssuranceLevel; readonly origin: string }>;
 
 const VERIFIED_BY = 'one_time_code';
