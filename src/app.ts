@@ -14,6 +14,7 @@ import { createLedger, type Ledger } from './ledger/ledger.ts';
 import { createOpenings, type Openings } from './ledger/openings.ts';
 import { createLedgerReader, type LedgerReader } from './ledger/reader.ts';
 import { createLegalDoors, type LegalDoors } from './legal-doors.ts';
+import { createLifeDoors, type LifeDoors } from './life-doors.ts';
 import { type ArtifactCounts, countedArtifacts, createArtifactCounts } from './monitoring/artifact-counts.ts';
 import { countedLedger, createEventCounts, type EventCounts } from './monitoring/event-counts.ts';
 import { LOGOUT_TOPIC } from './oidc/engine.ts';
@@ -32,7 +33,7 @@ import { createSqlArtifacts } from './storage/sql-artifacts.ts';
 import { DOCUMENT_AGE_SECONDS } from './web/front.ts';
 
 /** Everything the house is made of, without the doors: what the commands work on, and what the server opens to the world. */
-export interface House extends LegalDoors {
+export interface House extends LegalDoors, LifeDoors {
   readonly config: Config;
   readonly database: Database;
   readonly store: ArtifactStore;
@@ -126,9 +127,12 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
     notices: reaching.notices,
     ended: subjectEnds.ended,
   });
+  const { notices } = reaching;
+  const life = createLifeDoors({ ...legal, config, database, sealer, ledger, openings, persons, notices, sessionEnds });
   const { ttl } = config;
   return {
     ...legal,
+    ...life,
     config,
     registers,
     database,

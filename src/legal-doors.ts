@@ -13,12 +13,15 @@ import { createActingEnds } from './legal-persons/acting-ends.ts';
 import { createActing } from './legal-persons/acting-subjects.ts';
 import { createCompanies } from './legal-persons/companies.ts';
 import { COMPANY_NOTICE_TOPIC } from './legal-persons/company-notices.ts';
+import { createLeaving } from './legal-persons/leaving.ts';
 import { createLegalPersons, type LegalPersons } from './legal-persons/legal-persons.ts';
 import { createMandates, type Mandates } from './legal-persons/mandates.ts';
 import { loadMatters, type Matters } from './legal-persons/matters.ts';
 import type { LegalNotice, Notify } from './legal-persons/notices.ts';
+import { claimHoldings, mandateHoldings, postHoldings } from './legal-persons/person-holdings.ts';
 import { createPosts } from './legal-persons/posts.ts';
 import { createRegisterNotices, type NoticeOutcome, type RegisterNotice } from './legal-persons/register-notice.ts';
+import type { Holdings, Leaving } from './people/lifecycle/holdings.ts';
 import type { Persons } from './people/persons.ts';
 import type { LegalPersonRegister } from './proofing/legal-person-register.ts';
 import { Fault } from './shared/fault.ts';
@@ -31,6 +34,9 @@ export interface LegalDoors {
   readonly legalPersons: LegalPersons;
   readonly mandates: Mandates;
   readonly acting: Acting;
+  /** What ends before an account may, and what goes over with one. */
+  readonly leaving: Leaving;
+  readonly legalHoldings: readonly Holdings[];
   readonly matters: Matters;
   /** Takes a signed notice of the register; undefined where no secret is shared with it. */
   readonly registerNotice: ((received: RegisterNotice) => Promise<NoticeOutcome>) | undefined;
@@ -82,6 +88,8 @@ export function createLegalDoors({ register = NO_REGISTER, ended, notices, ...so
     legalPersons,
     mandates,
     acting: createActing(parts),
+    leaving: createLeaving({ ...parts, mandates, claims: legalPersons }),
+    legalHoldings: [postHoldings(parts.companies), mandateHoldings, claimHoldings],
     matters,
     registerNotice: noticesFor(legalPersons, config.legalPersons.registerSecretFile),
     companyDelivery: { handlers: { [COMPANY_NOTICE_TOPIC]: legalPersons.tellEveryone } },

@@ -8,6 +8,7 @@ import { engineSources } from './engine-sources.ts';
 import { createChallenges } from './factors/challenges.ts';
 import { recordStart, runLedger } from './ledger-doors.ts';
 import { runCompanyNights } from './legal-doors.ts';
+import { runLifeNights } from './life-doors.ts';
 import { createRequestCounts } from './monitoring/request-counts.ts';
 import { networkOf } from './monitoring/watch/networks.ts';
 import { createEngine, type Engine, LOGOUT_TOPIC } from './oidc/engine.ts';
@@ -125,6 +126,7 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
   const endSubjectWatch = watchSubjects(house, log, () => outbox.wake());
   const companyNights = runCompanyNights(house, log);
   const nights = runNights(house, log);
+  const lifeNights = runLifeNights(house, log);
   let draining = false;
   const watch = await runWatch(house, log, {
     requests,
@@ -163,6 +165,7 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
       await endInTurn([
         () => sweeper.stop(),
         () => nights.stop(),
+        () => lifeNights.stop(),
         endSubjectWatch,
         () => companyNights.stop(),
         () => outbox.stop(DRAIN_MS),

@@ -5,6 +5,7 @@ import * as identity from './sections-identity.ts';
 import { legalPersons } from './sections-legal-persons.ts';
 import * as message from './sections-messages.ts';
 import { monitoring } from './sections-monitoring.ts';
+import { person } from './sections-person.ts';
 import * as proofing from './sections-proofing.ts';
 import * as server from './sections-server.ts';
 import { watch } from './sections-watch.ts';
@@ -49,6 +50,7 @@ export const configSchema = z.strictObject({
   password: identity.password,
   limits: identity.limits,
   account,
+  person,
   registers: proofing.registers,
   recheck: proofing.recheck,
   assurance: proofing.assurance,

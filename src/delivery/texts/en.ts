@@ -39,4 +39,19 @@ export const messagesEn: MessageTexts = {
   'claim-rejected': ({ company }) => `Your claim to “${company}” was not approved. Please sign in to read why.`,
   'ward-grows-up': ({ company }) =>
     `You have turned 14 or 16. Your guardian ${company} may act for you at present. Please sign in to read about it.`,
+  'closure-asked': ({ day }) =>
+    `You asked to close your account. It is switched off and will be closed on ${day}; sign in before then if you want to keep it. If this was not you, sign in soon, keep the account and change your password.`,
+  'closure-cancelled': () => 'You chose to keep your account; it will not be closed.',
+  'closure-held': () =>
+    'You still are the legal representative of a company, so your account cannot be closed yet. Please sign in to change that, or to keep the account.',
+  'closure-done': () => 'Your account was closed and your personal data were deleted. Thank you for having used it.',
+  'accounts-merged': ({ day }) =>
+    `Your two accounts are one now. Until ${day} this can be undone under "My data". If this was not you, please call the help line at once.`,
+  'merge-undone': () =>
+    'The merging of your accounts was undone; both are as they were. If this was not you, please call the help line at once.',
+  'name-corrected': () =>
+    'The name of your account was corrected after the official register. If this was not you, please call the help line at once.',
+  'birthday-reached': ({ age }) => `You are ${age} now, and your account can do more. Sign in to see what.`,
+  'ward-account-changed': ({ ward }) =>
+    `Something important changed in the account of ${ward}, whose guardian you are. Please sign in, or call the help line.`,
 };

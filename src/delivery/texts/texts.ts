@@ -41,6 +41,18 @@ export interface TemplateValues {
   readonly 'claim-rejected': CompanyValues;
   /** Here the name is the guardian's. */
   readonly 'ward-grows-up': CompanyValues;
+  /** `day`: when the account will be closed, as people read it. */
+  readonly 'closure-asked': { readonly day: string };
+  readonly 'closure-cancelled': NoValues;
+  readonly 'closure-held': NoValues;
+  readonly 'closure-done': NoValues;
+  /** `day`: until when it can be undone. */
+  readonly 'accounts-merged': { readonly day: string };
+  readonly 'merge-undone': NoValues;
+  readonly 'name-corrected': NoValues;
+  readonly 'birthday-reached': { readonly age: string };
+  /** To a guardian: something important happened to the account of `ward`, whose name is masked. */
+  readonly 'ward-account-changed': { readonly ward: string };
 }
 
 export type TemplateName = keyof TemplateValues;

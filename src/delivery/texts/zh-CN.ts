@@ -32,4 +32,15 @@ export const messagesZh: MessageTexts = {
   'claim-approved': ({ company }) => `您认领“${company}”的申请已经通过审核。`,
   'claim-rejected': ({ company }) => `您认领“${company}”的申请没有通过审核。请登录后查看原因。`,
   'ward-grows-up': ({ company }) => `您已年满 14 或 16 周岁。监护人 ${company} 目前可以代您办理事项，请登录后查看。`,
+  'closure-asked': ({ day }) =>
+    `您申请注销账户，账户已停用，将于 ${day} 注销。在此之前登录一次即可选择保留。如非本人操作，请尽快登录保留账户并更改密码。`,
+  'closure-cancelled': () => '您已选择保留账户，注销申请已取消。',
+  'closure-held': () => '您仍是企业的法定代表人，账户暂时无法注销。请登录后办理变更，或选择保留账户。',
+  'closure-done': () => '您的账户已经注销，个人信息已经删除。感谢您的使用。',
+  'accounts-merged': ({ day }) =>
+    `您的两个账户已经合并为一个，${day} 之前可以在“我的数据”中撤销。如非本人操作，请立即联系服务热线。`,
+  'merge-undone': () => '您的账户合并已经撤销，两个账户恢复到合并之前。如非本人操作，请立即联系服务热线。',
+  'name-corrected': () => '您账户中的姓名已按权威数据更正。如非本人操作，请立即联系服务热线。',
+  'birthday-reached': ({ age }) => `您已年满 ${age} 周岁，账户可办理的事项有变化。登录后可查看。`,
+  'ward-account-changed': ({ ward }) => `您监护的 ${ward} 的账户有重要变动。请登录后查看，或联系服务热线。`,
 };

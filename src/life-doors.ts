@@ -1,0 +1,86 @@
+import type { Logger } from 'pino';
+import type { House } from './app.ts';
+import type { Config } from './config/schema.ts';
+import type { Sealer } from './crypto/sealing.ts';
+import type { Notices } from './delivery/notices.ts';
+import type { Ledger } from './ledger/ledger.ts';
+import type { Openings } from './ledger/openings.ts';
+import { consentHoldings } from './oidc/consent-holdings.ts';
+import type { SessionEnds } from './oidc/session-ends.ts';
+import { type Closures, createClosures, type TellClosure } from './people/lifecycle/closures.ts';
+import type { Holdings, Leaving } from './people/lifecycle/holdings.ts';
+import { documentHoldings, identifierHoldings } from './people/lifecycle/own-holdings.ts';
+import { createRemainsJob } from './people/lifecycle/remains.ts';
+import { createShredding, type Shredding } from './people/lifecycle/shredding.ts';
+import type { Persons } from './people/persons.ts';
+import type { Database } from './storage/database.ts';
+import { type NightlyJob, startNightlyJob } from './storage/nightly-job.ts';
+import { showDay } from './web/language.ts';
+
+const DAY_SECONDS = 86_400;
+
+/** How accounts are merged, closed, and let go of. */
+export interface LifeDoors {
+  readonly closures: Closures;
+  readonly shredding: Shredding;
+  /** What time does to accounts; each node tries, one works. */
+  readonly lifeJobs: readonly NightlyJob[];
+}
+
+export interface LifeSources {
+  readonly config: Config;
+  readonly database: Database;
+  readonly sealer: Sealer;
+  readonly ledger: Ledger;
+  readonly openings: Openings;
+  readonly persons: Pick<Persons, 'forget'>;
+  readonly notices: Notices;
+  readonly sessionEnds: SessionEnds;
+  readonly leaving: Leaving;
+  /** What the room of legal persons keeps of people. */
+  readonly legalHoldings: readonly Holdings[];
+}
+
+export function createLifeDoors(sources: LifeSources): LifeDoors {
+  const { config, database, sealer, ledger, openings, persons, notices, sessionEnds, leaving, legalHoldings } = sources;
+  const tell: TellClosure = (tx, personId, notice, dueAt) =>
+    notice === 'closure-asked'
+      ? notices.tell(tx, personId, notice, { day: showDay(dueAt, 'zh-CN') })
+      : notices.tell(tx, personId, notice, {});
+  const shared = {
+    database,
+    ledger,
+    leaving,
+    tell,
+    forget: (personId: string) => persons.forget(personId),
+    endAll: (personId: string, cause: string) => sessionEnds.endAll(personId, cause),
+  };
+  const holdings = [documentHoldings, identifierHoldings(sealer), consentHoldings, ...legalHoldings];
+  const keepSeconds = config.ledger.retentionDays * DAY_SECONDS;
+  const shredding = createShredding({ ...shared, holdings, keepSeconds });
+  return {
+    closures: createClosures({ ...shared, coolingSeconds: config.person.closureCoolingDays * DAY_SECONDS }),
+    shredding,
+    lifeJobs: [shredding.job, createRemainsJob({ database, ledger, openings })],
+  };
+}
+
+/** Has the jobs done at night by whichever node comes first. */
+export function runLifeNights(
+  { database, config, lifeJobs }: Pick<House, 'database' | 'config' | 'lifeJobs'>,
+  log: Logger,
+): { readonly stop: () => Promise<void> } {
+  const running = lifeJobs.map((job) =>
+    startNightlyJob({
+      database,
+      job,
+      window: config.recheck.window,
+      onFault: (error) => log.error({ err: error, job: job.name }, 'a job of the night broke off and is tried again'),
+    }),
+  );
+  return {
+    stop: async () => {
+      await Promise.all(running.map((job) => job.stop()));
+    },
+  };
+}
