@@ -53,6 +53,7 @@ export function accountDoors(
     async proveAgain(ctx, { personId, sessionUid }, password) {
       const outcome = await identify.again(ctx, { personId, sessionUid, password, clientId: ACCOUNT_CENTRE });
       if (outcome.state === 'identifier_form') return 'refused';
+      if (outcome.state === 'closing') return 'ended';
       if (outcome.state !== 'proven') return outcome.state;
       return (await interactions.provenAgain(ctx, outcome.login, outcome.write)) ? 'proven' : 'ended';
     },

@@ -98,6 +98,8 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         origin,
         registerUrl: isRegistrationOpen(house) ? '/register' : undefined,
         recoverUrl: recoverUrl(config),
+        closures: house.closures,
+        wakeOutbox,
       }),
       accountRoutes({
         doors: accountDoors(house, interactions, identify, wakeOutbox),
@@ -134,6 +136,8 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         origin,
         recoveryCodes: house.reaching.recoveryCodes,
         freshProofSeconds: config.account.freshProofSeconds,
+        closures: house.closures,
+        closureCoolingDays: config.person.closureCoolingDays,
       }),
       ...enrolmentRouters(house, { attempts, counters, wakeOutbox, renderer, formTokens }),
     ];

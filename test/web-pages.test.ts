@@ -6,6 +6,7 @@ import { LANGUAGES } from '../src/web/language.ts';
 import { PAGE_NAMES, type PageModels, type TrailDay, type TrailLine } from '../src/web/pages.ts';
 import type { AccountPageModels } from '../src/web/pages-account.ts';
 import type { CompanyPageModels, MandateCard } from '../src/web/pages-companies.ts';
+import type { LifePageModels } from '../src/web/pages-life.ts';
 import { createRenderer, type PageContext } from '../src/web/render.ts';
 
 const viewsDir = join(import.meta.dirname, '../views');
@@ -235,9 +236,24 @@ const companyModels: CompanyPageModels = {
   },
 };
 
+const lifeModels: LifePageModels = {
+  'account-close': { ...form, coolingDays: 15, problem: { code: 'represents', companies: [hostile] } },
+  'account-close-done': { dueAt: 1_790_000_000, homeUrl: '/' },
+  'account-closing': {
+    ...form,
+    person: hostile,
+    dueAt: 1_790_000_000,
+    mayKeep: true,
+    portal,
+    cancelAction: '/interaction/abc/cancel',
+    cancelToken: 'token.mac',
+  },
+};
+
 const models: PageModels = {
   ...accountModels,
   ...companyModels,
+  ...lifeModels,
   home: {
     portals: [{ name: hostile, description: hostile, url: 'https://zwfw.example.cn/' }],
     demo: { people: [{ idNumber: '110101199003070978', name: hostile }], password: hostile },
@@ -358,6 +374,7 @@ const models: PageModels = {
 
 /** Pages that show nothing a person could have typed. */
 const PLAIN: ReadonlySet<string> = new Set([
+  'account-close-done',
   'register-unavailable',
   'register-exists',
   'register-stopped',

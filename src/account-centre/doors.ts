@@ -12,6 +12,7 @@ import type { LegalPersons } from '../legal-persons/legal-persons.ts';
 import type { Mandates } from '../legal-persons/mandates.ts';
 import type { Matters } from '../legal-persons/matters.ts';
 import type { Identifiers } from '../people/identifiers.ts';
+import type { Closures } from '../people/lifecycle/closures.ts';
 import type { Persons } from '../people/persons.ts';
 import type { IdentitySource } from '../proofing/identity-source.ts';
 import type { RelyingParties } from '../relying-parties/relying-parties.ts';
@@ -104,6 +105,8 @@ export interface AccountCentreSources {
   readonly origin: string;
   /** How old a proof may be for a sensitive change. */
   readonly freshProofSeconds: number;
+  readonly closures: Closures;
+  readonly closureCoolingDays: number;
   readonly passwords: PasswordFactor;
   readonly passwordPolicy: PasswordLengths;
   readonly database: Database;

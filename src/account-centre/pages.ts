@@ -1,4 +1,5 @@
 import Router from '@koa/router';
+import { addClosureRoutes } from './closure-pages.ts';
 import { addClaimRoutes } from './companies/claim-page.ts';
 import { addCompanyRoutes } from './companies/company-page.ts';
 import { addGrantRoutes } from './companies/grant-page.ts';
@@ -39,6 +40,7 @@ export function accountRoutes(sources: AccountCentreSources): Router {
   addCompanyRoutes(router, sources);
   addMandateActRoutes(router, sources);
   addDataRoutes(router, sources);
+  addClosureRoutes(router, sources);
   addDisplayRoutes(router, sources);
   addFreshProofRoutes(router, sources);
   return router;

@@ -65,11 +65,15 @@ const KINDS: Kinds = {
   'identifier.bound': 'identifier-bound',
   'identifier.released': ({ data }) => (data.cause === 'taken_over' ? 'identifier-taken' : 'identifier-released'),
   'identity.level-changed': ({ data }) => (Number(data.after) < Number(data.before) ? 'level-fell' : 'level-rose'),
+  'person.closing': 'account-closing',
+  'person.kept': 'account-kept',
   'person.notified': ({ data }) => (data.notice === undefined ? 'noticed' : 'told'),
   'person.frozen': ({ data }) => (data.cause === 'reported_by_person' ? 'frozen-by-person' : 'frozen-by-watch'),
 };
 
 const REPORTABLE: ReadonlySet<TrailKind> = new Set([
+  'account-closing',
+  'account-kept',
   'signed-in',
   'signed-in-new-device',
   'refused',

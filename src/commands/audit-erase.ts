@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { PersonStatus } from '../people/person-status.ts';
 import { firstLine } from './audit-filter.ts';
 import { type AuditContext, inOffice } from './audit-office.ts';
 import { actorName, type ExitCode, flag, identifier, Refused, reason, understand } from './audit-words.ts';
@@ -26,6 +27,9 @@ const words = z.strictObject({
   json: flag,
 });
 
+/** What nobody can use any more. */
+const SHUT: readonly PersonStatus[] = ['disabled', 'closed', 'merged'];
+
 const CONFIRMATION = 'erase';
 const ANSWER_BYTES_MAX = 64;
 const WARNING = `This destroys, for ever, the key of everything personal the ledger holds about this person. The law asks to keep logs for a
@@ -39,7 +43,7 @@ export async function run(args: readonly string[], context: AuditContext): Promi
     const { database, ledger, openings, persons } = house;
     const personId = asked['person-id'];
     const person = await persons.find(personId);
-    if (person !== undefined && person.status !== 'disabled' && !asked['force-active']) {
+    if (person !== undefined && !SHUT.includes(person.status) && !asked['force-active']) {
       throw new Refused(
         'The account can still be used: while it is, the ledger must be able to say who did what. Disable the person first, or say --force-active when an authority has ordered it.',
       );

@@ -24,6 +24,7 @@ const FAULT_GROUPS: readonly (readonly [from: number, title: string])[] = [
   [1100, 'The sign-in'],
   [1200, 'What the server depends on'],
   [1300, 'Portals'],
+  [1400, 'People and whom they act for'],
   [1900, 'The server itself'],
 ];
 

@@ -185,6 +185,14 @@ export const FAULTS = {
     'The mandate you were acting under has ended or was suspended, and nothing was done. Please go back to the portal and choose again for whom you act.',
     'A post or mandate ended between the choice of the subject and the end of the sign-in; the person has to choose again.',
   ),
+  closure_late: entry(
+    1460,
+    410,
+    'access_denied',
+    '账户的注销日期已到，正在删除，无法再保留。如有疑问，请联系服务热线。',
+    'The day on which this account is closed has come; it is being deleted and cannot be kept any more. Please call the help line if you have questions.',
+    'A person wanted to keep an account whose cooling-off time had passed, or that was not being closed any more.',
+  ),
   // 19xx: ourselves
   internal: entry(
     1901,

@@ -21,6 +21,8 @@ export type IdentifyOutcome =
       /** What belongs to this sign-in, to be written with it: the ledger's event and the known device. */
       readonly write: (tx: Transaction) => Promise<void>;
     }
+  /** The secret was theirs, and the account is being closed: nothing but keeping it is left to them. */
+  | { readonly state: 'closing'; readonly personId: string }
   | { readonly state: 'refused' | 'identifier_form' | 'too_many' | 'busy' };
 
 export interface Identify {
@@ -120,6 +122,10 @@ export function createIdentify(sources: IdentifySources): Identify {
     const verdict = await passwords.verify(person?.id, password);
     if (verdict === 'busy') return { state: 'busy' };
     if (!person || verdict === 'mismatch') return refuse(person ? 'mismatch' : 'unknown', 'refused');
+    if (person.status === 'closing') {
+      await Promise.all([refuse('closing', 'refused'), attempts.succeeded(attempt)]);
+      return { state: 'closing', personId: person.id };
+    }
     if (person.status !== 'active') return refuse(person.status, 'refused');
 
     const amr = ['pwd'];

@@ -6,6 +6,7 @@ import { registrationAddress } from '../web/ceremony-address.ts';
 import type { SignInProblem } from '../web/pages.ts';
 import { nextStep } from './ceremony.ts';
 import { postSubject, showChooseSubject, subjectOfConsent } from './choose-subject.ts';
+import { postKeep, showClosing } from './closing.ts';
 import type { CeremonyRequest } from './interactions.ts';
 import {
   ceremonyOf,
@@ -39,6 +40,7 @@ export function signInRoutes(sources: SignInSources): Router {
   router.post('/interaction/:uid/continue-as', (ctx) => postContinueAs(ctx as unknown as Context, sources));
   router.post('/interaction/:uid/choose-subject', (ctx) => postSubject(ctx as unknown as Context, sources));
   router.post('/interaction/:uid/consent', (ctx) => postConsent(ctx as unknown as Context, sources));
+  router.post('/interaction/:uid/keep', (ctx) => postKeep(ctx as unknown as Context, sources));
   router.post('/interaction/:uid/cancel', (ctx) => postCancel(ctx as unknown as Context, sources));
   return router;
 }
@@ -47,7 +49,10 @@ async function showStep(ctx: Context, sources: SignInSources): Promise<void> {
   const request = await requestOf(ctx, sources);
   const { step, personId } = await stepOf(ctx, request, sources, ctx.query.switch === '1');
   if (typeof step === 'object') throw new Fault('ceremony_expired', `the ceremony cannot go on: ${step.refuse}`);
-  if (step === 'identify') return showSignIn(ctx, request, sources, { identifier: request.loginHint ?? '' });
+  if (step === 'identify') {
+    const kept = ctx.query.kept === '1';
+    return showSignIn(ctx, request, sources, { identifier: request.loginHint ?? '', kept });
+  }
   if (personId === undefined) throw new Fault('ceremony_expired');
   if (step === 'continue_as') return showContinueAs(ctx, request, sources, personId);
   if (step === 'choose_subject') return showChooseSubject(ctx, request, sources, personId);
@@ -58,7 +63,12 @@ async function showSignIn(
   ctx: Context,
   request: CeremonyRequest,
   sources: SignInSources,
-  { identifier, problem, status = 200 }: { identifier: string; problem?: SignInProblem; status?: number },
+  {
+    identifier,
+    problem,
+    kept,
+    status = 200,
+  }: { identifier: string; problem?: SignInProblem; kept?: boolean; status?: number },
 ): Promise<void> {
   const { portal, formToken } = await frame(ctx, request, sources);
   sources.renderer.page(
@@ -71,6 +81,7 @@ async function showSignIn(
       portal,
       identifier: identifier.slice(0, 64),
       ...(problem ? { problem } : {}),
+      ...(kept ? { kept } : {}),
       ...(sources.registerUrl ? { registerUrl: registrationAddress(sources.registerUrl, request.uid) } : {}),
       ...(sources.recoverUrl ? { recoverUrl: registrationAddress(sources.recoverUrl, request.uid) } : {}),
     },
@@ -123,6 +134,7 @@ async function postCredentials(ctx: Context, sources: SignInSources): Promise<vo
   const outcome = await sources.identify.withPassword(ctx, { identifier, password, clientId: request.clientId });
   if (outcome.state === 'proven')
     return goOn(ctx, await sources.interactions.signedIn(request, outcome.login, outcome.write));
+  if (outcome.state === 'closing') return showClosing(ctx, request, sources, outcome.personId);
   if (outcome.state === 'busy') ctx.set('retry-after', '3');
   if (outcome.state === 'too_many') ctx.set('retry-after', '60');
   const status = { refused: 401, identifier_form: 400, too_many: 429, busy: 503 }[outcome.state];

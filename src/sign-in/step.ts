@@ -4,6 +4,7 @@ import type { Failures } from '../ledger/flood.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Acting } from '../legal-persons/acting.ts';
 import type { Matters } from '../legal-persons/matters.ts';
+import type { Closures } from '../people/lifecycle/closures.ts';
 import type { PersonProfile } from '../people/person.ts';
 import type { Persons } from '../people/persons.ts';
 import type { RelyingParties } from '../relying-parties/relying-parties.ts';
@@ -32,6 +33,8 @@ export interface SignInSources {
   readonly origin: string;
   readonly registerUrl: string | undefined;
   readonly recoverUrl: string | undefined;
+  readonly closures: Pick<Closures, 'of' | 'keep'>;
+  wakeOutbox(): void;
 }
 
 export const DECISION = z.strictObject({

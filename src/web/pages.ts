@@ -1,6 +1,7 @@
 import { ACCOUNT_PAGE_NAMES, type AccountPageModels } from './pages-account.ts';
 import { COMPANY_PAGE_NAMES, type CompanyPageModels } from './pages-companies.ts';
 import { ENROL_PAGE_NAMES, type EnrolPageModels } from './pages-enrol.ts';
+import { LIFE_PAGE_NAMES, type LifePageModels } from './pages-life.ts';
 import { SUBJECT_PAGE_NAMES, type SubjectPageModels, type SubjectView } from './pages-subject.ts';
 
 /** A portal as pages name it: the registered name and the host people can compare with the address bar. */
@@ -50,6 +51,8 @@ export type TrailKind =
   | 'identifier-bound'
   | 'identifier-released'
   | 'identifier-taken'
+  | 'account-closing'
+  | 'account-kept'
   | 'noticed'
   | 'told';
 
@@ -86,7 +89,12 @@ export interface TrailDay {
  * What each page shows. A person who gave no plaintext identity has no `maskedName`. Every moment is in epoch seconds; every address is already safe to link to. Names, hosts and identifiers
  * may hold anything a person can type: the templates make them inert.
  */
-export interface PageModels extends AccountPageModels, CompanyPageModels, EnrolPageModels, SubjectPageModels {
+export interface PageModels
+  extends AccountPageModels,
+    CompanyPageModels,
+    EnrolPageModels,
+    LifePageModels,
+    SubjectPageModels {
   readonly home: {
     readonly portals: readonly { readonly name: string; readonly description: string; readonly url: string }[];
     readonly demo?: {
@@ -101,6 +109,8 @@ export interface PageModels extends AccountPageModels, CompanyPageModels, EnrolP
     readonly portal?: PortalView;
     readonly identifier: string;
     readonly problem?: SignInProblem;
+    /** The person has just kept an account that was to be closed. */
+    readonly kept?: boolean;
     readonly registerUrl?: string;
     readonly recoverUrl?: string;
     /** Where giving up is posted, as `decision=cancel` with the form token. */
@@ -170,6 +180,7 @@ export const PAGE_NAMES = [
   'not-me-done',
   'fault',
   ...ENROL_PAGE_NAMES,
+  ...LIFE_PAGE_NAMES,
   ...ACCOUNT_PAGE_NAMES,
   ...COMPANY_PAGE_NAMES,
 ] as const satisfies readonly PageName[];

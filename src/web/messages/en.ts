@@ -1,6 +1,7 @@
 import { accountEn } from './account-en.ts';
 import { companiesEn } from './companies-en.ts';
 import { enrolEn } from './enrol-en.ts';
+import { lifeEn } from './life-en.ts';
 import { peopleEn } from './people-en.ts';
 import { subjectEn } from './subject-en.ts';
 import type { Messages } from './zh-CN.ts';
@@ -146,4 +147,5 @@ export const en: Messages = {
   enrol: enrolEn,
   people: peopleEn,
   subject: subjectEn,
+  life: lifeEn,
 };

@@ -10,14 +10,15 @@ export const lifeEn: typeof lifeZh = {
       'You are signed out on every device, this one included, and the portals you visited are told.',
       'The account is switched off and can be used for nothing.',
     ],
-    then: (days) => `What happens after ${days} days`,
-    thenItems: [
+    later: (days) => `What happens after ${days} days`,
+    laterItems: [
       'Your name, document numbers, phone, e-mail, password and everything else are deleted.',
       'Your consents, posts and mandates end.',
       'You may open a new account with the same document; it will have nothing to do with this one.',
       'Records the law requires us to keep are kept for that time; after it nobody can read what is personal in them.',
     ],
-    keep: (days) => `If you change your mind within these ${days} days, just sign in once and choose "Keep my account".`,
+    keep: (days) =>
+      `If you change your mind within these ${days} days, just sign in once and choose "Keep my account".`,
     agree: 'I understand, and I want to close my account',
     submit: 'Ask to close it',
     problems: {

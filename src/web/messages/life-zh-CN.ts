@@ -8,8 +8,8 @@ export const lifeZh = {
       '所有设备上的登录立即结束，包括本机；您登录过的网站会收到通知。',
       '账户停用，不能用来办理任何事项。',
     ] as readonly string[],
-    then: (days: number) => `${days} 天之后`,
-    thenItems: [
+    later: (days: number) => `${days} 天之后`,
+    laterItems: [
       '姓名、证件号码、手机号码、邮箱、密码等全部删除。',
       '您的授权、职务和代办关系全部结束。',
       '同一证件以后可以重新注册，但与现在的账户没有任何关联。',

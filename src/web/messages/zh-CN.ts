@@ -1,6 +1,7 @@
 import { accountZh } from './account-zh-CN.ts';
 import { companiesZh } from './companies-zh-CN.ts';
 import { enrolZh } from './enrol-zh-CN.ts';
+import { lifeZh } from './life-zh-CN.ts';
 import { peopleZh } from './people-zh-CN.ts';
 import { subjectZh } from './subject-zh-CN.ts';
 
@@ -137,6 +138,7 @@ export const zhCN = {
   enrol: enrolZh,
   people: peopleZh,
   subject: subjectZh,
+  life: lifeZh,
 };
 
 /** What every catalogue has: the shape of the Chinese one. */
