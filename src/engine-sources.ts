@@ -25,6 +25,7 @@ import { loadAssets } from './web/assets.ts';
 import { createFormTokens } from './web/form-tokens.ts';
 import type { Observe } from './web/front.ts';
 import { type HomeDemo, homeRoute } from './web/home.ts';
+import { registerNoticeRoute } from './web/register-notices.ts';
 import { createRenderer } from './web/render.ts';
 import { createShell, createShowFault } from './web/shell.ts';
 
@@ -84,6 +85,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         currentPerson: interactions.currentPerson,
         ...(demo ? { demo } : {}),
       }),
+      ...(house.registerNotice ? [registerNoticeRoute(house.registerNotice)] : []),
       signInRoutes({
         interactions,
         identify,

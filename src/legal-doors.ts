@@ -66,7 +66,7 @@ const NO_REGISTER: LegalPersonRegister = {
   statusOf: async () => ({ state: 'unknown' }),
 };
 
-/** Builds the room of legal persons. Throws `TypeError` for a catalogue of matters that cannot be used. */
+/** Builds the room of legal persons. Throws `Fault('internal')` for a catalogue of matters, or a secret, that cannot be used. */
 export function createLegalDoors({ register = NO_REGISTER, ended, notices, ...sources }: LegalSources): LegalDoors {
   const { config, database, ledger } = sources;
   const matters = loadMatters(config.legalPersons.mattersFile);

@@ -139,7 +139,9 @@ test('F3 another representative in the register stops everything, and a new one 
   t.like(await room.legalPersons.find(id), { status: 'active' });
   t.deepEqual(await room.legalPersons.postsOf({ personId: old }), []);
   t.deepEqual(await room.acting.subjectsOf(agent, PORTAL), [], 'mandates wait for the new representative');
-  t.true((await room.mandates.resume(mandate.id, { personId: next })).ok);
+  t.is(await room.mandates.resumeAll(id, { personId: old }), 0);
+  t.is(await room.mandates.resumeAll(id, { personId: next }), 1);
+  t.like(await room.mandates.find(mandate.id), { status: 'active' });
   t.true((await room.legalPersons.reinstate(id, administrator, { personId: next })).ok);
   t.is((await room.acting.subjectsOf(agent, PORTAL)).length, 1);
   t.is((await room.acting.subjectsOf(administrator, PORTAL)).length, 1);

@@ -1,5 +1,5 @@
-import type { ExecutionContext } from 'ava';
-import test from 'ava';
+import { setTimeout as pause } from 'node:timers/promises';
+import test, { type ExecutionContext } from 'ava';
 import { turnClock } from '../src/shared/clock.ts';
 import type { Database } from '../src/storage/database.ts';
 import { embeddedTest, postgresDatabase, postgresTest, sqliteDatabase } from './support/databases.ts';
@@ -128,3 +128,37 @@ for (const { name, it, open } of ENGINES) {
     }
   });
 }
+
+postgresTest(
+  'F3 an end waits for a sign-in that is under way, so that whoever ends its grants finds it (PostgreSQL)',
+  async (t) => {
+    const room = legalRoom(await postgresDatabase(t));
+    const { personId, legalPersonId } = await room.claimed();
+    const agent = await room.add('agent');
+    const { id } = await room.accepted(legalPersonId, personId, { personId: agent }, agent);
+    const subject = (await room.acting.find(agent, PORTAL, id))!;
+    const ends = [
+      () => room.mandates.revoke(id, { personId }),
+      () => room.legalPersons.suspend(legalPersonId, { operator: 'li' }, 'a reason'),
+    ];
+    for (const end of ends) {
+      const order: string[] = [];
+      const [noted, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      const using = room.database.write(async (tx) => {
+        await room.acting.noteUse(tx, { personId: agent, clientId: PORTAL, subject });
+        noted.resolve();
+        await goOn.promise;
+        order.push('used');
+      });
+      await noted.promise;
+      const ending = end().then(() => order.push('ended'));
+      await pause(300);
+      t.deepEqual(order, []);
+      goOn.resolve();
+      await Promise.all([using, ending]);
+      t.deepEqual(order, ['used', 'ended']);
+      // For the second round the mandate lives again.
+      await room.database.run("UPDATE mandates SET status = 'active', cause = NULL", []);
+    }
+  },
+);

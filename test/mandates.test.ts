@@ -170,6 +170,20 @@ test('F3 another company acts through its own people, in the matters both mandat
   ]);
 });
 
+test('F3 nobody accepts what they granted, not even for another company of theirs', async (t) => {
+  const room = legalRoom(await sqliteDatabase(t));
+  const { personId: owner, legalPersonId: shop } = await room.claimed('owner', SHOP);
+  const { personId: boss, legalPersonId: carrier } = await room.claimed('carrier', CARRIER);
+  t.true((await room.legalPersons.appoint(carrier, owner, { personId: boss })).ok);
+  const granted = await room.mandates.grant(
+    { kind: 'agent', legalPersonId: shop, agent: { legalPersonId: carrier }, matters: ['tax'] },
+    { personId: owner },
+  );
+  if (!granted.ok) return t.fail(granted.reason);
+  t.is(refusalOf(await room.mandates.accept(granted.mandate.id, { personId: owner })), 'self');
+  t.true((await room.mandates.accept(granted.mandate.id, { personId: boss })).ok);
+});
+
 test('F3 a mandate is passed on one step, within its own limits, where that was granted, and dies with its parent', async (t) => {
   const room = legalRoom(await sqliteDatabase(t));
   const { personId, legalPersonId } = await room.claimed();

@@ -103,7 +103,7 @@ export function createActing({ database, sealer, persons, matters }: ActingSourc
     ];
     const subjects: LegalSubject[] = [];
     for (const way of ways) {
-      for (const row of await rows.ofCompany(way.company, now)) {
+      for (const row of await rows.ofCompany(way.company, clientId, now)) {
         const subject = ofChain(row, way, clientId);
         if (subject !== undefined) subjects.push(subject);
       }
@@ -130,7 +130,7 @@ export function createActing({ database, sealer, persons, matters }: ActingSourc
   return {
     async subjectsOf(personId, clientId) {
       const now = nowSeconds();
-      const [posts, held] = [await rows.posts(personId), await rows.held(personId, now)];
+      const [posts, held] = [await rows.posts(personId), await rows.held(personId, clientId, now)];
       const standsFor = new Set(posts.map(({ company_id: company }) => company));
       const subjects: ActingSubject[] = posts.map(ofPost);
       const natural: ActingSubject[] = [];

@@ -1,3 +1,4 @@
+import type { By } from './by.ts';
 import { createMandateChanges, type MandateChanges } from './mandate-changes.ts';
 import { createMandateGrants, type MandateGrants } from './mandate-grants.ts';
 import { createMandateImport, type ImportMandates } from './mandate-import.ts';
@@ -13,7 +14,12 @@ import { createMandateViews, type MandateViews } from './mandate-views.ts';
 export interface Mandates extends MandateGrants, MandateChanges, MandateViews, MandateUpkeep {
   /** Grants all agents of a file (CSV), or none. */
   readonly importFile: ImportMandates;
+  /** Lets a new representative take over what the change had suspended. Resolves with how many hold again. */
+  resumeAll(legalPersonId: string, by: By): Promise<number>;
 }
+
+const STOPPED = `SELECT id FROM mandates
+  WHERE legal_person_id = $1 AND status = 'suspended' AND suspended_by = 'house' ORDER BY id`;
 
 export function createMandates(parts: MandateParts): Mandates {
   const sides = createMandateSides(parts);
@@ -22,6 +28,13 @@ export function createMandates(parts: MandateParts): Mandates {
   return {
     ...grants,
     importFile: createMandateImport(parts.database, grants),
+    async resumeAll(legalPersonId, by) {
+      let resumed = 0;
+      for (const { id } of await parts.database.all<{ id: string }>(STOPPED, [legalPersonId])) {
+        if ((await changes.resume(id, by)).ok) resumed += 1;
+      }
+      return resumed;
+    },
     ...changes,
     ...createMandateViews(parts),
     ...createMandateUpkeep(parts, changes),

@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { z } from 'zod';
+import { Fault } from '../shared/fault.ts';
 
 /** What a mandate may be given for (事项), and the portals where it is done. `*`: at any portal a mandate names itself. */
 export interface Matter {
@@ -56,7 +57,7 @@ const catalogue = z
 
 const SHIPPED = new URL('../../config/matters.json', import.meta.url);
 
-/** The catalogue of the file at `path`; empty means the one we ship. Throws `TypeError` with all that is wrong with it. */
+/** The catalogue of the file at `path`; empty means the one we ship. Throws `Fault('internal')` with all that is wrong with it. */
 export function loadMatters(path: string): Matters {
   const file = path === '' ? SHIPPED : path;
   let read: unknown;
@@ -64,12 +65,14 @@ export function loadMatters(path: string): Matters {
     if (statSync(file).size > FILE_BYTES_MAX) throw new RangeError('too large');
     read = JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
-    throw new TypeError('legalPersons.mattersFile cannot be read, is too large, or is not JSON', { cause: error });
+    throw new Fault('internal', 'legalPersons.mattersFile cannot be read, is too large, or is not JSON.', {
+      cause: error,
+    });
   }
   const parsed = catalogue.safeParse(read);
   if (parsed.success) return createMatters(parsed.data);
   const faults = parsed.error.issues.map(({ path: at, message }) => `[${at.join('.')}] ${message}`);
-  throw new TypeError(`legalPersons.mattersFile: ${faults.join('; ')}`);
+  throw new Fault('internal', `legalPersons.mattersFile: ${faults.join('; ')}.`);
 }
 
 export function createMatters(all: readonly Matter[]): Matters {
