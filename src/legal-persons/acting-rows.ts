@@ -37,7 +37,7 @@ const POST = `SELECT o.id AS post_id, o.role, ${COMPANY} FROM legal_person_posts
   WHERE o.person_id = $1 AND o.id = $2 AND o.status = 'active' AND l.status = 'active'`;
 /**
  * Mandates of one agent that name a portal. The list is JSON and ids of portals need no escaping there, so a quoted id is found as it
- * stands: of a thousand mandates the few that fit are read, not all of them. `LIKE` would take `_` for any character (G7).
+ * stands: of a thousand mandates the few that fit are read, not all of them. `LIKE` would take `_` for any character.
  */
 const atPortal = (agent: string, position: string): string =>
   `SELECT ${mandateColumns('m')}, ${COMPANY} FROM mandates m ${JOINS}
