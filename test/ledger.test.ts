@@ -86,6 +86,33 @@ test('H5 L2 an address and a browser stand in the ledger as commitments that onl
   t.deepEqual(await reader.open(await stored(database, 2)), { ip: '192.0.2.7', ua: 'Mozilla/5.0 (synthetic)' });
 });
 
+test('L2 the key of a person that was made in a write which is undone seals nothing afterwards', async (t) => {
+  const database = await sqliteDatabase(t);
+  const { append, record, reader } = testLedger(database);
+  const telling = (outcome: 'written' | 'undone') =>
+    database.write(async (tx) => {
+      await append(tx, SIGN_IN);
+      await append(tx, SIGN_IN);
+      if (outcome === 'undone') throw new Error('undone');
+    });
+  // All in one group: each has a savepoint of its own.
+  const outcomes = await Promise.allSettled([
+    telling('undone'),
+    telling('undone'),
+    telling('written'),
+    telling('undone'),
+  ]);
+  t.deepEqual(
+    outcomes.map(({ status }) => status),
+    ['rejected', 'rejected', 'fulfilled', 'rejected'],
+  );
+  await t.throwsAsync(telling('undone'));
+  await record(SIGN_IN);
+  for (const seq of [0, 1, 2]) {
+    t.deepEqual(await reader.open(await stored(database, seq)), { ip: '192.0.2.7', ua: 'Mozilla/5.0 (synthetic)' });
+  }
+});
+
 test('L8 an event of a transaction that fails is not there, and numbers have no gaps', async (t) => {
   const database = await sqliteDatabase(t);
   const { append, record } = testLedger(database);

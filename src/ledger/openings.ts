@@ -48,11 +48,11 @@ const CIPHER = 'sm4-ctr';
 const KEY_BYTES = 16;
 const IV_BYTES = 16;
 const KEYS_KEPT_MAX = 20_000;
-/** A key younger than this may still belong to a transaction that is undone. */
-const SETTLED_SECONDS = 6;
+/** Keys remembered as made here lately; beyond it they are read from the store again. */
+const FRESH_MAX = 1_000;
 const SEPARATOR = '\n';
 
-const FIND = 'SELECT id, key_sealed, created_at FROM ledger_subject_keys WHERE subject = $1';
+const FIND = 'SELECT id, key_sealed FROM ledger_subject_keys WHERE subject = $1';
 const FIND_BY_ID = 'SELECT subject, key_sealed FROM ledger_subject_keys WHERE id = $1';
 const INSERT = `INSERT INTO ledger_subject_keys (id, subject, key_sealed, created_at) VALUES ($1, $2, $3, $4)
   ON CONFLICT (subject) DO NOTHING`;
@@ -61,7 +61,6 @@ const ERASE = 'DELETE FROM ledger_subject_keys WHERE subject = $1';
 interface SubjectKey {
   readonly id: string;
   readonly key: KeyObject;
-  readonly createdAt: number;
 }
 
 /** Openings on the relational store; `sealer` wraps the keys of the subjects. */
@@ -74,26 +73,41 @@ export function createOpenings(database: Database, sealer: Sealer): Openings {
     createSecretKey(Buffer.from(sealer.unseal(sealed, contextOf(id)), 'base64'));
 
   const stored = async (tx: Transaction, subject: string): Promise<SubjectKey | undefined> => {
-    const row = await tx.get<{ id: string; key_sealed: Uint8Array; created_at: number }>(FIND, [subject]);
-    return row && { id: row.id, key: unwrap(row.id, row.key_sealed), createdAt: row.created_at };
+    const row = await tx.get<{ id: string; key_sealed: Uint8Array }>(FIND, [subject]);
+    return row && { id: row.id, key: unwrap(row.id, row.key_sealed) };
   };
 
-  const keyFor = async (tx: Transaction, subject: string): Promise<SubjectKey> => {
-    const known = await cache.find(subject, () => stored(tx, subject));
-    if (known) {
-      if (nowSeconds() - known.createdAt < SETTLED_SECONDS) cache.forget(subject);
-      return known;
-    }
+  /** Whose keys were made here lately, perhaps in a write that is still under way. */
+  const fresh = new Set<string>();
+  let undoneSeen = database.undoneWrites();
+  const forgetFresh = (): void => {
+    for (const subject of fresh) cache.forget(subject);
+    fresh.clear();
+  };
+
+  const made = async (tx: Transaction, subject: string): Promise<SubjectKey> => {
     const id = newId('lk');
     const key = randomSecret(KEY_BYTES);
-    const createdAt = nowSeconds();
     const sealed = sealer.seal(key.toString('base64'), contextOf(id));
-    if ((await tx.run(INSERT, [id, subject, sealed, createdAt])) === 1) {
-      return { id, key: createSecretKey(key), createdAt };
+    if ((await tx.run(INSERT, [id, subject, sealed, nowSeconds()])) === 1) {
+      if (fresh.size >= FRESH_MAX) forgetFresh();
+      fresh.add(subject);
+      return { id, key: createSecretKey(key) };
     }
     const raced = await stored(tx, subject);
     if (raced === undefined) throw new Error('the key of a subject vanished while it was used');
     return raced;
+  };
+
+  /**
+   * A sign-in tells of its person several times within seconds, so a key is kept as soon as it is made, in the middle of its write.
+   * When any write is undone, every key that it might have made is forgotten before the next can use it.
+   */
+  const keyFor = (tx: Transaction, subject: string): Promise<SubjectKey> => {
+    const undone = database.undoneWrites();
+    if (undone !== undoneSeen) forgetFresh();
+    undoneSeen = undone;
+    return cache.find(subject, async () => (await stored(tx, subject)) ?? (await made(tx, subject)));
   };
 
   return {

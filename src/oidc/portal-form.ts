@@ -18,15 +18,17 @@ export type KnownField = (name: string, value: string) => boolean;
 /**
  * Reads the form of a client that proves itself with its secret the way it is registered (RFC 6749 2.3.1). Undefined for anything
  * else: another proof, a field that is not known, stands twice or says nothing. The body is only looked at, never taken, so that
- * the library reads it as if nobody had been here. Throws `Fault('malformed_request')` when the sender went away within its body.
+ * the library reads it as if nobody had been here; one without `mark` is not even parsed. Throws `Fault('malformed_request')` when the sender went away within its body.
  */
 export async function readPortalForm(
   { req }: Context,
   provider: Provider,
   isKnown: KnownField,
+  mark = '',
 ): Promise<PortalForm | undefined> {
   if (!isOrdinary(req)) return undefined;
-  const fields = fieldsOf(await peekBody(req), isKnown);
+  const body = await peekBody(req);
+  const fields = body?.includes(mark) ? fieldsOf(body, isKnown) : undefined;
   const proof = fields && proofOf(req.headers.authorization, fields);
   if (!proof) return undefined;
   const client = await provider.Client.find(proof.clientId);
@@ -86,8 +88,7 @@ type Fields = PortalForm['fields'];
 const PRINTABLE = /^[\x21-\x7e]+$/;
 
 /** The fields of a form in which each is known, stands once and says something; undefined for any other. */
-function fieldsOf(body: Buffer | undefined, isKnown: KnownField): Fields | undefined {
-  if (body === undefined) return undefined;
+function fieldsOf(body: Buffer, isKnown: KnownField): Fields | undefined {
   const fields = parse(body.toString()); // by the function the library parses with
   for (const [name, value] of Object.entries(fields)) {
     if (typeof value !== 'string') return undefined;

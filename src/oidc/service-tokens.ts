@@ -17,7 +17,7 @@ export interface ServiceTokenSources {
  */
 export function createServiceTokens({ provider, ledger }: ServiceTokenSources): ShortWay {
   return async (ctx) => {
-    const form = await readPortalForm(ctx, provider, isKnown);
+    const form = await readPortalForm(ctx, provider, isKnown, GRANT_TYPE);
     const unit = currentUnit();
     if (form === undefined || unit === undefined || !mayAsk(form.client)) return false;
     const { client, fields } = form;
@@ -38,8 +38,10 @@ export function createServiceTokens({ provider, ledger }: ServiceTokenSources): 
   };
 }
 
+const GRANT_TYPE = 'client_credentials';
+
 const isKnown = (name: string, value: string): boolean =>
-  name === 'grant_type' ? value === 'client_credentials' : name === 'scope' && SCOPE.test(value);
+  name === 'grant_type' ? value === GRANT_TYPE : name === 'scope' && SCOPE.test(value);
 
 /** The syntax of RFC 6749 3.3. */
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/;

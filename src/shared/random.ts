@@ -5,21 +5,35 @@ const POOL_BYTES = 4096;
 const pool = Buffer.allocUnsafe(POOL_BYTES);
 let poolOffset = POOL_BYTES;
 
-/** Cryptographically random bytes. */
-export const randomSecret = (bytes: number): Buffer => randomBytes(bytes);
+/** Cryptographically random bytes, in memory of their own. Few come from the same pool as tokens, for the same reason. */
+export function randomSecret(bytes: number): Buffer {
+  if (bytes > POOL_BYTES / 8) return randomBytes(bytes);
+  const secret = Buffer.allocUnsafeSlow(bytes);
+  const at = taken(bytes);
+  pool.copy(secret, 0, at, at + bytes);
+  pool.fill(0, at, at + bytes);
+  return secret;
+}
 
 /**
  * A URL-safe random text of `length` characters, 6 bits each, drawn from a pool that is filled by the system's
  * generator 4 KiB at a time: one system call serves some ninety tokens. Bytes handed out are wiped from the pool.
  */
 export function randomToken(length: number): string {
+  const at = taken(length);
+  let token = '';
+  for (let index = at; index < at + length; index += 1) token += ALPHABET[pool[index]! & 63];
+  pool.fill(0, at, at + length);
+  return token;
+}
+
+/** Where in the pool so many unused bytes begin; they are the caller's, to be wiped. */
+function taken(length: number): number {
   if (poolOffset + length > POOL_BYTES) {
     randomFillSync(pool);
     poolOffset = 0;
   }
-  let token = '';
-  for (let index = poolOffset; index < poolOffset + length; index += 1) token += ALPHABET[pool[index]! & 63];
-  pool.fill(0, poolOffset, poolOffset + length);
+  const at = poolOffset;
   poolOffset += length;
-  return token;
+  return at;
 }

@@ -39,6 +39,11 @@ export interface Database extends Connection {
    * Undefined where that cannot be told: then no row may be kept in memory.
    */
   foreignCommits(): number | undefined;
+  /**
+   * How many writes of this process were undone so far, for whoever keeps in memory what a write still under way has made. Where
+   * `foreignCommits` is undefined nothing is kept, and nothing counted.
+   */
+  undoneWrites(): number;
   /** For metrics: writes that wait now; groups and their COMMITs since the start (SQLite); connections (PostgreSQL). */
   load(): StoreLoad;
   close(): Promise<void>;

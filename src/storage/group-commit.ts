@@ -51,6 +51,7 @@ export class GroupCommit {
   #scheduled = false;
   #closing = false;
   #onIdle: (() => void) | undefined;
+  #undone = 0;
   /** Rejects the work that is running now. */
   #abandon: ((reason: unknown) => void) | undefined;
 
@@ -82,6 +83,11 @@ export class GroupCommit {
       });
       this.#schedule();
     });
+  }
+
+  /** Writes undone since it began, alone or with their group. Rises before another write runs. */
+  get undone(): number {
+    return this.#undone;
   }
 
   /** For metrics. */
@@ -117,6 +123,7 @@ export class GroupCommit {
       if (this.#database.isTransaction) this.#commit(group.length);
       for (const waiting of group) if (!waiting.failed) waiting.resolve(waiting.result);
     } catch (error) {
+      this.#undone += group.length;
       if (this.#database.isTransaction) this.#control.rollback.run();
       const fault = translateSqliteError(error);
       for (const waiting of group) waiting.reject(fault);
@@ -175,6 +182,7 @@ export class GroupCommit {
     } catch (reason) {
       waiting.result = reason;
       waiting.failed = true;
+      this.#undone += 1;
       waiting.reject(reason);
     }
     tx.end();

@@ -109,6 +109,10 @@ class PostgresDatabase implements Database {
     return undefined;
   }
 
+  undoneWrites(): number {
+    return 0;
+  }
+
   load(): StoreLoad {
     const { idleCount, totalCount, waitingCount } = this.#pool;
     return { writesWaiting: waitingCount, connections: { idle: idleCount, busy: totalCount - idleCount } };

@@ -7,7 +7,7 @@ import type { Database } from './database.ts';
  */
 export interface RowCache<Row> {
   /** The kept row, or what `load` finds, which is then kept. */
-  find(key: string, load: () => Promise<Row | undefined>): Promise<Row | undefined>;
+  find<Found extends Row | undefined>(key: string, load: () => Promise<Found>): Promise<Row | Found>;
   forget(key: string): void;
   forgetWhere(matches: (row: Row) => boolean): void;
 }
@@ -36,7 +36,7 @@ export function createRowCache<Row>(database: Database, rowsMax: number): RowCac
   };
 
   return {
-    async find(key, load) {
+    async find<Found extends Row | undefined>(key: string, load: () => Promise<Found>): Promise<Row | Found> {
       if (!isUsable()) return load();
       const kept = rows.get(key);
       if (kept !== undefined) return kept;

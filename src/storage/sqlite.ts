@@ -132,6 +132,10 @@ class SqliteDatabase implements Database {
     return row.data_version;
   }
 
+  undoneWrites(): number {
+    return this.#committer.undone;
+  }
+
   load(): StoreLoad {
     return this.#committer.load();
   }
