@@ -4,6 +4,7 @@ import type { House } from './app.ts';
 import type { Alert } from './monitoring/watch/incident.ts';
 import { createIncidents, type Incidents } from './monitoring/watch/incidents.ts';
 import type { Rule } from './monitoring/watch/rule.ts';
+import { consentHistory } from './oidc/consent-records.ts';
 import { forgetConsent, listConsents } from './oidc/grants.ts';
 import { nowMs } from './shared/clock.ts';
 import { randomToken } from './shared/random.ts';
@@ -12,6 +13,8 @@ import type { Interactions } from './sign-in/interactions.ts';
 import type { Transaction } from './storage/database.ts';
 
 const ACCOUNT_CENTRE = 'account-centre';
+/** More lines of consents than anybody reads; the export has them too. */
+const CONSENTS_SHOWN_MAX = 500;
 
 /** How incidents name what a person reported; no detection of the watch finds it. */
 const NOT_ME = {
@@ -69,6 +72,7 @@ export function accountDoors(
       return count;
     },
     consents: (personId) => listConsents(database, personId),
+    consentHistory: (personId) => consentHistory(database, personId, CONSENTS_SHOWN_MAX),
     async withdraw(personId, clientId, visit) {
       await sessionEnds.endPortal(personId, clientId, async (tx) => {
         if (!(await forgetConsent(tx, personId, clientId))) return;

@@ -248,6 +248,21 @@ const lifeModels: LifePageModels = {
     cancelAction: '/interaction/abc/cancel',
     cancelToken: 'token.mac',
   },
+  'account-consents': {
+    lines: [
+      {
+        act: 'given',
+        portal: hostile,
+        at: 1_790_000_000,
+        scopes: ['openid', hostile],
+        claims: ['constructor'],
+        purpose: hostile,
+        legalBasis: 'toString',
+        noticeVersion: hostile,
+        noticeHash: hostile,
+      },
+    ],
+  },
 };
 
 const models: PageModels = {
@@ -280,6 +295,9 @@ const models: PageModels = {
       { scope: hostile, sensitive: false },
     ],
     claims: ['constructor', 'id_number', hostile],
+    purpose: hostile,
+    legalBasis: 'consent',
+    noticeVersion: hostile,
     lifetimeDays: 90,
   },
   'choose-subject': {

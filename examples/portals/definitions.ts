@@ -19,6 +19,9 @@ export interface PortalRegistration {
   readonly backchannel_logout_uri: string;
   readonly backchannel_logout_session_required: boolean;
   readonly scope: string;
+  /** For what the portal wants what people let it see; a member of this identity server's own. */
+  readonly purpose: string;
+  readonly 'purpose#en': string;
   readonly grant_types: readonly string[];
   readonly response_types: readonly string[];
   readonly token_endpoint_auth_method: string;
@@ -58,6 +61,8 @@ const define = (subject: PortalSubject): PortalDefinition => ({
     backchannel_logout_uri: `${url}/backchannel-logout`,
     backchannel_logout_session_required: true,
     scope: SCOPE,
+    purpose: '为您办理事项、查询办事进度',
+    'purpose#en': 'to handle your matters and show you how they stand',
     grant_types: ['authorization_code'],
     response_types: ['code'],
     token_endpoint_auth_method: 'client_secret_basic',

@@ -55,6 +55,22 @@ export interface AccountConsent {
   readonly grantedAt: number;
 }
 
+/** One line of the ledger of consents: what was agreed to or taken back, for what, and what was shown (SM3, hex). */
+export interface AccountConsentRecord {
+  readonly id: string;
+  readonly clientId: string;
+  readonly act: 'given' | 'withdrawn' | 'moved';
+  readonly scopes: readonly string[];
+  readonly claims: readonly string[];
+  readonly purpose: string | undefined;
+  readonly legalBasis: string;
+  readonly noticeVersion: string | undefined;
+  readonly noticeHash: string | undefined;
+  readonly language: string | undefined;
+  readonly channel: string;
+  readonly at: number;
+}
+
 /** What a person says was not their doing: an entry of theirs, and where they say so from. */
 export interface NotMeReport extends Visit {
   readonly personId: string;
@@ -75,6 +91,8 @@ export interface AccountDoors {
   endOtherSessions(personId: string, keptUid: string, visit: Visit): Promise<number>;
   consents(personId: string): Promise<readonly AccountConsent[]>;
   withdraw(personId: string, clientId: string, visit: Visit): Promise<void>;
+  /** The ledger of consents, the newest first. */
+  consentHistory(personId: string): Promise<readonly AccountConsentRecord[]>;
   /** What the ledger says about a person, to be shown to that person alone. */
   readonly ledgerReader: TrailSource;
   /** Freezes the account and ends everything opened with it; resolves with the number of the case. May be asked again. */

@@ -17,6 +17,7 @@ const WITHDRAW = z.strictObject({
 /** Which portals a person has allowed to see what, and how they take it back. */
 export function addPortalRoutes(router: Router, sources: AccountCentreSources): void {
   router.get(PAGE, (ctx) => showPortals(ctx as unknown as Context, sources));
+  router.get(`${PAGE}/history`, (ctx) => showHistory(ctx as unknown as Context, sources));
   router.post(`${PAGE}/withdraw`, (ctx) => postWithdraw(ctx as unknown as Context, sources));
 }
 
@@ -55,6 +56,33 @@ async function showPortals(ctx: Context, sources: AccountCentreSources): Promise
     formToken: accountToken(ctx, sources),
     portals: await portalsShown(visitor.personId, language, sources),
   });
+}
+
+/** Everything the person agreed to and took back: what the portals they left behind were allowed, too. */
+async function showHistory(ctx: Context, sources: AccountCentreSources): Promise<void> {
+  ctx.state.page = 'account-consents';
+  const visitor = await visitorOrSignIn(ctx, sources);
+  if (!visitor) return;
+  const { renderer, relyingParties, doors } = sources;
+  const { language } = renderer.preferences(ctx);
+  const records = await doors.consentHistory(visitor.personId);
+  const lines = await Promise.all(
+    records.map(async ({ clientId, act, at, scopes, claims, purpose, legalBasis, noticeVersion, noticeHash }) => {
+      const party = await relyingParties.inspect(clientId);
+      return {
+        act,
+        at,
+        portal: party ? shownName(party.record, language) : clientId,
+        scopes,
+        claims,
+        legalBasis,
+        ...(purpose === undefined ? {} : { purpose }),
+        ...(noticeVersion === undefined ? {} : { noticeVersion }),
+        ...(noticeHash === undefined ? {} : { noticeHash }),
+      };
+    }),
+  );
+  renderer.page(ctx, 'account-consents', { lines });
 }
 
 async function postWithdraw(ctx: Context, sources: AccountCentreSources): Promise<void> {

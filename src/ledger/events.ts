@@ -102,7 +102,13 @@ export const EVENTS = {
   'portal.refused': event('notice', ACCESS, SESSION, 'A portal was sent an error instead of a code.', 'error'),
   'session.ended': event('info', AUTHENTICATION, LOGOFF, 'A session ended.', 'cause session portals'),
 
-  'consent.given': event('info', PRIVACY, ACCESS_GIVEN, 'A person let a portal see personal data.', 'scopes claims'),
+  'consent.given': event(
+    'info',
+    PRIVACY,
+    ACCESS_GIVEN,
+    'A person let a portal see personal data; notice is the SM3 of what they were shown.',
+    'scopes claims notice',
+  ),
   'consent.denied': event('notice', PRIVACY, ACCESS_GIVEN, 'A person refused a portal.', 'scopes'),
   'consent.withdrawn': event('notice', PRIVACY, ACCESS_TAKEN, 'A person withdrew their consent for a portal.'),
   'personal-data.released': event(

@@ -1,7 +1,8 @@
 import type { Configuration, Grant, Provider } from 'oidc-provider';
 import { SELF } from '../legal-persons/choice.ts';
 import { nowSeconds } from '../shared/clock.ts';
-import type { Database, Transaction } from '../storage/database.ts';
+import type { Connection, Database, Transaction } from '../storage/database.ts';
+import { type ConsentTerms, recordGiven, recordWithdrawal, type ShownNotice, termsKey } from './consent-records.ts';
 import { markGrant, markOf } from './grant-mark.ts';
 import type { Subjects } from './subjects.ts';
 
@@ -11,6 +12,8 @@ export interface Consent {
   readonly scopes: readonly string[];
   readonly claims: readonly string[];
   readonly grantedAt: number;
+  /** What the portal said of itself then (consent-records.ts); null where it said nothing. */
+  readonly terms: string | null;
 }
 
 interface ConsentRow {
@@ -18,12 +21,16 @@ interface ConsentRow {
   scopes: string;
   claims: string;
   granted_at: number;
+  terms: string | null;
 }
 
-const FIND = 'SELECT client_id, scopes, claims, granted_at FROM consents WHERE person_id = $1 AND client_id = $2';
-const LIST = 'SELECT client_id, scopes, claims, granted_at FROM consents WHERE person_id = $1 ORDER BY granted_at DESC';
-const SAVE = `INSERT INTO consents (person_id, client_id, scopes, claims, granted_at, updated_at) VALUES ($1, $2, $3, $4, $5, $5)
-  ON CONFLICT (person_id, client_id) DO UPDATE SET scopes = $3, claims = $4, updated_at = $5`;
+const FIND =
+  'SELECT client_id, scopes, claims, granted_at, terms FROM consents WHERE person_id = $1 AND client_id = $2';
+const LIST = `SELECT client_id, scopes, claims, granted_at, terms FROM consents WHERE person_id = $1
+  ORDER BY granted_at DESC`;
+const SAVE = `INSERT INTO consents (person_id, client_id, scopes, claims, granted_at, updated_at, terms)
+  VALUES ($1, $2, $3, $4, $5, $5, $6)
+  ON CONFLICT (person_id, client_id) DO UPDATE SET scopes = $3, claims = $4, updated_at = $5, terms = $6`;
 const FORGET = 'DELETE FROM consents WHERE person_id = $1 AND client_id = $2';
 
 const toConsent = (row: ConsentRow): Consent => ({
@@ -31,14 +38,15 @@ const toConsent = (row: ConsentRow): Consent => ({
   scopes: JSON.parse(row.scopes) as string[],
   claims: JSON.parse(row.claims) as string[],
   grantedAt: row.granted_at,
+  terms: row.terms,
 });
 
 export async function findConsent(
-  database: Database,
+  connection: Connection,
   personId: string,
   clientId: string,
 ): Promise<Consent | undefined> {
-  const row = await database.get<ConsentRow>(FIND, [personId, clientId]);
+  const row = await connection.get<ConsentRow>(FIND, [personId, clientId]);
   return row && toConsent(row);
 }
 
@@ -46,26 +54,33 @@ export async function listConsents(database: Database, personId: string): Promis
   return (await database.all<ConsentRow>(LIST, [personId])).map(toConsent);
 }
 
+/** Remembers a consent, and writes it into the ledger of consents. Resolves with the hash of what the person was shown. */
 export async function saveConsent(
   tx: Transaction,
   personId: string,
-  clientId: string,
-  scopes: readonly string[],
-  claims: readonly string[],
-): Promise<void> {
-  await tx.run(SAVE, [personId, clientId, JSON.stringify(scopes), JSON.stringify(claims), nowSeconds()]);
+  given: Pick<Consent, 'clientId' | 'scopes' | 'claims'>,
+  notice: ShownNotice,
+): Promise<string> {
+  const { clientId, scopes, claims } = given;
+  const [scopesText, claimsText] = [JSON.stringify(scopes), JSON.stringify(claims)];
+  await tx.run(SAVE, [personId, clientId, scopesText, claimsText, nowSeconds(), termsKey(notice.terms)]);
+  return recordGiven(tx, personId, given, notice);
 }
 
-/** Forgets a consent; true when there was one. */
+/** Forgets a consent, and writes into the ledger of consents that it was taken back; true when there was one. */
 export async function forgetConsent(tx: Transaction, personId: string, clientId: string): Promise<boolean> {
-  return (await tx.run(FORGET, [personId, clientId])) > 0;
+  const row = await tx.get<ConsentRow>(FIND, [personId, clientId]);
+  if (row === undefined || (await tx.run(FORGET, [personId, clientId])) === 0) return false;
+  await recordWithdrawal(tx, personId, row, 'web');
+  return true;
 }
 
 /**
  * `loadExistingGrant`: a grant belongs to one session, one portal and one subject, so that signing out of one session ends its tokens
  * and no other's, and what was granted for one company never serves another. The person is not asked again: a new grant is opened
  * from the remembered consent. The operator's own account centre (`first_party`) needs no consent; a request with `prompt=consent`
- * asks in any case, by the library's rule. Without a subject chosen there is no grant yet.
+ * asks in any case, by the library's rule. Without a subject chosen there is no grant yet. A portal that wants the data for something
+ * else now, on another basis or under another notice, has no consent to that: only one given in this very sign-in counts.
  */
 export function grantLoader(
   database: Database,
@@ -86,7 +101,12 @@ export function grantLoader(
     const ofSession = await find(session?.grantIdFor(client.clientId));
     if (ofSession && !isFor(ofSession)) subjects.replaces(ctx, ofSession);
     const consented = await find(result?.consent?.grantId);
-    const standing = [consented, ofSession].find((grant) => grant !== undefined && isFor(grant));
+    const firstParty = client.first_party === true;
+    const remembered = firstParty ? undefined : await findConsent(database, account.accountId, client.clientId);
+    const isOutdated = remembered !== undefined && remembered.terms !== termsKey(client as ConsentTerms);
+    const standing = [consented, isOutdated ? undefined : ofSession].find(
+      (grant) => grant !== undefined && isFor(grant),
+    );
     if (standing) {
       const held = markOf(standing)?.origin;
       // What was the only answer has been chosen now: from here on it is kept.
@@ -96,8 +116,7 @@ export function grantLoader(
       }
       return standing;
     }
-    const firstParty = client.first_party === true;
-    const consent = firstParty ? undefined : await findConsent(database, account.accountId, client.clientId);
+    const consent = isOutdated ? undefined : remembered;
     const scopes = firstParty ? [...ctx.oidc.requestParamOIDCScopes] : (consent?.scopes ?? []);
     if (scopes.length === 0) return undefined;
     const grant = new (provider as Provider).Grant({ accountId: account.accountId, clientId: client.clientId });

@@ -62,7 +62,7 @@ export function createInteractions(
     async chose(request) {
       return finish(request, { ...held.get(request)?.lastSubmission, select_account: {} });
     },
-    async consented(request, personId, event) {
+    async consented(request, personId, event, notice) {
       const interaction = held.get(request);
       const existing = interaction?.grantId ? await provider.Grant.find(interaction.grantId) : undefined;
       const grant = existing ?? new provider.Grant({ accountId: personId, clientId: request.clientId });
@@ -74,8 +74,8 @@ export function createInteractions(
       const scopes = grant.getOIDCScope().split(' ').filter(Boolean);
       const claims = grant.getOIDCClaims();
       const remember = async (tx: Transaction): Promise<void> => {
-        await saveConsent(tx, personId, request.clientId, scopes, claims);
-        await ledger.append(tx, event);
+        const shown = await saveConsent(tx, personId, { clientId: request.clientId, scopes, claims }, notice);
+        await ledger.append(tx, { ...event, details: { ...event.details, notice: shown } });
       };
       currentUnit()?.also(remember);
       const picked: PickedSubject | undefined = acting && {

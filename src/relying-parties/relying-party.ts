@@ -34,6 +34,10 @@ export const EXTRA_METADATA: readonly string[] = [
   'client_name#en',
   'description',
   'first_party',
+  'legal_basis',
+  'notice_version',
+  'purpose',
+  'purpose#en',
   'sector',
 ];
 

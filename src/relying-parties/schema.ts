@@ -6,6 +6,16 @@ import { keySetSchema } from './key-set.ts';
 /** Scopes that need `approved_scopes`: they release what the law lets only some portals see. */
 export const SENSITIVE_SCOPES: readonly string[] = ['id_number'];
 
+/** Personal Information Protection Law, article 13, first paragraph, in its order. */
+export const LEGAL_BASES = [
+  'consent',
+  'contract',
+  'statutory_duty',
+  'emergency',
+  'public_interest',
+  'published_data',
+] as const;
+
 const SIGNING_ALGS = ['ES256', 'RS256', 'PS256'] as const;
 
 /** Control, bidirectional, zero-width, surrogate and unassigned characters: what makes one name look like another (E6). */
@@ -52,6 +62,13 @@ export const relyingPartySchema = z.strictObject({
   client_name: text(64),
   'client_name#en': text(96).optional(),
   description: text(400).optional(),
+  /** For what the portal wants what people let it see: shown when it asks for their consent, and kept with it. */
+  purpose: text(200).optional(),
+  'purpose#en': text(300).optional(),
+  /** On which basis of the Personal Information Protection Law, article 13; consent where nothing is said. */
+  legal_basis: z.enum(LEGAL_BASES).optional(),
+  /** The version of the portal's own notice to people. With another one they are asked again. */
+  notice_version: text(40).optional(),
   client_uri: checked((value) => shownUriFault(value, { loopbackHttp: true })).optional(),
   /** Where a sign-in can be begun for this portal (OpenID Connect Core 4), such as to change for whom one acts. */
   initiate_login_uri: checked((value) => shownUriFault(value, { loopbackHttp: true })).optional(),

@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import type { LedgerEvent } from '../ledger/ledger.ts';
+import type { RelyingPartyRecord } from '../relying-parties/schema.ts';
 import type { Transaction } from '../storage/database.ts';
 
 /** One authorization request that waits for the citizen, as far as the ceremony needs to know it. */
@@ -29,6 +30,15 @@ export interface Login {
   readonly amr: readonly string[];
   readonly acr: string;
   readonly at: number;
+}
+
+/** What the page said on which a person consented. */
+export interface ConsentNotice {
+  readonly text: string;
+  readonly language: string;
+  readonly channel: 'web';
+  /** What the portal says of itself, as registered now. */
+  readonly terms: Pick<RelyingPartyRecord, 'purpose' | 'purpose#en' | 'legal_basis' | 'notice_version'>;
 }
 
 /** Whose session this browser holds now. */
@@ -61,7 +71,7 @@ export interface Interactions {
   chose(request: CeremonyRequest): Promise<string>;
   /** `actingAs` is `self` or the reference of a subject of this person, checked by the caller; the protocol looks again. */
   choseSubject(request: CeremonyRequest, personId: string, actingAs: string): Promise<string>;
-  /** Remembers the consent, together with the ledger event that tells of it. */
-  consented(request: CeremonyRequest, personId: string, event: LedgerEvent): Promise<string>;
+  /** Remembers the consent to what the person was shown, together with the ledger event that tells of it. */
+  consented(request: CeremonyRequest, personId: string, event: LedgerEvent, notice: ConsentNotice): Promise<string>;
   refused(request: CeremonyRequest, error: string, description: string): Promise<string>;
 }

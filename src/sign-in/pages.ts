@@ -7,6 +7,7 @@ import type { SignInProblem } from '../web/pages.ts';
 import { nextStep } from './ceremony.ts';
 import { postSubject, showChooseSubject, subjectOfConsent } from './choose-subject.ts';
 import { postKeep, showClosing } from './closing.ts';
+import { noticeOf, termsShown } from './consent-notice.ts';
 import type { CeremonyRequest } from './interactions.ts';
 import {
   ceremonyOf,
@@ -107,7 +108,7 @@ async function showContinueAs(ctx: Context, request: CeremonyRequest, sources: S
 }
 
 async function showConsent(ctx: Context, request: CeremonyRequest, sources: SignInSources, personId: string) {
-  const { portal, formToken } = await frame(ctx, request, sources);
+  const { portal, formToken, party } = await frame(ctx, request, sources);
   const profile = await profileOf(personId, sources);
   sources.renderer.page(
     ctx,
@@ -120,6 +121,7 @@ async function showConsent(ctx: Context, request: CeremonyRequest, sources: Sign
       ...(await subjectOfConsent(ctx, request, sources, personId)),
       items: request.missingScopes.map((scope) => ({ scope, sensitive: scope === 'id_number' })),
       claims: [...request.missingClaims],
+      ...termsShown(party?.record, sources.renderer.preferences(ctx, request.uiLocales).language),
     },
     localesOf(request),
   );
@@ -161,9 +163,10 @@ async function postConsent(ctx: Context, sources: SignInSources): Promise<void> 
   const event = { personId, ...originOf(ctx, request) };
   if (decision === 'allow') {
     const details = { scopes: [...request.missingScopes], claims: [...request.missingClaims] };
+    const given = { ...event, type: 'consent.given', details } as const;
     return goOn(
       ctx,
-      await sources.interactions.consented(request, personId, { ...event, type: 'consent.given', details }),
+      await sources.interactions.consented(request, personId, given, await noticeOf(ctx, request, sources)),
     );
   }
   await sources.ledger.record({

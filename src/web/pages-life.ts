@@ -18,10 +18,25 @@ export interface LifePageModels {
     readonly cancelAction: string;
     readonly cancelToken: string;
   };
+  /** What a person consented to and took back, the newest first. */
+  readonly 'account-consents': { readonly lines: readonly ConsentLineView[] };
+}
+
+export interface ConsentLineView {
+  readonly act: string;
+  readonly portal: string;
+  readonly at: number;
+  readonly scopes: readonly string[];
+  readonly claims: readonly string[];
+  readonly purpose?: string;
+  readonly legalBasis: string;
+  readonly noticeVersion?: string;
+  readonly noticeHash?: string;
 }
 
 export const LIFE_PAGE_NAMES = [
   'account-close',
   'account-close-done',
   'account-closing',
+  'account-consents',
 ] as const satisfies readonly (keyof LifePageModels)[];

@@ -1,3 +1,4 @@
+import type { LEGAL_BASES } from '../relying-parties/schema.ts';
 import { ACCOUNT_PAGE_NAMES, type AccountPageModels } from './pages-account.ts';
 import { COMPANY_PAGE_NAMES, type CompanyPageModels } from './pages-companies.ts';
 import { ENROL_PAGE_NAMES, type EnrolPageModels } from './pages-enrol.ts';
@@ -9,6 +10,8 @@ export interface PortalView {
   readonly name: string;
   readonly host: string;
 }
+
+export type LegalBasis = (typeof LEGAL_BASES)[number];
 
 /** A form of ours: where it is posted and the token that ties it to this browser. The token's field is named `form_token`. */
 export interface FormView {
@@ -131,6 +134,10 @@ export interface PageModels
     readonly subject?: SubjectView;
     readonly items: readonly { readonly scope: string; readonly sensitive: boolean }[];
     readonly claims: readonly string[];
+    /** For what the portal wants it, where it says so, and on which basis of the law. */
+    readonly purpose?: string;
+    readonly legalBasis: LegalBasis;
+    readonly noticeVersion?: string;
     readonly lifetimeDays?: number;
   };
   /** Posts the hidden fields, with `logout=yes` to leave everywhere and without it to leave the current portal alone. */
