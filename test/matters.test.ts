@@ -1,4 +1,6 @@
 import test from 'ava';
+import { loadConfig } from '../src/config/load.ts';
+import { warningsOf } from '../src/config/relations.ts';
 import { loadMatters, scopeOf } from '../src/legal-persons/matters.ts';
 import { Fault } from '../src/shared/fault.ts';
 import { temporaryFile } from './support/folders.ts';
@@ -38,4 +40,17 @@ test('a catalogue that cannot be used ends the start with everything that is wro
   );
   t.regex(load([{ ...matter, role: 'all' }]), /\[0\]/);
   t.throws(() => loadMatters('/nowhere'), { instanceOf: Fault });
+});
+
+test('production is told at every start that it gives mandates for the matters of the demonstration', (t) => {
+  const loaded = loadConfig({ env: {} });
+  if (!loaded.ok) return t.fail();
+  const warnings = (mattersFile: string): string =>
+    warningsOf({
+      ...loaded.config,
+      profile: 'production',
+      legalPersons: { ...loaded.config.legalPersons, mattersFile },
+    }).join();
+  t.regex(warnings(''), /legalPersons\.mattersFile/);
+  t.is(warnings('/etc/tongban/matters.json'), '');
 });

@@ -146,8 +146,16 @@ export function contradictions(config: Config, known: readonly ConfigFault[]): r
 
 /** What is allowed but deserves a line at every start. */
 export function warningsOf(config: Config): readonly string[] {
-  if (config.ledger.retentionDays >= TWELVE_MONTHS_DAYS) return [];
-  return [
-    `Ledger events are kept for ${config.ledger.retentionDays} days only. Rules for government online services ask for at least a year.`,
-  ];
+  const warnings: string[] = [];
+  if (config.ledger.retentionDays < TWELVE_MONTHS_DAYS) {
+    warnings.push(
+      `Ledger events are kept for ${config.ledger.retentionDays} days only. Rules for government online services ask for at least a year.`,
+    );
+  }
+  if (config.profile === 'production' && config.legalPersons.mattersFile === '') {
+    warnings.push(
+      'Mandates are given for the matters of the demonstration: name a catalogue in legalPersons.mattersFile.',
+    );
+  }
+  return warnings;
 }

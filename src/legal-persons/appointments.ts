@@ -5,6 +5,7 @@ import { CLAIM_IAL_MIN } from './claims.ts';
 import type { Companies, CompanyRow } from './companies.ts';
 import type { Notify } from './notices.ts';
 import type { Post, Posts } from './posts.ts';
+import { shareLock } from './row-locks.ts';
 
 /**
  * `not_entitled`: only the representative appoints and dismisses, and staff in their own right. `unknown`: no such company, person or
@@ -43,10 +44,10 @@ export interface AppointmentParts {
 }
 
 const refuse = (reason: AppointRefusal) => ({ ok: false, reason }) as const;
-const PERSON = 'SELECT status, ial FROM persons WHERE id = $1';
 
 export function createAppointments(parts: AppointmentParts): Appointments {
   const { database, companies, posts, ends, notify, administratorsMax } = parts;
+  const PERSON = `SELECT status, ial FROM persons WHERE id = $1${shareLock(database.engine)}`;
 
   const isRepresentative = async (tx: Transaction, legalPersonId: string, by: By): Promise<boolean> => {
     if (by === 'house') return false;

@@ -3,6 +3,7 @@ import { nowSeconds } from '../shared/clock.ts';
 import type { Transaction } from '../storage/database.ts';
 import { type ClaimRow, type ClaimRows, claimContext, reviewContext, reviewerKey } from './claim-rows.ts';
 import type { ClaimParts } from './claims.ts';
+import { shareLock } from './row-locks.ts';
 import { takeOver } from './takeover.ts';
 
 /** `reviewer` is a name; `operator` the account of the operating system it was given from. */
@@ -25,7 +26,6 @@ const INSERT = `INSERT INTO legal_person_claim_reviews (claim_id, reviewer, deci
   VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`;
 const COUNT = `SELECT count(*) AS approvals FROM legal_person_claim_reviews WHERE claim_id = $1 AND decision = 'approve'`;
 const DECIDE = 'UPDATE legal_person_claims SET status = $2, decided_at = $3 WHERE id = $1';
-const APPLICANT = 'SELECT status, ial FROM persons WHERE id = $1';
 const APPROVALS_NEEDED = 2;
 
 interface VerdictParts extends ClaimParts {
@@ -52,6 +52,7 @@ export function createClaimVerdicts(
   parts: VerdictParts,
 ): (claimId: string, verdict: Verdict) => Promise<VerdictOutcome> {
   const { database, sealer, ledger, rows, companies, posts, ends, notify } = parts;
+  const APPLICANT = `SELECT status, ial FROM persons WHERE id = $1${shareLock(database.engine)}`;
 
   const record = async (tx: Transaction, row: ClaimRow, verdict: Verdict, status: string): Promise<void> => {
     const { reviewer, operator, decision, reason } = verdict;

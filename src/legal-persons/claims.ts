@@ -1,5 +1,6 @@
 import type { BlindIndex } from '../crypto/blind-index.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import { holdActive } from '../people/active-person.ts';
 import type { PersonProfile } from '../people/person.ts';
 import { personDetailsSchema } from '../people/person-details.ts';
 import type { Persons } from '../people/persons.ts';
@@ -76,16 +77,16 @@ export async function readClaim(
   { persons, counters, settings }: Pick<ClaimParts, 'persons' | 'counters' | 'settings'>,
   { personId, uscc, name }: ClaimRequest,
 ): Promise<Claimed> {
-  const profile = await persons.profile(personId);
-  if (profile === undefined || profile.status !== 'active' || profile.ial < CLAIM_IAL_MIN) {
-    return { ok: false, reason: 'level_too_low' };
-  }
   const code = parseUscc(uscc, settings);
   if (!code.ok) return { ok: false, reason: 'code', codeRefusal: code.reason };
   const read = personDetailsSchema.shape.name.safeParse(name);
   if (!read.success) return { ok: false, reason: 'name' };
   const tries = await counters.take(`company-claim:${personId}`, DAY_SECONDS);
   if (tries > settings.claimsPerPersonDaily) return { ok: false, reason: 'too_many' };
+  const profile = await persons.profile(personId);
+  if (profile === undefined || profile.status !== 'active' || profile.ial < CLAIM_IAL_MIN) {
+    return { ok: false, reason: 'level_too_low' };
+  }
   return { ok: true, uscc: code.uscc, name: read.data, representative: representativeOf(profile) };
 }
 
@@ -106,7 +107,11 @@ export function createClaims(parts: ClaimParts): { claim(request: ClaimRequest):
   return {
     async claim(request) {
       const read = await readClaim(parts, request);
-      if (!read.ok) return { ...(await refuse(request, read.reason)), ...read };
+      if (!read.ok) {
+        // What was mistyped, or comes after the limit, is not worth an entry each: nobody looked anything up for it.
+        if (read.reason === 'level_too_low') await refuse(request, read.reason);
+        return read;
+      }
       const { uscc, name, representative } = read;
       if (representative === undefined) return refuse(request, 'no_document');
       const verdict = await register.check({ uscc, name, representative });
@@ -115,6 +120,7 @@ export function createClaims(parts: ClaimParts): { claim(request: ClaimRequest):
       const { personId, visit } = request;
       const by = { personId, ...(visit === undefined ? {} : { visit }) };
       const taken = await database.write(async (tx) => {
+        if (!(await holdActive(tx, database.engine, personId))) return undefined;
         const { row } = await companies.ensure(tx, { uscc, name, origin: 'claim' }, by);
         // What staff has stopped, no register opens again.
         if (row.status === 'suspended' && row.suspended_cause === 'operator') return undefined;

@@ -12,6 +12,7 @@ import { type MandateAct, type MandateSide, type TransitionRefusal, transition }
 import { changeMandate, childrenOf, findMandate, type MandateChange } from './mandate-store.ts';
 import type { LegalNotice } from './notices.ts';
 import { personName } from './person-names.ts';
+import { shareLock } from './row-locks.ts';
 
 /**
  * `unknown`: there is no such mandate, or it is not this person's to know. `level_too_low`, `name_mismatch`: who would accept is not
@@ -207,8 +208,8 @@ function causeOf({ act, by }: Wish, side: MandateSide): string | undefined {
 }
 
 /** What an acceptance needs beside the right side: somebody proven, of the name that was invited, who is not the grantor. */
-function createAccepting({ sealer, companies }: MandateParts) {
-  const PERSON = `SELECT status, ial FROM persons WHERE id = $1`;
+function createAccepting({ database, sealer, companies }: MandateParts) {
+  const PERSON = `SELECT status, ial FROM persons WHERE id = $1${shareLock(database.engine)}`;
 
   return async (tx: Transaction, row: MandateRow, by: By): Promise<ChangeRefusal | undefined> => {
     if (by === 'house' || by.personId === undefined) return 'forbidden';
