@@ -4,7 +4,6 @@ import type { ReachableAt } from '../../delivery/notices.ts';
 import type { MessageLanguage } from '../../delivery/texts/texts.ts';
 import { addressGroup } from '../../factors/attempts.ts';
 import type { CodeBinding } from '../../factors/one-time-code.ts';
-import type { Recovery } from '../../people/recoveries.ts';
 import type { Transaction } from '../../storage/database.ts';
 import type { FormProblem } from '../../web/pages-enrol.ts';
 import { goTo } from '../account-form.ts';
@@ -29,6 +28,11 @@ import {
 const CODE = z.strictObject({ ...FIELDS, code: z.string().max(64) });
 const AGAIN = z.strictObject(FIELDS);
 
+/** Whom a code is sent to, and where. */
+export interface RecoveryTarget extends ReachableAt {
+  readonly personId: string;
+}
+
 const boundOf = (id: string, browser: string): CodeBinding => ({ purpose: 'recover', binding: id, browser });
 
 /**
@@ -41,7 +45,7 @@ export async function issueTo(
     readonly id: string;
     readonly browser: string;
     readonly language: MessageLanguage;
-    readonly at: (ReachableAt & { readonly personId: string }) | undefined;
+    readonly at: RecoveryTarget | undefined;
   },
   { codes, messages, codeMinutes }: RecoverySources,
 ): Promise<void> {
@@ -118,21 +122,34 @@ export async function postCodeAgain(ctx: Context, sources: RecoverySources): Pro
   const { values, browser } = await strangerForm(ctx, AGAIN, PURPOSE, sources);
   const recovery = await recoveryAt(ctx, 'code', values.continue, sources);
   if (!recovery) return;
-  const at = await targetOf(ctx, recovery, sources);
+  const { id, personId } = recovery;
+  const target = personId === undefined ? undefined : await reachableTarget(personId, sources);
+  const admitted = await admit(ctx, target, personId ?? id, sources);
+  const at = admitted ? target : undefined;
   const { language } = sources.renderer.preferences(ctx);
-  await sources.database.write((tx) => issueTo(tx, { id: recovery.id, browser, language, at }, sources));
+  await sources.database.write((tx) => issueTo(tx, { id, browser, language, at }, sources));
   sources.wakeOutbox();
   goTo(ctx, to(STEPS.code, values.continue));
 }
 
-async function targetOf(
-  ctx: Context,
-  { personId }: Recovery,
-  { channelsOf, messages, messageQuota }: RecoverySources,
-): Promise<(ReachableAt & { readonly personId: string }) | undefined> {
-  if (personId === undefined) return undefined;
+/** Where a person has proven to be reached, over a channel that works here. */
+export async function reachableTarget(
+  personId: string,
+  { channelsOf, messages }: RecoverySources,
+): Promise<RecoveryTarget | undefined> {
   const at = (await channelsOf(personId)).find(({ channel }) => messages.reaches(channel));
-  if (at === undefined) return undefined;
-  const asked = { address: at.address, account: personId, network: addressGroup(ctx.ip) };
-  return (await messageQuota.admit(asked)) === 'admitted' ? { ...at, personId } : undefined;
+  return at && { ...at, personId };
 }
+
+/** Takes one message from every quota; the same is taken, at the same price, where there is nobody to send it to. */
+export const admit = async (
+  ctx: Context,
+  target: RecoveryTarget | undefined,
+  account: string,
+  { messageQuota }: RecoverySources,
+): Promise<boolean> =>
+  (await messageQuota.admit({
+    address: target?.address ?? `nobody ${account}`,
+    account,
+    network: addressGroup(ctx.ip),
+  })) === 'admitted';

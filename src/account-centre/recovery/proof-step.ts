@@ -1,7 +1,5 @@
 import type { Context } from 'koa';
 import { z } from 'zod';
-import type { ReachableAt } from '../../delivery/notices.ts';
-import { addressGroup } from '../../factors/attempts.ts';
 import type { IdentityDocument } from '../../people/documents/document.ts';
 import { documentOfIdNumber, parseIdNumber } from '../../people/id-number.ts';
 import type { Person } from '../../people/person.ts';
@@ -11,7 +9,7 @@ import { hostCookieName, readCookie } from '../../web/cookies.ts';
 import type { FormProblem } from '../../web/pages-enrol.ts';
 import { goTo, visitOf } from '../account-form.ts';
 import { atAddress, strangerForm } from '../stranger-form.ts';
-import { issueTo } from './code-step.ts';
+import { admit, issueTo, type RecoveryTarget, reachableTarget } from './code-step.ts';
 import type { RecoverySources } from './recovery-sources.ts';
 import {
   FIELDS,
@@ -91,21 +89,24 @@ export async function postProof(ctx: Context, sources: RecoverySources): Promise
   const limited = await isLimited(ctx, document, person, sources);
   const verdict = await verdictOf(document, details.details.name, sources);
   if (verdict === 'unavailable') return showUnavailable(ctx, waiting, sources);
-  const found = limited ? 'limited' : await channelFor(ctx, verdict, person, sources);
-  const real = typeof found === 'object' ? found : undefined;
-  if (real === undefined) await refusal(ctx, { route: ROUTE, reason: String(found), personId: person?.id }, sources);
+  const found = limited ? 'limited' : await targetFor(verdict, person, sources);
+  const account = person?.id ?? sources.index.of(document);
+  const admitted = await admit(ctx, typeof found === 'string' ? undefined : found, account, sources);
+  const target = typeof found === 'string' || !admitted ? undefined : found;
+  const reason = typeof found === 'string' ? found : 'message_quota';
   const { language } = sources.renderer.preferences(ctx);
   const secret = await sources.database.write(async (tx) => {
-    const begun = await sources.recoveries.begin(tx, { personId: real?.personId, route: ROUTE });
-    if (real)
-      await sources.ledger.append(tx, {
-        ...visitOf(ctx),
-        type: 'recovery.begun',
-        actor: 'anonymous',
-        personId: real.personId,
-        details: { route: ROUTE },
-      });
-    await issueTo(tx, { id: begun.id, browser, language, at: real }, sources);
+    const begun = await sources.recoveries.begin(tx, { personId: target?.personId, route: ROUTE });
+    // In the same commit either way: the time of the answer must not tell who has an account. The limits keep these few.
+    await sources.ledger.append(tx, {
+      ...visitOf(ctx),
+      actor: 'anonymous',
+      personId: person?.id,
+      ...(target
+        ? { type: 'recovery.begun', details: { route: ROUTE } }
+        : { type: 'recovery.refused', outcome: 'failure', details: { route: ROUTE, reason } }),
+    });
+    await issueTo(tx, { id: begun.id, browser, language, at: target }, sources);
     return begun.secret;
   });
   sources.wakeOutbox();
@@ -135,29 +136,17 @@ async function isLimited(
 const verdictOf = async ({ number }: IdentityDocument, name: string, { population }: RecoverySources) =>
   population === undefined ? 'unavailable' : population.check({ idNumber: number, name });
 
-export interface RecoveryTarget extends ReachableAt {
-  readonly personId: string;
-}
-
 /** Where the code goes, or why there is none. */
-async function channelFor(
-  ctx: Context,
+async function targetFor(
   verdict: 'match' | 'mismatch',
   person: Person | undefined,
-  { channelsOf, messages, messageQuota }: RecoverySources,
+  sources: RecoverySources,
 ): Promise<RecoveryTarget | string> {
   if (verdict === 'mismatch') return 'mismatch';
   if (person === undefined) return 'unknown';
   // Frozen by the person or by the watch: proving again who they are is the way out.
   if (person.status !== 'active' && person.status !== 'frozen') return person.status;
-  const at = (await channelsOf(person.id)).find(({ channel }) => messages.reaches(channel));
-  if (at === undefined) return 'no_channel';
-  const admitted = await messageQuota.admit({
-    address: at.address,
-    account: person.id,
-    network: addressGroup(ctx.ip),
-  });
-  return admitted === 'admitted' ? { ...at, personId: person.id } : `message_quota_${admitted}`;
+  return (await reachableTarget(person.id, sources)) ?? 'no_channel';
 }
 
 function showUnavailable(ctx: Context, waiting: string | undefined, sources: RecoverySources): void {
