@@ -5,13 +5,18 @@ import type { Config } from '../config/schema.ts';
 import { parseIdNumber } from '../people/id-number.ts';
 import { SAMPLE_PEOPLE } from '../proofing/sample-population-register.ts';
 import type { HomeDemo } from '../web/home.ts';
+import { MAILBOX_PAGE } from '../web/mailbox.ts';
 import { demoCompanies, prepareDemoCompanies } from './demo-companies.ts';
 
 /** Who can sign in to a demonstration. The numbers are synthetic: no such district exists. */
 const DEMO_PEOPLE = SAMPLE_PEOPLE.slice(0, 3);
 const DEMO_PASSWORD = 'one-login-for-all';
 
-export const demoView = (): HomeDemo => ({ people: DEMO_PEOPLE, password: DEMO_PASSWORD });
+export const demoView = ({ messenger }: Config): HomeDemo => ({
+  people: DEMO_PEOPLE,
+  password: DEMO_PASSWORD,
+  ...(messenger === 'mailbox' ? { mailboxUrl: MAILBOX_PAGE } : {}),
+});
 
 /** Opens the accounts of the demo people and enters their companies, once per data folder. */
 export async function prepareDemo(house: House): Promise<void> {

@@ -39,7 +39,7 @@ tongban person enable  PERSON [--reason TEXT] [--json]
 tongban person unfreeze (ID | PERSON) --reason TEXT [--json]
     after the person has proven who they are; TEXT says how and where, and holds no personal data
 tongban person enrol --assist (--id-number NUMBER | --document TYPE:ISSUER:NUMBER) --name NAME --phone P [--json]
-    at a counter, with the card in hand: sends the person a code and prints the id of what waits for it
+    for a counter, with the card in hand: sends the person a code and prints the id of what waits for it
 tongban person enrol --confirm ID --code-stdin [--json]
     with the code the person reads out; without it they confirm it themselves at /register/confirm
 tongban person document list   PERSON [--json]

@@ -29,7 +29,7 @@ export async function run(args: readonly string[]): Promise<number> {
   let demonstration: Demonstration | undefined;
   try {
     if (config.profile === 'demo') await prepareDemo(house);
-    serving = await serve(house, log, config.profile === 'demo' ? { demo: demoView() } : {});
+    serving = await serve(house, log, config.profile === 'demo' ? { demo: demoView(config) } : {});
     if (config.demo.portals) demonstration = await startDemoPortals(house);
     process.stdout.write(
       config.profile === 'demo' ? welcome(config, demonstration?.urls ?? []) : `Tongban ID serves ${config.issuer}\n`,

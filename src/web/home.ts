@@ -9,6 +9,8 @@ import type { Renderer } from './render.ts';
 export interface HomeDemo {
   readonly people: readonly { readonly idNumber: string; readonly name: string }[];
   readonly password: string;
+  /** Where the messages of the demonstration are read. */
+  readonly mailboxUrl?: string;
 }
 
 export interface HomeSources {

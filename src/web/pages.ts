@@ -103,6 +103,7 @@ export interface PageModels
     readonly demo?: {
       readonly people: readonly { readonly idNumber: string; readonly name: string }[];
       readonly password: string;
+      readonly mailboxUrl?: string;
     };
     readonly signedIn?: { readonly maskedName?: string };
     readonly accountUrl: string;
