@@ -4,6 +4,7 @@ import { turnClock } from '../src/shared/clock.ts';
 import { hiddenField } from './support/hidden-field.ts';
 import type { HttpBrowser, Page } from './support/http-client.ts';
 import { LI, PASSWORD, startServer, WANG } from './support/server.ts';
+import { signedToTheEnd, trailOf } from './support/trail.ts';
 
 const CHEN = { idNumber: '449900200002290028', name: '陈雨桐' } as const;
 const COMPANY = { uscc: '91339900MA9X01014C', name: '示例数字科技有限公司' } as const;
@@ -13,7 +14,7 @@ test.afterEach.always(() => turnClock(0));
 
 /** A server where one portal deals with matters of companies. */
 async function office(t: Parameters<typeof startServer>[0]) {
-  const server = await startServer(t);
+  const server = await startServer(t, { ledger: { checkpointIntervalMs: 100 } });
   const portal = await server.addPortal({
     client_id: 'business-start-up',
     client_name: '企业开办',
@@ -79,6 +80,9 @@ test.serial(
     t.true(chen.browser.page.text.includes('已接受'));
     const [subject] = await server.house.acting.subjectsOf(chen.id, portal.id);
     t.like(subject, { kind: 'legal', role: 'agent', uscc: COMPANY.uscc });
+    await server.signIn(chen.browser, portal, { query: { acting_as: COMPANY.uscc } });
+    const history = await wang.browser.get(`${page}/history`);
+    t.true(history.text.includes(CHEN.name) && history.text.includes('企业开办') && history.text.includes('经办人'));
 
     await act(wang.browser, page, 'suspend');
     t.deepEqual(await server.house.acting.subjectsOf(chen.id, portal.id), []);
@@ -89,6 +93,17 @@ test.serial(
     t.false((await chen.browser.get(LIST)).text.includes(COMPANY.name));
     for (const type of ['granted', 'accepted', 'suspended', 'resumed', 'revoked'])
       t.is((await server.events(`mandate.${type}`)).length, 1, type);
+    await signedToTheEnd(server);
+    const toldTo = async (browser: HttpBrowser) =>
+      trailOf((await browser.get('/account/trail')).text).map(({ what }) => what);
+    const agent = await toldTo(chen.browser);
+    for (const what of [
+      `接受了“${COMPANY.name}”的代办授权`,
+      `代表“${COMPANY.name}”进入“企业开办”`,
+      `“${COMPANY.name}”给您的代办授权已结束`,
+    ])
+      t.true(agent.includes(what), `${what} in ${agent.join()}`);
+    t.true((await toldTo(wang.browser)).includes(`认领企业“${COMPANY.name}”`));
   },
 );
 

@@ -279,6 +279,7 @@ test('a trail is divided by the days of Beijing, today and yesterday by their na
   const at = (moment: number): TrailLine => ({
     ...rawLine(moment, 'sign-in.succeeded'),
     portal: '',
+    principal: '',
     device: '',
     address: '',
     addressCount: 0,

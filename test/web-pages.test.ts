@@ -28,6 +28,7 @@ const step = { ...form, draft: '3', continueWith: 'abc' };
 const trailLine: TrailLine = {
   seq: 12,
   kind: 'released',
+  principal: hostile,
   at: 1_790_000_000,
   since: 1_789_999_000,
   count: 5,

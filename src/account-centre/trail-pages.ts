@@ -1,6 +1,7 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { z } from 'zod';
+import { maskName } from '../people/masking.ts';
 import { shownName } from '../relying-parties/relying-party.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import { Fault } from '../shared/fault.ts';
@@ -9,7 +10,7 @@ import type { TrailDay, TrailLine } from '../web/pages.ts';
 import { accountForm, visitOf, visitorOrSignIn } from './account-form.ts';
 import { describeAddress, describeDevice } from './devices.ts';
 import type { AccountCentreSources } from './doors.ts';
-import { byDay, type RawLine } from './trail.ts';
+import { byDay, type Principal, type RawLine } from './trail.ts';
 import { findLine, readTrail } from './trail-reading.ts';
 
 const TRAIL = '/account/trail';
@@ -117,20 +118,31 @@ async function daysOf(
 
 /** The line in words: portals by their names, browsers and addresses as people can compare them. */
 async function lineShown(
-  { clientId, userAgents, addresses, entryCount: _entries, ...line }: RawLine,
+  { clientId, principal, userAgents, addresses, entryCount: _entries, ...line }: RawLine,
   language: Language,
-  { relyingParties }: AccountCentreSources,
+  sources: AccountCentreSources,
 ): Promise<TrailLine> {
-  const party = clientId === undefined ? undefined : await relyingParties.inspect(clientId);
+  const party = clientId === undefined ? undefined : await sources.relyingParties.inspect(clientId);
   const devices = new Set(userAgents.map((userAgent) => describeDevice(userAgent, language)));
   const places = new Set(addresses.map(describeAddress));
   return {
     ...line,
     portal: party ? shownName(party.record, language) : (clientId ?? ''),
+    principal: principal === undefined ? '' : await principalName(principal, sources),
     device: onlyOne(devices),
     address: onlyOne(places),
     addressCount: places.size,
   };
+}
+
+/** A company by its name, a person by what is left of theirs: the trail is no place to learn names. */
+async function principalName(
+  { kind, id }: Principal,
+  { legalPersons, persons }: AccountCentreSources,
+): Promise<string> {
+  if (kind === 'legal') return (await legalPersons.profile(id))?.name ?? '';
+  const name = (await persons.profile(id))?.name;
+  return name === undefined ? '' : maskName(name);
 }
 
 const onlyOne = (texts: ReadonlySet<string>): string => (texts.size === 1 ? [...texts][0]! : '');

@@ -2,6 +2,13 @@ import type { LedgerEntry } from '../ledger/entry.ts';
 import type { EventType } from '../ledger/events.ts';
 import { dayNumber } from '../web/language.ts';
 import type { TrailDay, TrailKind, TrailLine } from '../web/pages.ts';
+import { GROUPED, ITEM_DETAILS, KINDS, REPORTABLE, WITH_ITEMS } from './trail-kinds.ts';
+
+/** Somebody who is acted for, by id. */
+export interface Principal {
+  readonly kind: 'legal' | 'natural';
+  readonly id: string;
+}
 
 /**
  * A line as the ledger gives it: portal by client_id, browsers and addresses as they were sent. Personal values are missing
@@ -14,6 +21,8 @@ export interface RawLine {
   readonly since: number;
   readonly count: number;
   readonly clientId: string | undefined;
+  /** Whom it was done for, or whose company it is about. */
+  readonly principal: Principal | undefined;
   readonly userAgents: readonly string[];
   readonly addresses: readonly string[];
   readonly items: readonly string[];
@@ -27,93 +36,6 @@ export const OPENED_PER_LINE_MAX = 20;
 const ITEMS_MAX = 20;
 /** Sessions that end together are ended one after the other. */
 const TOGETHER_SECONDS = 60;
-
-type Kinds = Partial<Record<EventType, TrailKind | ((entry: LedgerEntry) => TrailKind)>>;
-
-const ENDINGS: Readonly<Record<string, TrailKind>> = {
-  signed_out: 'signed-out',
-  ended_by_person: 'session-ended',
-  person_frozen: 'ended-by-freeze',
-  person_disabled: 'ended-by-disabling',
-};
-/** How a password got there with the account itself, which is no change of one. */
-const FIRST_PASSWORD_ORIGINS: readonly unknown[] = ['registration', 'demo'];
-
-/** What of the ledger a person reads. Everything else is between machines, or told by one of these. */
-const KINDS: Kinds = {
-  'sign-in.succeeded': ({ data }) => (data.device === 'new' ? 'signed-in-new-device' : 'signed-in'),
-  'sign-in.refused': ({ data }) => (data.session === undefined ? 'refused' : 'proof-refused'),
-  'sign-in.renewed': 'proven-again',
-  'personal-data.shown': 'data-shown',
-  'portal.entered': 'entered',
-  'personal-data.released': 'released',
-  'consent.given': 'consent-given',
-  'consent.denied': 'consent-denied',
-  'consent.withdrawn': 'consent-withdrawn',
-  'password.changed': ({ data }) =>
-    FIRST_PASSWORD_ORIGINS.includes(data.origin) ? 'password-set' : 'password-changed',
-  'session.ended': ({ data }) => {
-    const cause = String(data.cause);
-    return Object.hasOwn(ENDINGS, cause) ? ENDINGS[cause]! : 'ended-otherwise';
-  },
-  'person.added': 'account-opened',
-  'person.disabled': 'account-disabled',
-  'person.enabled': 'account-enabled',
-  'document.added': 'document-added',
-  'document.removed': 'document-removed',
-  'document.verified': 'document-proven',
-  'identifier.bound': 'identifier-bound',
-  'identifier.released': ({ data }) => (data.cause === 'taken_over' ? 'identifier-taken' : 'identifier-released'),
-  'identity.level-changed': ({ data }) => (Number(data.after) < Number(data.before) ? 'level-fell' : 'level-rose'),
-  'person.closing': 'account-closing',
-  'person.kept': 'account-kept',
-  'person.notified': ({ data }) => (data.notice === undefined ? 'noticed' : 'told'),
-  'person.frozen': ({ data }) => (data.cause === 'reported_by_person' ? 'frozen-by-person' : 'frozen-by-watch'),
-};
-
-const REPORTABLE: ReadonlySet<TrailKind> = new Set([
-  'account-closing',
-  'account-kept',
-  'signed-in',
-  'signed-in-new-device',
-  'refused',
-  'proof-refused',
-  'proven-again',
-  'data-shown',
-  'entered',
-  'released',
-  'consent-given',
-  'password-changed',
-  'document-added',
-  'document-removed',
-  'identifier-bound',
-  'identifier-released',
-  'identifier-taken',
-  'noticed',
-  'told',
-]);
-/** Kinds that say which data they are about. */
-const WITH_ITEMS: ReadonlySet<TrailKind> = new Set([
-  'released',
-  'consent-given',
-  'consent-denied',
-  'document-added',
-  'document-removed',
-  'identifier-bound',
-  'identifier-released',
-  'identifier-taken',
-  'told',
-]);
-/** The details such a kind is told by. */
-const ITEM_DETAILS = ['scopes', 'claims', 'notice', 'type', 'identifier'] as const;
-/** Kinds of which several in a row are one line. */
-const GROUPED: ReadonlySet<TrailKind> = new Set([
-  'refused',
-  'proof-refused',
-  'ended-by-freeze',
-  'ended-by-disabling',
-  'ended-otherwise',
-]);
 
 const TYPE = /"type":"([a-z.-]+)","ua":(?:null|"c:[^"]*"),"v":1\}$/;
 
@@ -141,6 +63,7 @@ export function lineOf(seq: number, entry: LedgerEntry, opened: Readonly<Record<
     since: typeof data.since === 'string' ? Math.min(at, secondsOf(data.since) || at) : at,
     count: typeof repeated === 'number' && repeated > 1 ? repeated : 1,
     clientId: entry.client ?? undefined,
+    principal: principalOf(entry),
     userAgents: opened.ua === undefined ? [] : [opened.ua],
     addresses: opened.ip === undefined ? [] : [opened.ip],
     items: WITH_ITEMS.has(kind) ? ITEM_DETAILS.flatMap((name) => namesIn(data[name])).slice(0, ITEMS_MAX) : [],
@@ -176,6 +99,12 @@ export function byDay(lines: readonly TrailLine[], now: number): readonly TrailD
     lines: ofDay,
   }));
 }
+
+const principalOf = ({ data, subject }: LedgerEntry): Principal | undefined => {
+  const { legalPerson, represented } = data;
+  if (typeof legalPerson === 'string') return { kind: 'legal', id: legalPerson };
+  return typeof represented === 'string' && represented !== subject ? { kind: 'natural', id: represented } : undefined;
+};
 
 const secondsOf = (time: string): number => Math.floor(Date.parse(time) / 1000);
 

@@ -68,6 +68,36 @@ export type CompanyDone =
   | 'submitted'
   | 'withdrawn';
 
+/** What the trail tells of acting for others; each kind has its sentence in the catalogues. */
+export type ActingTrailKind =
+  | 'entered-for'
+  | 'acting-ended'
+  | 'acting-refused'
+  | 'company-claimed'
+  | 'company-claim-refused'
+  | 'company-claim-submitted'
+  | 'company-claim-withdrawn'
+  | 'post-appointed'
+  | 'post-representative'
+  | 'post-resumed'
+  | 'post-ended'
+  | 'mandate-invited'
+  | 'mandate-accepted'
+  | 'mandate-declined'
+  | 'mandate-suspended'
+  | 'mandate-resumed'
+  | 'mandate-revoked'
+  | 'mandate-expired'
+  | 'mandate-renewed'
+  | 'mandate-given'
+  | 'given-accepted'
+  | 'given-declined'
+  | 'given-suspended'
+  | 'given-resumed'
+  | 'given-revoked'
+  | 'given-expired'
+  | 'given-renewed';
+
 /** The pages about companies and mandates. Forms of mandates post `id` and `back` to /account/mandates/ and the act. */
 export interface CompanyPageModels {
   readonly 'account-companies': {

@@ -1,6 +1,6 @@
 import type { LEGAL_BASES } from '../relying-parties/schema.ts';
 import { ACCOUNT_PAGE_NAMES, type AccountPageModels } from './pages-account.ts';
-import { COMPANY_PAGE_NAMES, type CompanyPageModels } from './pages-companies.ts';
+import { type ActingTrailKind, COMPANY_PAGE_NAMES, type CompanyPageModels } from './pages-companies.ts';
 import { ENROL_PAGE_NAMES, type EnrolPageModels } from './pages-enrol.ts';
 import { LIFE_PAGE_NAMES, type LifePageModels } from './pages-life.ts';
 import { SUBJECT_PAGE_NAMES, type SubjectPageModels, type SubjectView } from './pages-subject.ts';
@@ -23,6 +23,9 @@ export type SignInProblem = 'refused' | 'too_many' | 'busy' | 'identifier_form';
 
 /** What a line of the trail tells; each kind has its sentence in the catalogues. */
 export type TrailKind =
+  | ActingTrailKind
+  | 'document-refused'
+  | 'document-expired'
   | 'signed-in'
   | 'signed-in-new-device'
   | 'refused'
@@ -70,6 +73,8 @@ export interface TrailLine {
   /** How many times. */
   readonly count: number;
   readonly portal: string;
+  /** Whom it was done for, or the company it is about. */
+  readonly principal: string;
   readonly device: string;
   /** Empty also where there were several. */
   readonly address: string;

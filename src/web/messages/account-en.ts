@@ -1,5 +1,6 @@
 import { accountPagesEn } from './account-pages-en.ts';
 import type { accountZh } from './account-zh-CN.ts';
+import { actingTrailEn } from './acting-trail-en.ts';
 
 /** The texts of the account centre in English. */
 export const accountEn: typeof accountZh = {
@@ -48,6 +49,9 @@ export const accountEn: typeof accountZh = {
     notMe: 'This was not me',
     notMeOf: (line, time) => `This was not me: ${time}, ${line}`,
     kinds: {
+      ...actingTrailEn,
+      'document-refused': () => 'A document was not vouched for',
+      'document-expired': () => 'A document is no longer valid',
       'signed-in': () => 'Signed in',
       'signed-in-new-device': () => 'Signed in on a new device',
       refused: ({ count }) =>

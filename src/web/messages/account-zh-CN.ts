@@ -1,5 +1,6 @@
 import type { TrailKind, TrailLine } from '../pages.ts';
 import { accountPagesZh } from './account-pages-zh-CN.ts';
+import { actingTrailZh } from './acting-trail-zh-CN.ts';
 
 /** The texts of the account centre in Chinese. */
 export const accountZh = {
@@ -42,6 +43,9 @@ export const accountZh = {
     notMe: '不是本人操作',
     notMeOf: (line: string, time: string) => `不是本人操作：${time}，${line}`,
     kinds: {
+      ...actingTrailZh,
+      'document-refused': () => '证件没有通过核对',
+      'document-expired': () => '证件已过有效期',
       'signed-in': () => '登录成功',
       'signed-in-new-device': () => '在新设备上登录成功',
       refused: ({ count }) => (count > 1 ? `有人尝试登录 ${count} 次，均未成功` : '有人尝试登录，未成功'),
@@ -78,7 +82,7 @@ export const accountZh = {
       'level-fell': () => '实名等级下降',
       'level-rose': () => '实名等级提升',
       'frozen-by-watch': () => '系统发现异常，账户已冻结',
-    } satisfies Readonly<Record<TrailKind, (line: Pick<TrailLine, 'portal' | 'count'>) => string>>,
+    } satisfies Readonly<Record<TrailKind, (line: Pick<TrailLine, 'portal' | 'count' | 'principal'>) => string>>,
   },
   notMe: {
     title: '不是您本人操作？',

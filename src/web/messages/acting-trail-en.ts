@@ -1,0 +1,32 @@
+import type { actingTrailZh } from './acting-trail-zh-CN.ts';
+
+/** What the trail says of acting for others, in English. */
+export const actingTrailEn: typeof actingTrailZh = {
+  'entered-for': ({ portal, principal }) => `Opened “${portal}” for “${principal}”`,
+  'acting-ended': ({ portal, principal }) => `Acting for “${principal}” at “${portal}” ended with the mandate`,
+  'acting-refused': ({ portal }) => `Somebody tried to act for others at “${portal}” without a mandate, in vain`,
+  'company-claimed': ({ principal }) => `Claimed “${principal}”`,
+  'company-claim-refused': () => 'Tried to claim a company, without success',
+  'company-claim-submitted': () => 'Handed in documents to claim a company',
+  'company-claim-withdrawn': () => 'Withdrew the documents to claim a company',
+  'post-appointed': ({ principal }) => `Appointed administrator of “${principal}”`,
+  'post-representative': ({ principal }) => `Became legal representative of “${principal}”`,
+  'post-resumed': ({ principal }) => `The post at “${principal}” holds again`,
+  'post-ended': ({ principal }) => `The post at “${principal}” ended`,
+  'mandate-invited': ({ principal }) => `“${principal}” asked you to act for them`,
+  'mandate-accepted': ({ principal }) => `Accepted the mandate of “${principal}”`,
+  'mandate-declined': ({ principal }) => `Declined the mandate of “${principal}”`,
+  'mandate-suspended': ({ principal }) => `The mandate of “${principal}” was suspended`,
+  'mandate-resumed': ({ principal }) => `The mandate of “${principal}” holds again`,
+  'mandate-revoked': ({ principal }) => `The mandate of “${principal}” ended`,
+  'mandate-expired': ({ principal }) => `The mandate of “${principal}” expired`,
+  'mandate-renewed': ({ principal }) => `The mandate of “${principal}” was extended`,
+  'mandate-given': () => 'Asked somebody to act for you',
+  'given-accepted': () => 'Who you asked to act for you accepted',
+  'given-declined': () => 'Who you asked to act for you declined',
+  'given-suspended': () => 'The mandate to act for you was suspended',
+  'given-resumed': () => 'The mandate to act for you holds again',
+  'given-revoked': () => 'The mandate to act for you ended',
+  'given-expired': () => 'The mandate to act for you expired',
+  'given-renewed': () => 'The mandate to act for you was extended',
+};
