@@ -22,6 +22,10 @@ const COMMANDS: Readonly<Record<string, { readonly means: string; readonly load:
     load: async () => withHouse('company'),
   },
   mandate: { means: 'grant, accept and end mandates', load: async () => withHouse('mandate') },
+  demo: {
+    means: 'fill a store with synthetic people and companies',
+    load: async () => withHouse('demo'),
+  },
   keys: { means: 'list or rotate the signing keys', load: async () => withHouse('keys') },
   audit: {
     means: 'verify, search, export and prune the audit ledger',

@@ -266,6 +266,7 @@ const ELSEWHERE: Readonly<Partial<Record<EventType, string>>> = {
   'document.added': 'people-held-documents',
   'document.removed': 'people-held-documents',
   'document.verified': 'people-held-documents',
+  'demo.seeded': 'demo-seed',
   'message.delivered': 'messages',
   'person.assisted': 'counter-enrolment',
   'recovery.begun': 'recovery',

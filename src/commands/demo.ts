@@ -10,7 +10,7 @@ import { demoCompanies, prepareDemoCompanies } from './demo-companies.ts';
 
 /** Who can sign in to a demonstration. The numbers are synthetic: no such district exists. */
 const DEMO_PEOPLE = SAMPLE_PEOPLE.slice(0, 3);
-const DEMO_PASSWORD = 'one-login-for-all';
+export const DEMO_PASSWORD = 'one-login-for-all';
 
 export const demoView = ({ messenger }: Config): HomeDemo => ({
   people: DEMO_PEOPLE,

@@ -25,7 +25,8 @@ export function createProgress(
       if (nowMs - shownMs < everyMs || total === 0) return;
       shownMs = nowMs;
       const speed = Math.round((done * 1000) / (nowMs - startedMs));
-      const text = `${done} of ${total} ${unit}, ${Math.floor((100 * done) / total)} %, ${speed} a second`;
+      const left = remaining(total - done, speed);
+      const text = `${done} of ${total} ${unit}, ${Math.floor((100 * done) / total)} %, ${speed} a second${left}`;
       if (!stderr.isTTY) stderr.write(`${text}\n`);
       else {
         const filled = Math.round((BAR_WIDTH * done) / total);
@@ -37,4 +38,12 @@ export function createProgress(
       if (drawn) stderr.write('\r\x1b[K');
     },
   };
+}
+
+/** At the speed so far; nothing where that says nothing. */
+function remaining(count: number, perSecond: number): string {
+  if (perSecond === 0 || count <= 0) return '';
+  const seconds = Math.ceil(count / perSecond);
+  const minutes = Math.floor(seconds / 60);
+  return minutes === 0 ? `, ${seconds} s left` : `, ${minutes} min ${String(seconds % 60).padStart(2, '0')} s left`;
 }

@@ -4,6 +4,7 @@ import { hmacKey, hmacSm3 } from '../crypto/digests.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import { Fault } from '../shared/fault.ts';
 import type { Database, Transaction } from '../storage/database.ts';
+import { rowShape } from '../storage/row-shape.ts';
 import { type Argon2Cost, costOf, sameCost, unmatchableHash } from './argon2-phc.ts';
 import { createHashQueue, type HashLoad, type HashQueueOptions } from './hash-queue.ts';
 import { normalisePassword } from './password-policy.ts';
@@ -70,7 +71,9 @@ const HASH_BYTES = 32;
 
 const SELECT = 'SELECT hash FROM passwords WHERE person_id = $1';
 const SELECT_CHANGED = 'SELECT changed_at FROM passwords WHERE person_id = $1';
-const STORE = `INSERT INTO passwords (person_id, hash, changed_at) VALUES ($1, $2, $3)
+/** How a password is written; whoever writes many at once tells the ledger themselves. */
+export const PASSWORD_ROW = rowShape('passwords', ['person_id', 'hash', 'changed_at']);
+const STORE = `${PASSWORD_ROW.insert(1)}
   ON CONFLICT (person_id) DO UPDATE SET hash = excluded.hash, changed_at = excluded.changed_at`;
 /** Only if the hash is still the one that was checked: a password changed in between must not come back. */
 const REPLACE = 'UPDATE passwords SET hash = $1 WHERE person_id = $2 AND hash = $3';

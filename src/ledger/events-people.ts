@@ -1,4 +1,14 @@
-import { ACCOUNT, AUTHENTICATION, ENTITY, type EventKind, event, LOGON, MONITORING, PRIVACY } from './event-kind.ts';
+import {
+  ACCOUNT,
+  ADMINISTRATION,
+  AUTHENTICATION,
+  ENTITY,
+  type EventKind,
+  event,
+  LOGON,
+  MONITORING,
+  PRIVACY,
+} from './event-kind.ts';
 
 /** What happens to natural persons beyond signing in; part of the catalogue in events.ts. */
 export const PEOPLE_EVENTS = {
@@ -162,5 +172,12 @@ export const PEOPLE_EVENTS = {
     PRIVACY,
     ENTITY.removed,
     'An account was closed: everything personal was removed, and its documents may found a new one.',
+  ),
+  'demo.seeded': event(
+    'notice',
+    ADMINISTRATION,
+    ENTITY.created,
+    'Synthetic people and companies were made for a demonstration, so many at once that no event tells of each.',
+    'people companies',
   ),
 } as const satisfies Record<string, EventKind>;

@@ -5,6 +5,7 @@ import { nowSeconds } from '../shared/clock.ts';
 import { newId } from '../shared/ids.ts';
 import type { Connection, Database, Transaction } from '../storage/database.ts';
 import { actorOf, type By } from './by.ts';
+import { COMPANY_ROW, companyRow, usccIndex } from './company-rows.ts';
 import { shareLock, updateLock } from './row-locks.ts';
 import { companyContext, openCompany } from './sealed-company.ts';
 import { categoryOf, type Uscc } from './uscc.ts';
@@ -43,9 +44,7 @@ const COLUMNS = 'id, uscc_sealed, name_sealed, category, status, suspended_cause
 const FIND = `SELECT ${COLUMNS} FROM legal_persons WHERE id = $1`;
 const FIND_BY_INDEX = `SELECT ${COLUMNS} FROM legal_persons WHERE uscc_index = $1`;
 const LIST = `SELECT ${COLUMNS} FROM legal_persons WHERE id < $1 ORDER BY id DESC LIMIT $2`;
-const INSERT = `INSERT INTO legal_persons
-  (id, uscc_index, uscc_sealed, name_sealed, category, status, created_at, updated_at)
-  VALUES ($1, $2, $3, $4, $5, 'active', $6, $6) ON CONFLICT DO NOTHING`;
+const INSERT = `${COMPANY_ROW.insert(1)} ON CONFLICT DO NOTHING`;
 const RENAME = 'UPDATE legal_persons SET name_sealed = $1, updated_at = $2 WHERE id = $3';
 const PAGE_MAX = 200;
 /** After every id there is, in every collation. */
@@ -84,7 +83,7 @@ export function createCompanies({ database, sealer, index, ledger }: CompanyPart
   const lockOne = FIND + updateLock(database.engine);
   const shareOne = FIND + shareLock(database.engine);
   const lockByIndex = FIND_BY_INDEX + updateLock(database.engine);
-  const indexOf = (uscc: Uscc): string => index.of({ type: 'uscc', issuer: 'CN', number: uscc });
+  const indexOf = (uscc: Uscc): string => usccIndex(index, uscc);
 
   return {
     indexOf,
@@ -92,20 +91,14 @@ export function createCompanies({ database, sealer, index, ledger }: CompanyPart
     async ensure(tx, { uscc, name, origin }, by) {
       const id = newId('lgp');
       const category = categoryOf(uscc);
-      const added = await tx.run(INSERT, [
-        id,
-        indexOf(uscc),
-        sealer.seal(uscc, companyContext('uscc_sealed', id)),
-        sealer.seal(name, companyContext('name_sealed', id)),
-        category,
-        nowSeconds(),
-      ]);
+      const row = companyRow({ sealer, index }, { id, uscc, name, now: nowSeconds() });
+      const added = await tx.run(INSERT, row);
       if (added === 1) {
         const details = { legalPerson: id, category, origin };
         await ledger.append(tx, { type: 'legal-person.added', ...actorOf(by), details });
       }
-      const row = await tx.get<CompanyRow>(lockByIndex, [indexOf(uscc)]);
-      return { row: row!, added: added === 1 };
+      const found = await tx.get<CompanyRow>(lockByIndex, [indexOf(uscc)]);
+      return { row: found!, added: added === 1 };
     },
 
     lock: (tx, id) => tx.get(lockOne, [id]),

@@ -4,6 +4,7 @@ import { newId } from '../shared/ids.ts';
 import type { Connection, Database, Transaction } from '../storage/database.ts';
 import type { Tables } from '../storage/tables.ts';
 import { actorOf, type By, nameOf } from './by.ts';
+import { POST_ROW, postRow } from './company-rows.ts';
 import { shareLock } from './row-locks.ts';
 
 export type PostRole = 'legal_representative' | 'administrator';
@@ -28,9 +29,6 @@ const OF_COMPANY = `SELECT ${COLUMNS} FROM legal_person_posts WHERE legal_person
 const OF_PERSON = `SELECT ${COLUMNS} FROM legal_person_posts WHERE person_id = $1 AND status <> 'ended' ORDER BY id`;
 const HELD = `SELECT ${COLUMNS} FROM legal_person_posts
   WHERE legal_person_id = $1 AND person_id = $2 AND status <> 'ended'`;
-const INSERT = `INSERT INTO legal_person_posts
-  (id, legal_person_id, person_id, role, status, cause, appointed_by, created_at, updated_at)
-  VALUES ($1, $2, $3, $4, 'active', NULL, $5, $6, $6)`;
 const END = `UPDATE legal_person_posts SET status = 'ended', cause = $2, updated_at = $3
   WHERE id = $1 AND status <> 'ended'`;
 const RESUME = `UPDATE legal_person_posts SET status = 'active', cause = NULL, updated_at = $2
@@ -74,7 +72,8 @@ export function createPosts({
     entitled: async (tx, legalPersonId, personId) =>
       (await tx.get<{ role: PostRole }>(ENTITLED, [legalPersonId, personId]))?.role,
     async insert(tx, legalPersonId, personId, role, by) {
-      await tx.run(INSERT, [newId('pst'), legalPersonId, personId, role, nameOf(by), nowSeconds()]);
+      const post = { id: newId('pst'), legalPersonId, personId, role, appointedBy: nameOf(by), now: nowSeconds() };
+      await tx.run(POST_ROW.insert(1), postRow(post));
       const details = { legalPerson: legalPersonId, role };
       await ledger.append(tx, { type: 'post.appointed', ...actorOf(by), personId, details });
     },

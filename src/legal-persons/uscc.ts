@@ -45,7 +45,7 @@ export function parseUscc(
   const typed = input.normalize('NFKC').replace(SET_APART, '').toUpperCase();
   if (typed.length !== LENGTH) return refused(/^[0-9A-Z]*$/.test(typed) ? 'length' : 'characters');
   if (!SHAPE.test(typed)) return refused(/^[0-9A-Z]+$/.test(typed) && LEFT_OUT.test(typed) ? 'letter' : 'characters');
-  if (checkCharacter(typed) !== typed[LENGTH - 1]) return refused('check_character');
+  if (usccCheckCharacter(typed) !== typed[LENGTH - 1]) return refused('check_character');
   const category = CATEGORIES.get(typed.slice(0, 2));
   const warnings: UsccWarning[] = category === undefined ? ['unknown_category'] : [];
   if (!holdsOrganisationCode(typed)) {
@@ -70,7 +70,7 @@ export const maskUscc = (code: Uscc): string => `${code.slice(0, 2)}${'*'.repeat
  * GB 32100-2015: weights 3^(i-1) mod 31 over the first 17. As 31 is prime and every weight has an inverse, no single wrong
  * character keeps the sum.
  */
-function checkCharacter(code: string): string {
+export function usccCheckCharacter(code: string): string {
   let sum = 0;
   let weight = 1;
   for (let place = 0; place < LENGTH - 1; place += 1) {

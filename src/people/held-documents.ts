@@ -7,6 +7,7 @@ import { newId } from '../shared/ids.ts';
 import type { Connection, Database, Transaction } from '../storage/database.ts';
 import { DOCUMENT_TYPES, type DocumentType, type IdentityDocument } from './documents/document.ts';
 import { numberContext } from './person.ts';
+import { DOCUMENT_ROW, documentRow } from './person-rows.ts';
 
 /** How well a document was proven: to which level, by which source, when (epoch seconds; absent where no source vouched). */
 export interface DocumentProof {
@@ -79,9 +80,7 @@ const COLUMNS = `id, type, issuer, number_sealed, verified_source, verified_leve
   created_at`;
 const SELECT = `SELECT ${COLUMNS} FROM identity_documents WHERE person_id = $1 ORDER BY is_primary DESC, created_at, id`;
 const SELECT_KEYS = 'SELECT id, type, created_at, is_primary FROM identity_documents WHERE person_id = $1';
-const INSERT = `INSERT INTO identity_documents (id, person_id, type, issuer, number_index, number_sealed, verified_source,
-  created_at, valid_from, valid_to, verified_level, verified_at, is_primary)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING`;
+const INSERT = `${DOCUMENT_ROW.insert(1)} ON CONFLICT DO NOTHING`;
 const VERIFY = `UPDATE identity_documents SET verified_source = $1, verified_level = $2, verified_at = $3,
   valid_from = COALESCE($4, valid_from), valid_to = COALESCE($5, valid_to) WHERE id = $6 AND person_id = $7`;
 /** Changes of one person's documents stand in line here: two removals at once must not both find another one left. */
@@ -168,27 +167,12 @@ export async function insertDocument(
   tx: Transaction,
   { sealer, index }: Pick<HeldDocumentSources, 'sealer' | 'index'>,
   personId: string,
-  { document, proof, validFrom, validTo }: NewDocument,
+  added: NewDocument,
   primary: boolean,
 ): Promise<string | undefined> {
   const id = newId('doc');
-  const { type, issuer, number } = document;
-  const now = nowSeconds();
-  const inserted = await tx.run(INSERT, [
-    id,
-    personId,
-    type,
-    issuer,
-    index.of(document),
-    sealer.seal(number, numberContext(id)),
-    proof.source ?? null,
-    now,
-    validFrom ?? null,
-    validTo ?? null,
-    proof.level,
-    proof.at ?? (proof.source === undefined ? null : now),
-    primary ? 1 : 0,
-  ]);
+  const place = { id, personId, numberIndex: index.of(added.document), now: nowSeconds(), primary };
+  const inserted = await tx.run(INSERT, documentRow(sealer, added, place));
   return inserted === 1 ? id : undefined;
 }
 

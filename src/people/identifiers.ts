@@ -5,8 +5,9 @@ import { nowSeconds } from '../shared/clock.ts';
 import { Fault } from '../shared/fault.ts';
 import type { Database, Transaction } from '../storage/database.ts';
 import type { Asked } from './held-documents.ts';
-import { classify, type IdentifierType, indexedAs, type SignInIdentifier } from './identifiers/identifier.ts';
+import { classify, type IdentifierType, type SignInIdentifier } from './identifiers/identifier.ts';
 import { type Person, type PersonColumn, type PersonRow, personContext, personOf } from './person.ts';
+import { IDENTIFIER_ROW, identifierIndex } from './person-rows.ts';
 import type { Persons } from './persons.ts';
 
 /**
@@ -72,8 +73,7 @@ const OWN = 'SELECT value_index, verified_by, bound_at FROM sign_in_identifiers 
 const LIST = 'SELECT type, verified_by, bound_at FROM sign_in_identifiers WHERE person_id = $1 ORDER BY type';
 /** Changes of one person's identifiers stand in line here. Nothing is bound to an account that is no more. */
 const TOUCH = "UPDATE persons SET updated_at = $1 WHERE id = $2 AND status NOT IN ('closed', 'merged')";
-const INSERT = `INSERT INTO sign_in_identifiers (type, value_index, person_id, verified_by, bound_at)
-  VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`;
+const INSERT = `${IDENTIFIER_ROW.insert(1)} ON CONFLICT DO NOTHING`;
 const UNBIND = 'DELETE FROM sign_in_identifiers WHERE person_id = $1 AND type = $2';
 const MOVE = `UPDATE sign_in_identifiers SET person_id = $1, verified_by = $2, bound_at = $3
   WHERE type = $4 AND value_index = $5`;
@@ -159,7 +159,7 @@ export function createIdentifiers(sources: IdentifierSources): Identifiers {
   const bindIn: Identifiers['bindIn'] = async (tx, personId, identifier, proof) => {
     const { type, value } = identifier;
     if ((await tx.run(TOUCH, [nowSeconds(), personId])) === 0) return { ok: false, reason: 'unknown_person' };
-    const claimed = await claim(tx, personId, identifier, index.of(indexedAs(identifier)), proof);
+    const claimed = await claim(tx, personId, identifier, identifierIndex(index, identifier), proof);
     if (claimed === 'taken') return { ok: false, reason: 'taken' };
     await store(tx, personId, type, sealer.seal(value, personContext(COLUMNS[type], personId)));
     const { verifiedBy, origin, ...from } = proof;
@@ -183,7 +183,7 @@ export function createIdentifiers(sources: IdentifierSources): Identifiers {
         const person = await persons.findByDocument(meant.document);
         return { person, account: person?.id ?? index.of(meant.document) };
       }
-      const valueIndex = index.of(indexedAs(meant.identifier));
+      const valueIndex = identifierIndex(index, meant.identifier);
       const row = await database.get<PersonRow>(FIND, [meant.kind, valueIndex]);
       return { person: row && personOf(row), account: row?.id ?? valueIndex };
     },

@@ -19,16 +19,15 @@ import type { MaskingLevel } from './masking.ts';
 import {
   OpenedProfile,
   type Person,
-  type PersonColumn,
   type PersonProfile,
   type PersonRow,
   type ProfileRow,
-  personContext,
   personOf,
   SELECT_PROFILE,
 } from './person.ts';
 import type { PersonDetails } from './person-details.ts';
 import { createPersonLevels, type LevelFallHooks, type PersonLevels } from './person-level.ts';
+import { PERSON_ROW, personRow } from './person-rows.ts';
 import { createPersonStatuses, type PersonStatuses } from './person-status.ts';
 
 /** By an ID number in normal form, or by any document `parseDocument` has read. */
@@ -105,7 +104,7 @@ export function createPersons(options: PersonsOptions): Persons {
       const { origin, ial, verifiedSource, validFrom, validTo } = input;
       const proof = { level: ial, source: verifiedSource };
       return database.write(async (tx): Promise<AddOutcome> => {
-        await insertPerson(tx, sealer, person, input);
+        await tx.run(PERSON_ROW.insert(1), personRow(sealer, person, input));
         const added = { document, proof, validFrom, validTo };
         if ((await insertDocument(tx, { sealer, index }, person.id, added, true)) === undefined) {
           await tx.run('DELETE FROM persons WHERE id = $1', [person.id]);
@@ -137,31 +136,8 @@ export function createPersons(options: PersonsOptions): Persons {
 const SELECT = 'SELECT id, status, ial, updated_at FROM persons WHERE id = $1';
 const SELECT_BY_INDEX = `SELECT p.id, p.status, p.ial, p.updated_at FROM identity_documents d
   JOIN persons p ON p.id = d.person_id WHERE d.type = $1 AND d.issuer = $2 AND d.number_index = $3`;
-const INSERT_PERSON = `INSERT INTO persons
-  (id, status, ial, name_sealed, phone_sealed, email_sealed, address_sealed, created_at, updated_at)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)`;
 
 async function findIn(connection: Connection, id: string): Promise<Person | undefined> {
   const row = await connection.get<PersonRow>(SELECT, [id]);
   return row && personOf(row);
-}
-
-function insertPerson(
-  tx: Transaction,
-  sealer: Sealer,
-  person: Person,
-  details: Partial<PersonDetails>,
-): Promise<number> {
-  const sealed = (column: PersonColumn, value: string | undefined) =>
-    value === undefined ? null : sealer.seal(value, personContext(column, person.id));
-  return tx.run(INSERT_PERSON, [
-    person.id,
-    person.status,
-    person.ial,
-    sealed('name_sealed', details.name),
-    sealed('phone_sealed', details.phone),
-    sealed('email_sealed', details.email),
-    sealed('address_sealed', details.address),
-    person.updatedAt,
-  ]);
 }

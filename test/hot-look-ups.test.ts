@@ -1,0 +1,99 @@
+import test from 'ava';
+import { createRelyingParties } from '../src/relying-parties/relying-parties.ts';
+import type { Database, SqlValue } from '../src/storage/database.ts';
+import { createSqlArtifacts } from '../src/storage/sql-artifacts.ts';
+import { embeddedTest, postgresDatabase, postgresTest, sqliteDatabase } from './support/databases.ts';
+import { testLedger } from './support/ledger.ts';
+import { idNumberOf, testIdentifiers, testPasswords, testPersons } from './support/people.ts';
+
+interface Asked {
+  readonly sql: string;
+  readonly params: readonly SqlValue[];
+}
+
+/** The same store, with every look-up written down. */
+function overheard(database: Database, asked: Asked[]): Database {
+  const listen =
+    (name: 'get' | 'all') =>
+    (sql: string, params: readonly SqlValue[]): Promise<never> => {
+      asked.push({ sql, params });
+      return database[name](sql, params) as Promise<never>;
+    };
+  return new Proxy(database, {
+    get(target, name) {
+      if (name === 'get' || name === 'all') return listen(name);
+      const member = Reflect.get(target, name, target);
+      return typeof member === 'function' ? member.bind(target) : member;
+    },
+  });
+}
+
+/** What every sign-in and every request with a token or a session asks of the store. */
+async function hotLookUps(database: Database): Promise<readonly Asked[]> {
+  const asked: Asked[] = [];
+  const store = overheard(database, asked);
+  const persons = testPersons(store);
+  const identifiers = testIdentifiers(store, persons);
+  const added = await persons.add({
+    idNumber: idNumberOf('339900199001011014'),
+    name: '王小明',
+    ial: 2,
+    origin: 'test',
+  });
+  const id = added.ok ? added.person.id : '';
+  asked.length = 0;
+  for (const typed of ['339900199001011014', '+8612000000001', 'somebody@example.com', '林中小鹿']) {
+    await identifiers.resolve(typed);
+  }
+  await persons.find(id);
+  await persons.profile(id);
+  await persons.documents(id);
+  await identifiers.list(id);
+  const passwords = testPasswords(store);
+  await passwords.verify(id, 'not the password');
+  await passwords.changedAt(id);
+  const artifacts = createSqlArtifacts(store);
+  await artifacts.find('AccessToken', 'no such token');
+  await createRelyingParties({ database: store, ledger: testLedger(store), allowChosenSecret: true }).inspect('nobody');
+  return asked;
+}
+
+async function planOf(database: Database, { sql, params }: Asked): Promise<string> {
+  if (database.engine === 'sqlite') {
+    const rows = await database.all<{ detail: string }>(`EXPLAIN QUERY PLAN ${sql}`, params);
+    return rows.map(({ detail }) => detail).join('\n');
+  }
+  return database.write(async (tx) => {
+    // A table of one row is read as a whole whatever indexes it has; what is asked is whether there is one to use.
+    await tx.run('SET LOCAL enable_seqscan = off', []);
+    const rows = await tx.all<{ 'QUERY PLAN': string }>(`EXPLAIN ${sql}`, params);
+    return rows.map((row) => row['QUERY PLAN']).join('\n');
+  });
+}
+
+const ENGINES = [
+  { run: embeddedTest, name: 'SQLite', open: sqliteDatabase, whole: /^SCAN /m },
+  { run: postgresTest, name: 'PostgreSQL', open: postgresDatabase, whole: /Seq Scan/ },
+] as const;
+
+for (const { run, name, open, whole } of ENGINES) {
+  run(`on ${name} every look-up of a sign-in goes through an index`, async (t) => {
+    const database = await open(t);
+    const asked = await hotLookUps(database);
+    t.true(asked.length >= 11, `${asked.length} look-ups heard`);
+    for (const one of asked) {
+      const plan = await planOf(database, one);
+      t.regex(plan, name === 'SQLite' ? /SEARCH / : /Index/, one.sql);
+      t.notRegex(plan, whole, `${one.sql}\n${plan}`);
+    }
+    const scanned = await planOf(database, { sql: 'SELECT id FROM persons WHERE ial = $1', params: [2] });
+    t.regex(scanned, whole, 'what has no index is told as such');
+  });
+}
+
+test('on SQLite nobody is found by more than the index of the number and that of the person', async (t) => {
+  const database = await sqliteDatabase(t);
+  const [byNumber] = await hotLookUps(database);
+  const plan = await planOf(database, byNumber!);
+  t.is(plan.split('\n').length, 2, plan);
+});
