@@ -12,7 +12,13 @@ function ours(): Readonly<Record<string, unknown>> {
   const prepared = prepareConfig({ env: { TONGBAN_PROFILE: 'test' }, overrides: { port: 3000 } });
   if (!prepared.ok) throw new Error(prepared.sentences.join('\n'));
   const page = async () => undefined;
-  const hooks = { actingClaimsOf: page, dPoPNonceSecret: Buffer.alloc(32), logoutPage: page, loggedOutPage: page };
+  const hooks = {
+    actingClaimsOf: page,
+    apiFor: () => Promise.reject(new Error('no API is asked for')),
+    dPoPNonceSecret: Buffer.alloc(32),
+    logoutPage: page,
+    loggedOutPage: page,
+  };
   return features(prepared.config, hooks) as Readonly<Record<string, unknown>>;
 }
 

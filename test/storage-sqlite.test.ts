@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { Fault } from '../src/shared/fault.ts';
+import { migrate } from '../src/storage/migrations.ts';
 import { openDatabase } from '../src/storage/open.ts';
 import { openSqlite } from '../src/storage/sqlite.ts';
 import { postgresSchema, postgresTest, sqliteDatabase } from './support/databases.ts';
@@ -149,6 +150,13 @@ postgresTest('one node starts on a fresh schema, two at once: the schema is made
   await startTwice(t, { url: await postgresSchema(t) });
 });
 
+async function migrateAgain(location: { file: string } | { url: string }): Promise<readonly string[]> {
+  const database = await openDatabase(location);
+  const ran = await migrate(database);
+  await database.close();
+  return ran;
+}
+
 async function startTwice(t: ExecutionContext, location: { file: string } | { url: string }): Promise<void> {
   const starts = [1, 2].map(() => child(location, 'await database.close();'));
   const exits = await Promise.all(starts.map((process) => once(process, 'exit')));
@@ -157,10 +165,9 @@ async function startTwice(t: ExecutionContext, location: { file: string } | { ur
     [0, 0],
   );
   const database = await openDatabase(location);
-  const applied = await database.all<{ name: string }>('SELECT name FROM migrations', []);
+  const applied = await database.all<{ id: number; name: string }>('SELECT id, name FROM migrations', []);
   await database.close();
-  t.deepEqual(
-    applied.map((row) => row.name),
-    ['foundation', 'evidence'],
-  );
+  t.is(applied[0]?.name, 'foundation');
+  t.is(new Set(applied.map(({ id }) => id)).size, applied.length, 'each step ran once');
+  t.deepEqual(await migrateAgain(location), [], 'and none is left');
 }

@@ -25,6 +25,7 @@ import { createInteractions } from './interactions.ts';
 import { createIntrospection } from './introspection.ts';
 import type { ProtocolPages } from './pages.ts';
 import { buildProvider, type ProviderSources } from './provider.ts';
+import { apiLookup, withApis } from './resources.ts';
 import { createSealedHints } from './sealed-hints.ts';
 import { createServiceTokens } from './service-tokens.ts';
 import type { LogoutNotice } from './session-ends.ts';
@@ -103,7 +104,8 @@ export function createEngine(sources: EngineSources, signingKeys: readonly JWK[]
     subjects,
     standings,
     actingClaimsOf,
-    loadExistingGrant: grantLoader(database, subjects),
+    apiFor: apiLookup(relyingParties, config.ttl.accessTokenSeconds),
+    loadExistingGrant: withApis(grantLoader(database, subjects)),
     renderError: pages.renderError,
     logoutPage: pages.logoutPage,
     loggedOutPage: pages.loggedOutPage,

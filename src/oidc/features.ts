@@ -6,17 +6,22 @@ import {
   errors,
   type Grant,
   type RefreshToken,
+  type ResourceServer,
 } from 'oidc-provider';
 import type { Config } from '../config/schema.ts';
+import { apiOf } from './resources.ts';
 
 type Features = NonNullable<Configuration['features']>;
 type Logout = Exclude<Features['rpInitiatedLogout'], undefined>;
 
 export type IntrospectedToken = AccessToken | ClientCredentials | RefreshToken;
 
-/** A token may be asked after by the client it was issued to, and by the resource it was issued for (V11). */
-export const mayIntrospect = (client: Client, token: IntrospectedToken): boolean =>
-  token.clientId === client.clientId || ('aud' in token && token.aud === client.clientId);
+/** A token may be asked after by the client it was issued to, and by the API it was issued for (V11). */
+export function mayIntrospect(client: Client, token: IntrospectedToken): boolean {
+  if (token.clientId === client.clientId) return true;
+  const audience = 'aud' in token ? token.aud : undefined;
+  return audience !== undefined && audience === apiOf(client)?.identifier;
+}
 
 export interface FeatureHooks {
   /** For whom the person of a token acts, for those who may ask; undefined when they do no more. */
@@ -25,6 +30,7 @@ export interface FeatureHooks {
     token: IntrospectedToken,
     grant: Grant | undefined,
   ) => Promise<object | undefined>;
+  readonly apiFor: (identifier: string, client: Client) => Promise<ResourceServer>;
   readonly dPoPNonceSecret: Buffer;
   readonly logoutPage: NonNullable<Logout['logoutSource']>;
   readonly loggedOutPage: NonNullable<Logout['postLogoutSuccessSource']>;
@@ -54,7 +60,13 @@ export function features(_config: Config, hooks: FeatureHooks): Features {
     jwtIntrospection: { enabled: true },
     jwtUserinfo: { enabled: true },
     pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: false },
-    resourceIndicators: { enabled: false },
+    resourceIndicators: {
+      enabled: true,
+      // Without `resource` a token is for userinfo; a portal says at the token endpoint when it wants one for an API (RFC 8707 2.2).
+      // `defaultResource` is left out: the library's own names none.
+      useGrantedResource: () => false,
+      getResourceServerInfo: (_ctx, identifier, client) => hooks.apiFor(identifier, client),
+    },
     revocation: {
       enabled: true,
       allowedPolicy: async (_ctx, client, token) => {

@@ -138,9 +138,9 @@ export function sessionSeconds(limits: Config['session'], provenAt: number | und
 /** `ttl` by class name. The session slides while it is used, up to its absolute end. */
 function lifetimes({ ttl, session: limits }: Config): NonNullable<Configuration['ttl']> {
   return {
-    AccessToken: ttl.accessTokenSeconds,
+    AccessToken: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? ttl.accessTokenSeconds,
     AuthorizationCode: ttl.authorizationCodeSeconds,
-    ClientCredentials: ttl.clientCredentialsSeconds,
+    ClientCredentials: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? ttl.clientCredentialsSeconds,
     Grant: ttl.grantSeconds,
     IdToken: ttl.idTokenSeconds,
     Interaction: ttl.interactionSeconds,

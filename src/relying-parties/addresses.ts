@@ -73,6 +73,13 @@ export function calledUriFault(text: string, options: { readonly loopbackHttp: b
 /** An address a person may follow or a picture shown to them: https and nothing else (E6), loopback http only where asked for. */
 export const shownUriFault = calledUriFault;
 
+/** What names an API (RFC 8707 2): an https address, compared as a text and never called. */
+export function apiIdentifierFault(text: string): string | undefined {
+  const fault = calledUriFault(text, { loopbackHttp: true });
+  if (fault !== undefined) return fault;
+  return new URL(text).search === '' ? undefined : 'must not have a query';
+}
+
 /** The host of an accepted address with its port if it has one; '' for a private-use scheme without an authority. */
 export const hostOf = (uri: string): string => new URL(uri).host;
 

@@ -31,6 +31,8 @@ const VOUCHED_SECTOR_ORIGIN = 'https://sector.invalid';
 /** Members of the metadata below that the protocol library does not know and must be told of (`extraClientMetadata.properties`). */
 export const EXTRA_METADATA: readonly string[] = [
   'accepts_subjects',
+  'api',
+  'apis',
   'client_name#en',
   'description',
   'first_party',

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { OWN_BEHALF, SUBJECT_KINDS } from './accepted-subjects.ts';
-import { calledUriFault, isHost, shownUriFault, URI_CHARACTERS_MAX } from './addresses.ts';
+import { apiIdentifierFault, calledUriFault, isHost, shownUriFault, URI_CHARACTERS_MAX } from './addresses.ts';
 import { keySetSchema } from './key-set.ts';
 
 /** Scopes that need `approved_scopes`: they release what the law lets only some portals see. */
@@ -125,10 +125,25 @@ export const relyingPartySchema = z.strictObject({
     .min(1)
     .refine((kinds) => new Set(kinds).size === kinds.length, { message: 'must not name a kind twice' })
     .default([...OWN_BEHALF]),
+  /** The API this party offers to others. Access tokens for it name `identifier` as their audience (RFC 8707, RFC 9068). */
+  api: z
+    .strictObject({
+      identifier: checked(apiIdentifierFault),
+      scopes: z.array(scopeToken).min(1).max(32),
+      token_format: z.enum(['jwt', 'opaque']).default('jwt'),
+    })
+    .optional(),
+  /** Parties whose APIs the operator lets this one call, and with which of their scopes. */
+  apis: z
+    .array(z.strictObject({ client_id: clientId, scopes: z.array(scopeToken).min(1).max(32) }))
+    .max(16)
+    .default([]),
   /** No consent page: only for the operator's own account centre, whose pages are part of this service. */
   first_party: flag.default(false),
 });
 
+/** What a party offers as an API. */
+export type OfferedApi = NonNullable<RecordMembers['api']>;
 /** The members of a record, each well formed by itself. */
 export type RecordMembers = z.output<typeof relyingPartySchema>;
 /** A record that passed every rule, with its defaults filled in. */

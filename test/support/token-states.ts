@@ -7,8 +7,11 @@ import { OFFLINE, revoke } from './portal-calls.ts';
 import { LI, redemption, type TestPortal, type TestServer, WANG } from './server.ts';
 
 /** Portals of every kind a look at a token meets. */
+/** The portal `home` is an API too, for which others hold tokens. */
+const HOME_API = 'https://home.example/api';
+
 const RECORDS = {
-  home: {},
+  home: { api: { identifier: HOME_API, scopes: ['home:read'] } },
   posting: { token_endpoint_auth_method: 'client_secret_post' },
   open: { token_endpoint_auth_method: 'none', grant_types: ['authorization_code', 'refresh_token'] },
   common: { subject_type: 'public', grant_types: ['authorization_code', 'refresh_token'] },
@@ -160,7 +163,7 @@ export class TokenStates {
       'certificate bound': { 'x5t#S256': 'x'.repeat(43) },
       rich: { rar: [{ type: 'x' }] },
       telling: { extra: { level: 2 } },
-      'of another for home': { clientId: this.portal('common').id, aud: this.portal('home').id, grantId: undefined },
+      'of another for home': { clientId: this.portal('common').id, aud: HOME_API, grantId: undefined },
       'for elsewhere': { aud: 'https://elsewhere.example' },
       'without openid': { scope: 'profile' },
       'without scope': { scope: undefined },
