@@ -60,6 +60,13 @@ export function accountDoors(
       if (outcome.state !== 'proven') return outcome.state;
       return (await interactions.provenAgain(ctx, outcome.login, outcome.write)) ? 'proven' : 'ended';
     },
+    async proveOther(ctx, { personId }, identifier, password) {
+      const outcome = await identify.other(ctx, { personId, identifier, password, clientId: ACCOUNT_CENTRE });
+      if (outcome.state === 'closing') return { state: 'refused' };
+      if (outcome.state !== 'proven') return { state: outcome.state };
+      await database.write(outcome.write);
+      return { state: 'proven', personId: outcome.login.personId };
+    },
     sessions: (personId) => sessionEnds.list(personId),
     async endSession(personId, uid, visit) {
       const ended = await sessionEnds.end(personId, uid, 'ended_by_person', visit);

@@ -140,6 +140,8 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         freshProofSeconds: config.account.freshProofSeconds,
         closures: house.closures,
         closureCoolingDays: config.person.closureCoolingDays,
+        merges: house.merges,
+        mergeUndoDays: config.person.mergeUndoDays,
       }),
       ...enrolmentRouters(house, { attempts, counters, wakeOutbox, renderer, formTokens }),
     ];

@@ -9,6 +9,7 @@ import { consentHoldings } from './oidc/consent-holdings.ts';
 import type { SessionEnds } from './oidc/session-ends.ts';
 import { type Closures, createClosures, type TellClosure } from './people/lifecycle/closures.ts';
 import type { Holdings, Leaving } from './people/lifecycle/holdings.ts';
+import { createMerges, type Merges } from './people/lifecycle/merges.ts';
 import { documentHoldings, identifierHoldings } from './people/lifecycle/own-holdings.ts';
 import { createRemainsJob } from './people/lifecycle/remains.ts';
 import { createShredding, type Shredding } from './people/lifecycle/shredding.ts';
@@ -22,6 +23,7 @@ const DAY_SECONDS = 86_400;
 /** How accounts are merged, closed, and let go of. */
 export interface LifeDoors {
   readonly closures: Closures;
+  readonly merges: Merges;
   readonly shredding: Shredding;
   /** What time does to accounts; each node tries, one works. */
   readonly lifeJobs: readonly NightlyJob[];
@@ -57,11 +59,23 @@ export function createLifeDoors(sources: LifeSources): LifeDoors {
   };
   const holdings = [documentHoldings, identifierHoldings(sealer), consentHoldings, ...legalHoldings];
   const keepSeconds = config.ledger.retentionDays * DAY_SECONDS;
-  const shredding = createShredding({ ...shared, holdings, keepSeconds });
+  const merges = createMerges({
+    ...shared,
+    sealer,
+    holdings,
+    keepSeconds,
+    undoSeconds: config.person.mergeUndoDays * DAY_SECONDS,
+    tell: (tx, personId, notice, undoUntil) =>
+      notice === 'accounts-merged'
+        ? notices.tell(tx, personId, notice, { day: showDay(undoUntil, 'zh-CN') })
+        : notices.tell(tx, personId, notice, {}),
+  });
+  const shredding = createShredding({ ...shared, holdings: [...holdings, merges.holdings], keepSeconds });
   return {
     closures: createClosures({ ...shared, coolingSeconds: config.person.closureCoolingDays * DAY_SECONDS }),
+    merges,
     shredding,
-    lifeJobs: [shredding.job, createRemainsJob({ database, ledger, openings })],
+    lifeJobs: [shredding.job, merges.job, createRemainsJob({ database, ledger, openings })],
   };
 }
 

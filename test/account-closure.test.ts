@@ -180,10 +180,11 @@ test.serial(
     const { id: company } = claimed.legalPerson;
     t.true((await legalPersons.appoint(company, li, { personId: id })).ok);
     const granted = await mandates.grant(
-      { kind: 'agent', legalPersonId: company, agent: { personId: li }, matters: ['*'], portals: ['*'] },
+      { kind: 'agent', legalPersonId: company, agent: { personId: li }, matters: ['company-registration'] },
       { personId: id },
     );
-    if (granted.ok) await mandates.accept(granted.mandate.id, { personId: li });
+    if (!granted.ok) return t.fail(granted.reason);
+    t.true((await mandates.accept(granted.mandate.id, { personId: li })).ok);
     t.is((await closures.ask(li, { origin: 'test' })).outcome, 'closing');
     turnClock(15.1 * DAY_MS);
     await night(server.house);

@@ -122,7 +122,11 @@ const accountModels: AccountPageModels = {
   },
   'account-sessions': { formToken: 'token.mac', sessions: [session, { ...session, current: false }] },
   'account-portals': { formToken: 'token.mac', portals: [allowed] },
-  'account-data': {},
+  'account-data': {
+    formToken: 'token.mac',
+    merges: [{ id: hostile, mergedAt: 1_790_000_000, undoUntil: 1_790_000_000 }],
+    undoProblem: 'late',
+  },
   'account-display': { action: '/account/display', saved: true },
   'account-prove': {
     ...form,
@@ -249,6 +253,21 @@ const lifeModels: LifePageModels = {
     cancelAction: '/interaction/abc/cancel',
     cancelToken: 'token.mac',
   },
+  'account-merge': { ...form, identifier: hostile, undoDays: 30, problem: 'other_person' },
+  'account-merge-choose': {
+    ...form,
+    other: 'psn_1',
+    provenAt: '1790000000',
+    proof: 'token.mac',
+    accounts: [
+      { id: 'this', maskedName: hostile, maskedNumber: hostile, ial: 2, documents: ['resident_id_card'] },
+      { id: 'other', maskedNumber: hostile, ial: 2, documents: ['net_number'] },
+    ],
+    undoDays: 30,
+    problem: 'choose',
+  },
+  'account-merged': { undoUntil: 1_790_000_000, signedIn: false, accountUrl: '/account' },
+  'account-merge-undone': { accountUrl: '/account' },
   'account-consents': {
     lines: [
       {
@@ -394,6 +413,8 @@ const models: PageModels = {
 /** Pages that show nothing a person could have typed. */
 const PLAIN: ReadonlySet<string> = new Set([
   'account-close-done',
+  'account-merged',
+  'account-merge-undone',
   'register-unavailable',
   'register-exists',
   'register-stopped',

@@ -13,6 +13,7 @@ import type { Mandates } from '../legal-persons/mandates.ts';
 import type { Matters } from '../legal-persons/matters.ts';
 import type { Identifiers } from '../people/identifiers.ts';
 import type { Closures } from '../people/lifecycle/closures.ts';
+import type { Merges } from '../people/lifecycle/merges.ts';
 import type { Persons } from '../people/persons.ts';
 import type { IdentitySource } from '../proofing/identity-source.ts';
 import type { RelyingParties } from '../relying-parties/relying-parties.ts';
@@ -46,6 +47,11 @@ export interface SignedIn {
 
 /** What came of proving again who one is. `ended`: the session was over by then. */
 export type ProofOutcome = 'proven' | 'refused' | 'too_many' | 'busy' | 'ended';
+
+/** What came of proving a second account. */
+export type OtherProof =
+  | { readonly state: 'proven'; readonly personId: string }
+  | { readonly state: 'refused' | 'identifier_form' | 'too_many' | 'busy' };
 
 /** What a person lets one portal see. */
 export interface AccountConsent {
@@ -85,6 +91,8 @@ export interface AccountDoors {
   currentPerson(ctx: Context): Promise<SignedIn | undefined>;
   /** Proves again, with the password, who holds this session; counted and recorded like a sign-in. The session gets a new id. */
   proveAgain(ctx: Context, person: SignedIn, password: string): Promise<ProofOutcome>;
+  /** Proves that a second account is theirs as well; counted and recorded like a sign-in, and opens nothing. */
+  proveOther(ctx: Context, person: SignedIn, identifier: string, password: string): Promise<OtherProof>;
   sessions(personId: string): Promise<readonly AccountSession[]>;
   endSession(personId: string, uid: string, visit: Visit): Promise<boolean>;
   /** Ends every session but the one named. Resolves with how many there were. */
@@ -125,6 +133,8 @@ export interface AccountCentreSources {
   readonly freshProofSeconds: number;
   readonly closures: Closures;
   readonly closureCoolingDays: number;
+  readonly merges: Merges;
+  readonly mergeUndoDays: number;
   readonly passwords: PasswordFactor;
   readonly passwordPolicy: PasswordLengths;
   readonly database: Database;

@@ -13,6 +13,7 @@ import { addDisplayRoutes } from './display-pages.ts';
 import { addDocumentRoutes } from './document-pages.ts';
 import type { AccountCentreSources } from './doors.ts';
 import { addFreshProofRoutes } from './fresh-proof.ts';
+import { addMergeRoutes } from './merge-pages.ts';
 import { addMethodRoutes } from './method-pages.ts';
 import { addOverviewRoutes } from './overview-pages.ts';
 import { addPortalRoutes } from './portal-pages.ts';
@@ -41,6 +42,7 @@ export function accountRoutes(sources: AccountCentreSources): Router {
   addMandateActRoutes(router, sources);
   addDataRoutes(router, sources);
   addClosureRoutes(router, sources);
+  addMergeRoutes(router, sources);
   addDisplayRoutes(router, sources);
   addFreshProofRoutes(router, sources);
   return router;

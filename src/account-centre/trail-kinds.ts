@@ -49,6 +49,8 @@ export const KINDS: Kinds = {
   'identity.level-changed': ({ data }) => (Number(data.after) < Number(data.before) ? 'level-fell' : 'level-rose'),
   'person.closing': 'account-closing',
   'person.kept': 'account-kept',
+  'person.merged': 'account-merged',
+  'person.merge-undone': 'merge-undone',
   'person.notified': ({ data }) => (data.notice === undefined ? 'noticed' : 'told'),
   'document.refused': 'document-refused',
   'document.expired': 'document-expired',
@@ -73,6 +75,8 @@ export const KINDS: Kinds = {
 export const REPORTABLE: ReadonlySet<TrailKind> = new Set([
   'account-closing',
   'account-kept',
+  'account-merged',
+  'merge-undone',
   'signed-in',
   'signed-in-new-device',
   'refused',

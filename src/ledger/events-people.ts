@@ -153,26 +153,6 @@ export const PEOPLE_EVENTS = {
     'How well a person is known changed.',
     'origin before after reason source',
   ),
-  'person.closing': event(
-    'warning',
-    PRIVACY,
-    ACCOUNT.disabled,
-    'A person asked to have their account closed; it is shut, and may be kept until it is due.',
-    'origin due',
-  ),
-  'person.kept': event(
-    'notice',
-    PRIVACY,
-    ACCOUNT.enabled,
-    'A person kept the account they had wanted closed.',
-    'origin',
-  ),
-  'person.closed': event(
-    'warning',
-    PRIVACY,
-    ENTITY.removed,
-    'An account was closed: everything personal was removed, and its documents may found a new one.',
-  ),
   'demo.seeded': event(
     'notice',
     ADMINISTRATION,

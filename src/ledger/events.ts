@@ -20,6 +20,7 @@ import {
   TICKET,
 } from './event-kind.ts';
 import { LEGAL_PERSON_EVENTS } from './events-legal-persons.ts';
+import { LIFECYCLE_EVENTS } from './events-lifecycle.ts';
 import { PEOPLE_EVENTS } from './events-people.ts';
 import { SUBJECT_EVENTS } from './events-subjects.ts';
 
@@ -252,6 +253,7 @@ export const EVENTS = {
     'feed from to reason',
   ),
   ...PEOPLE_EVENTS,
+  ...LIFECYCLE_EVENTS,
   ...LEGAL_PERSON_EVENTS,
   ...SUBJECT_EVENTS,
 } as const satisfies Record<string, EventKind>;

@@ -31,6 +31,19 @@ export interface Identify {
     input: { readonly identifier: string; readonly password: string; readonly clientId: string },
   ): Promise<IdentifyOutcome>;
   /**
+   * Somebody who is signed in proves that a second account is theirs as well. The same limits, price and record of failures; no session
+   * begins, and the browser is not remembered for it.
+   */
+  other(
+    ctx: Context,
+    input: {
+      readonly personId: string;
+      readonly identifier: string;
+      readonly password: string;
+      readonly clientId: string;
+    },
+  ): Promise<IdentifyOutcome>;
+  /**
    * The person who is signed in proves once more who they are. Limits, price and the record of failures are those of signing in:
    * a session somebody else holds is no way around them (D6).
    */
@@ -74,6 +87,8 @@ interface Target {
   readonly clientId: string;
   /** The session that is proven again; undefined for a sign-in. */
   readonly sessionUid?: string;
+  /** Who has this second account proven besides their own. */
+  readonly provenBy?: string;
 }
 
 /**
@@ -84,7 +99,7 @@ export function createIdentify(sources: IdentifySources): Identify {
   const { identifiers, persons, passwords, attempts, challenges, devices, ledger, failures } = sources;
   const prove = async (
     ctx: Context,
-    { person, account, clientId, sessionUid }: Target,
+    { person, account, clientId, sessionUid, provenBy }: Target,
     password: string,
   ): Promise<IdentifyOutcome> => {
     const secret = readCookie(ctx.get('cookie'), hostCookieName(DEVICE_COOKIE, sources.secure));
@@ -129,6 +144,12 @@ export function createIdentify(sources: IdentifySources): Identify {
     if (person.status !== 'active') return refuse(person.status, 'refused');
 
     const amr = ['pwd'];
+    if (provenBy !== undefined) {
+      await attempts.succeeded(attempt);
+      const write = (tx: Transaction): Promise<void> =>
+        ledger.append(tx, { ...event, type: 'account-merge.proven', details: { amr, with: provenBy } });
+      return { state: 'proven', login: { personId: person.id, amr, acr: sources.acr, at: nowSeconds() }, write };
+    }
     const [remembered] = await Promise.all([devices.remember(person.id, secret), attempts.succeeded(attempt)]);
     ctx.append(
       'set-cookie',
@@ -152,6 +173,11 @@ export function createIdentify(sources: IdentifySources): Identify {
       const resolved = await identifiers.resolve(identifier);
       if (resolved === undefined) return { state: 'identifier_form' };
       return prove(ctx, { ...resolved, clientId }, password);
+    },
+    async other(ctx, { personId, identifier, password, clientId }) {
+      const resolved = await identifiers.resolve(identifier);
+      if (resolved === undefined) return { state: 'identifier_form' };
+      return prove(ctx, { ...resolved, clientId, provenBy: personId }, password);
     },
     async again(ctx, { personId, sessionUid, password, clientId }) {
       const person = await persons.find(personId);

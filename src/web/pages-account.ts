@@ -144,7 +144,13 @@ export interface AccountPageModels {
   readonly 'account-sessions': { readonly formToken: string; readonly sessions: readonly SessionView[] };
   /** /account/portals/withdraw posts `client_id`. */
   readonly 'account-portals': { readonly formToken: string; readonly portals: readonly AllowedPortalView[] };
-  readonly 'account-data': Readonly<Record<string, never>>;
+  /** /account/merge/undo posts the `id` of a merge. */
+  readonly 'account-data': {
+    readonly formToken: string;
+    /** Merges that can still be undone. */
+    readonly merges: readonly { readonly id: string; readonly mergedAt: number; readonly undoUntil: number }[];
+    readonly undoProblem?: string;
+  };
   /** Sends `lang` and `text` by GET. */
   readonly 'account-display': { readonly action: string; readonly saved: boolean };
   /** Posts `password`, `next` and whatever it keeps of a form that waits. */

@@ -1,3 +1,5 @@
+import type { DocumentType } from '../people/documents/document.ts';
+import type { MergeRefusal } from '../people/lifecycle/merges.ts';
 import type { FormView, PortalView } from './pages.ts';
 
 /** The pages of merging, closing, exporting and correcting. */
@@ -18,9 +20,39 @@ export interface LifePageModels {
     readonly cancelAction: string;
     readonly cancelToken: string;
   };
+  /** Posts `identifier` and `password` of the second account. */
+  readonly 'account-merge': FormView & {
+    readonly identifier: string;
+    readonly undoDays: number;
+    readonly problem?: MergeProblem;
+  };
+  /** Posts `keep` = `this` or `other`, and what it was given. */
+  readonly 'account-merge-choose': FormView & {
+    readonly other: string;
+    readonly provenAt: string;
+    readonly proof: string;
+    readonly accounts: readonly {
+      readonly id: 'this' | 'other';
+      readonly maskedName?: string;
+      readonly maskedNumber: string;
+      readonly ial: number;
+      readonly documents: readonly DocumentType[];
+    }[];
+    readonly undoDays: number;
+    readonly problem?: 'choose';
+  };
+  readonly 'account-merged': {
+    readonly undoUntil: number;
+    /** False when the account of this browser's session was the one that went over. */
+    readonly signedIn: boolean;
+    readonly accountUrl: string;
+  };
+  readonly 'account-merge-undone': { readonly accountUrl: string };
   /** What a person consented to and took back, the newest first. */
   readonly 'account-consents': { readonly lines: readonly ConsentLineView[] };
 }
+
+export type MergeProblem = 'refused' | 'identifier_form' | 'too_many' | 'busy' | 'proof_old' | MergeRefusal;
 
 export interface ConsentLineView {
   readonly act: string;
@@ -38,5 +70,9 @@ export const LIFE_PAGE_NAMES = [
   'account-close',
   'account-close-done',
   'account-closing',
+  'account-merge',
+  'account-merge-choose',
+  'account-merged',
+  'account-merge-undone',
   'account-consents',
 ] as const satisfies readonly (keyof LifePageModels)[];

@@ -59,6 +59,8 @@ export type TrailKind =
   | 'identifier-taken'
   | 'account-closing'
   | 'account-kept'
+  | 'account-merged'
+  | 'merge-undone'
   | 'noticed'
   | 'told';
 
