@@ -74,8 +74,9 @@ test('E9 a person reads in their own words which portal was opened, when, with w
     ],
     'tokens and refreshes are between machines',
   );
-  const [released, entered] = lines;
+  const [released, entered, consented] = lines;
   t.deepEqual(released?.facts, ['内容：手机号码、证件号码']);
+  t.is(consented?.facts[0], '内容：身份确认、基本资料', 'and nothing that no person can read');
   t.deepEqual(entered?.facts, ['微信 · iPhone · 127.0.0.1']);
   t.regex(entered?.time ?? '', /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\+08:00$/);
   t.deepEqual(

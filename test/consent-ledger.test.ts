@@ -50,7 +50,7 @@ test('a consent is written down with purpose, basis, version and the very words 
   for (const said of ['医保窗口', TERMS.purpose, '姓名、性别、出生日期']) t.true(text?.includes(said), said);
   t.false(text?.includes(WANG.name));
   const [event] = await server.events('consent.given');
-  t.is(event?.data.notice, String(record?.notice_hash));
+  t.is(event?.data.noticeHash, String(record?.notice_hash));
   t.is(given.status, 303);
 
   await browser.get('/account/portals/history');

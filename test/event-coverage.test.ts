@@ -130,8 +130,8 @@ test('H5 consent, the way to a portal, and the release of sensitive data are on 
   await atForm(browser, { scope: SCOPE });
   const given = await browser.submit({ decision: 'allow' }, '/consent');
   const consent = await toldBy(given, 'consent.given');
-  const { notice, ...agreed } = consent.data as Record<string, unknown>;
-  t.regex(String(notice), /^[0-9a-f]{64}$/);
+  const { noticeHash, ...agreed } = consent.data as Record<string, unknown>;
+  t.regex(String(noticeHash), /^[0-9a-f]{64}$/);
   t.deepEqual({ ...consent, data: agreed }, { ...common, ...GOOD, data: { scopes: asked, claims: [] } });
   const entered = await browser.follow(away);
   const { uid } = (await server.house.sessionEnds.list(li))[0]!;

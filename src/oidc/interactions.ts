@@ -75,7 +75,7 @@ export function createInteractions(
       const claims = grant.getOIDCClaims();
       const remember = async (tx: Transaction): Promise<void> => {
         const shown = await saveConsent(tx, personId, { clientId: request.clientId, scopes, claims }, notice);
-        await ledger.append(tx, { ...event, details: { ...event.details, notice: shown } });
+        await ledger.append(tx, { ...event, details: { ...event.details, noticeHash: shown } });
       };
       currentUnit()?.also(remember);
       const picked: PickedSubject | undefined = acting && {
