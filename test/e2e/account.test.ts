@@ -22,11 +22,13 @@ const PAGES = [
   '/account/methods/password',
   '/account/methods/phone',
   '/account/methods/user-name',
+  '/account/recovery-codes',
   '/account/sessions',
   '/account/portals',
   '/account/trail',
   '/account/companies',
   '/account/data',
+  '/account/close',
   '/account/display',
 ] as const;
 
