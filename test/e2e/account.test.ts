@@ -174,7 +174,8 @@ for (const [way, options, choice] of WAYS) {
   seen(`an old proof is asked for again, calmly (${way})`, async (t) => {
     const { page, look, open } = await signedIn(t, { ...options, viewport: NARROW }, WANG, hasty);
     if (choice) await open(`/account?${choice}`);
-    await page.waitForTimeout(5500);
+    // Ages are counted in whole seconds.
+    await page.waitForTimeout(6500);
     await open('/account/documents');
     await page.locator('form[action="/account/documents/show"] button').click();
     await look(`${way}-prove`);
