@@ -141,6 +141,8 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         closures: house.closures,
         closureCoolingDays: config.person.closureCoolingDays,
         merges: house.merges,
+        corrections: house.corrections,
+        exportsDaily: config.person.exportsDaily,
         mergeUndoDays: config.person.mergeUndoDays,
       }),
       ...enrolmentRouters(house, { attempts, counters, wakeOutbox, renderer, formTokens }),

@@ -8,6 +8,7 @@ import type { Openings } from './ledger/openings.ts';
 import { consentHoldings } from './oidc/consent-holdings.ts';
 import type { SessionEnds } from './oidc/session-ends.ts';
 import { type Closures, createClosures, type TellClosure } from './people/lifecycle/closures.ts';
+import { type Corrections, createCorrections } from './people/lifecycle/corrections.ts';
 import type { Holdings, Leaving } from './people/lifecycle/holdings.ts';
 import { createMerges, type Merges } from './people/lifecycle/merges.ts';
 import { documentHoldings, identifierHoldings } from './people/lifecycle/own-holdings.ts';
@@ -24,6 +25,7 @@ const DAY_SECONDS = 86_400;
 export interface LifeDoors {
   readonly closures: Closures;
   readonly merges: Merges;
+  readonly corrections: Corrections;
   readonly shredding: Shredding;
   /** What time does to accounts; each node tries, one works. */
   readonly lifeJobs: readonly NightlyJob[];
@@ -35,7 +37,7 @@ export interface LifeSources {
   readonly sealer: Sealer;
   readonly ledger: Ledger;
   readonly openings: Openings;
-  readonly persons: Pick<Persons, 'forget'>;
+  readonly persons: Pick<Persons, 'forget' | 'setLevel'>;
   readonly notices: Notices;
   readonly sessionEnds: SessionEnds;
   readonly leaving: Leaving;
@@ -74,6 +76,12 @@ export function createLifeDoors(sources: LifeSources): LifeDoors {
   return {
     closures: createClosures({ ...shared, coolingSeconds: config.person.closureCoolingDays * DAY_SECONDS }),
     merges,
+    corrections: createCorrections({
+      sealer,
+      ledger,
+      levels: persons,
+      tell: (tx, personId) => notices.tell(tx, personId, 'name-corrected', {}),
+    }),
     shredding,
     lifeJobs: [shredding.job, merges.job, createRemainsJob({ database, ledger, openings })],
   };

@@ -253,6 +253,14 @@ const lifeModels: LifePageModels = {
     cancelAction: '/interaction/abc/cancel',
     cancelToken: 'token.mac',
   },
+  'account-data-all': {
+    madeAt: hostile,
+    sections: [
+      { name: 'constructor', items: [[['toString', hostile]]] },
+      { name: 'trail', items: [] },
+    ],
+  },
+  'account-correct': { ...form, name: hostile, problem: 'mismatch' },
   'account-merge': { ...form, identifier: hostile, undoDays: 30, problem: 'other_person' },
   'account-merge-choose': {
     ...form,

@@ -13,6 +13,7 @@ import type { Mandates } from '../legal-persons/mandates.ts';
 import type { Matters } from '../legal-persons/matters.ts';
 import type { Identifiers } from '../people/identifiers.ts';
 import type { Closures } from '../people/lifecycle/closures.ts';
+import type { Corrections } from '../people/lifecycle/corrections.ts';
 import type { Merges } from '../people/lifecycle/merges.ts';
 import type { Persons } from '../people/persons.ts';
 import type { IdentitySource } from '../proofing/identity-source.ts';
@@ -134,6 +135,8 @@ export interface AccountCentreSources {
   readonly closures: Closures;
   readonly closureCoolingDays: number;
   readonly merges: Merges;
+  readonly corrections: Corrections;
+  readonly exportsDaily: number;
   readonly mergeUndoDays: number;
   readonly passwords: PasswordFactor;
   readonly passwordPolicy: PasswordLengths;

@@ -57,4 +57,25 @@ export const LIFECYCLE_EVENTS = {
     'Two accounts were not merged, or a merge was not undone.',
     'reason with',
   ),
+  'person.corrected': event(
+    'warning',
+    AUTHENTICATION,
+    ACCOUNT.other,
+    'The name of a person was corrected after the register had vouched for it.',
+    'origin !before !after level source',
+  ),
+  'person.correction-refused': event(
+    'warning',
+    AUTHENTICATION,
+    ACCOUNT.other,
+    'The register did not vouch for the name a person wanted to be corrected.',
+    'reason',
+  ),
+  'personal-data.exported': event(
+    'notice',
+    PRIVACY,
+    ENTITY.read,
+    'A person fetched everything that is kept about them.',
+    'form',
+  ),
 } as const satisfies Record<string, EventKind>;

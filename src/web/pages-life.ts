@@ -48,6 +48,16 @@ export interface LifePageModels {
     readonly accountUrl: string;
   };
   readonly 'account-merge-undone': { readonly accountUrl: string };
+  /** Everything that is kept about a person; `name` and the first of each pair are names of fields (docs/data-export.md). */
+  readonly 'account-data-all': {
+    readonly madeAt: string;
+    readonly sections: readonly {
+      readonly name: string;
+      readonly items: readonly (readonly (readonly [field: string, value: string])[])[];
+    }[];
+  };
+  /** Posts `name`. */
+  readonly 'account-correct': FormView & { readonly name: string; readonly problem?: string };
   /** What a person consented to and took back, the newest first. */
   readonly 'account-consents': { readonly lines: readonly ConsentLineView[] };
 }
@@ -70,6 +80,8 @@ export const LIFE_PAGE_NAMES = [
   'account-close',
   'account-close-done',
   'account-closing',
+  'account-data-all',
+  'account-correct',
   'account-merge',
   'account-merge-choose',
   'account-merged',
