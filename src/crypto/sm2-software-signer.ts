@@ -1,109 +1,42 @@
-import { createECDH } from 'node:crypto';
-import { Worker } from 'node:worker_threads';
-import { sm2 } from 'sm-crypto';
 import { Fault } from '../shared/fault.ts';
-import {
-  isSm2PublicKey,
-  type SignatureVerifier,
-  type Signer,
-  SM2_ORDER,
-  SM2_SIGNATURE_BYTES,
-  SM2_USER_ID,
-  wholeNumber,
-} from './signer.ts';
-import type { SigningResult, SigningTask, SigningWorkerKey } from './sm2-signing-worker.ts';
+import { type SignatureVerifier, type Signer, SM2_PUBLIC_KEY_BYTES } from './signer.ts';
+import { readSm2PrivateKey, readSm2PublicKey, signSm2, verifySm2, wipeSm2PrivateKey } from './sm2/sm2.ts';
 
 const PRIVATE_KEY = /^[0-9a-f]{64}$/i;
 const MESSAGE_BYTES_MAX = 65_536;
-const SIGNATURES_WAITING_MAX = 256;
-
-interface Waiting {
-  readonly resolve: (signature: Buffer) => void;
-  readonly reject: (fault: Fault) => void;
-}
 
 /**
  * Signs in this process with the key given as 64 hexadecimal digits, from 1 to n - 2: for small sites; certified hardware stands
- * behind the same interface. The work is done in one worker thread, started by the first signature, because sm-crypto would
- * hold the event loop. A worker that dies rejects what it was asked for, and the next signature starts another; an idle one does
- * not keep the process alive. Throws `Fault('internal')` for anything that is no such key. `sign` rejects with `overloaded` when
- * 256 signatures wait, and with `internal` for messages above 64 KiB.
+ * behind the same interface. A signature is made on the spot, in less than a millisecond. Throws `Fault('internal')` for
+ * anything that is no such key. `sign` rejects with `internal` for messages above 64 KiB and after `close`.
  */
 export function createSoftwareSm2Signer(privateKeyHex: string): Signer {
-  const publicKey = sm2PublicKey(privateKeyHex);
-  const key: SigningWorkerKey = { privateKeyHex: privateKeyHex.toLowerCase(), publicKeyHex: publicKey.toString('hex') };
-  const waiting = new Map<number, Waiting>();
-  let worker: Worker | undefined;
-  let lastId = 0;
+  const key = readSm2PrivateKey(privateKeyBytes(privateKeyHex));
   let closed = false;
-
-  const giveUp = (dead: Worker, cause: unknown): void => {
-    if (dead !== worker) return;
-    worker = undefined;
-    const fault = new Fault('internal', 'The SM2 signing worker ended.', { cause });
-    for (const { reject } of waiting.values()) reject(fault);
-    waiting.clear();
-  };
-
-  const start = (): Worker => {
-    const started = new Worker(new URL('./sm2-signing-worker.ts', import.meta.url), { workerData: key });
-    started.on('message', ({ id, signature }: SigningResult) => {
-      waiting.get(id)?.resolve(Buffer.from(signature));
-      waiting.delete(id);
-      if (waiting.size === 0) started.unref();
-    });
-    started.on('error', (cause) => giveUp(started, cause));
-    started.on('exit', (code) => giveUp(started, `exit ${code}`));
-    return started;
-  };
-
   return {
     alg: 'SM2',
-    publicKey,
+    publicKey: key.publicKey.bytes,
 
     async sign(message) {
       if (closed) throw new Fault('internal', 'This SM2 signer is closed.');
       if (message.length > MESSAGE_BYTES_MAX) throw new Fault('internal', 'The message is too long to be signed.');
-      if (waiting.size >= SIGNATURES_WAITING_MAX) throw new Fault('overloaded', 'Too many SM2 signatures wait.');
-      worker ??= start();
-      worker.ref();
-      lastId += 1;
-      const task: SigningTask = { id: lastId, message: Uint8Array.from(message) };
-      const signature = new Promise<Buffer>((resolve, reject) => waiting.set(task.id, { resolve, reject }));
-      worker.postMessage(task);
-      return signature;
+      return signSm2(message, key);
     },
 
     async close() {
       closed = true;
-      const ending = worker;
-      if (ending === undefined) return;
-      giveUp(ending, 'closed');
-      await ending.terminate();
+      wipeSm2PrivateKey(key);
     },
   };
 }
 
-/**
- * Checks signatures of one key, 04 || X || Y. sm-crypto also takes hexadecimal of odd lengths and numbers past the order, so the
- * exact form is checked before it is asked (R8). Throws `Fault('internal')` for a key that is no point of the curve.
- */
+/** Checks signatures of one key, 04 || X || Y. Throws `Fault('internal')` for a key that is no point of the curve. */
 export function createSm2Verifier(publicKey: Uint8Array): SignatureVerifier {
-  if (!isSm2PublicKey(publicKey)) throw new Fault('internal', 'The SM2 public key is no point of the curve.');
-  const key = Buffer.from(publicKey);
-  const keyHex = key.toString('hex');
+  if (publicKey.length !== SM2_PUBLIC_KEY_BYTES) throw new Fault('internal', 'An SM2 public key has 65 bytes.');
+  const key = readSm2PublicKey(publicKey);
   return {
-    publicKey: key,
-    verify(message, signature) {
-      if (signature.length !== SM2_SIGNATURE_BYTES) return false;
-      const numbers = [wholeNumber(signature.subarray(0, 32)), wholeNumber(signature.subarray(32))];
-      if (numbers.some((number) => number < 1n || number >= SM2_ORDER)) return false;
-      return sm2.doVerifySignature(message, Buffer.from(signature).toString('hex'), keyHex, {
-        hash: true,
-        der: false,
-        userId: SM2_USER_ID,
-      });
-    },
+    publicKey: key.bytes,
+    verify: (message, signature) => verifySm2(message, signature, key),
   };
 }
 
@@ -112,9 +45,10 @@ export function createSm2Verifier(publicKey: Uint8Array): SignatureVerifier {
  * from 1 to n - 2 (GB/T 32918.1 6.1); the fault does not repeat it.
  */
 export function sm2PublicKey(privateKeyHex: string): Buffer {
-  const number = PRIVATE_KEY.test(privateKeyHex) ? BigInt(`0x${privateKeyHex}`) : 0n;
-  if (number < 1n || number > SM2_ORDER - 2n) throw new Fault('internal', 'The SM2 private key is not a valid one.');
-  const pair = createECDH('SM2');
-  pair.setPrivateKey(privateKeyHex, 'hex');
-  return pair.getPublicKey();
+  const key = readSm2PrivateKey(privateKeyBytes(privateKeyHex));
+  wipeSm2PrivateKey(key);
+  return key.publicKey.bytes;
 }
+
+/** No bytes at all for a text that is no such number: the reader of keys refuses them, and repeats nothing. */
+const privateKeyBytes = (hex: string): Buffer => Buffer.from(PRIVATE_KEY.test(hex) ? hex : '', 'hex');

@@ -40,8 +40,8 @@ export interface SignedTransportSources {
   readonly fetch: GuardedFetch;
   readonly appId: string;
   readonly signer: Pick<Signer, 'sign'>;
-  /** Resolves with whether this signature is the register's over this message; off the event loop. */
-  readonly verify: (message: Uint8Array, signature: Uint8Array) => Promise<boolean>;
+  /** Whether this signature is the register's over this message. */
+  readonly verify: (message: Uint8Array, signature: Uint8Array) => boolean;
   /** How far the register's clock may be from ours. */
   readonly clockSkewSeconds: number;
 }
@@ -80,7 +80,7 @@ export function createSignedTransport(sources: SignedTransportSources): Register
     const signature = signatureOf(answer.headers.get(REGISTER_HEADERS.signature) ?? '');
     if (signature === undefined || !TIMESTAMP.test(madeAt)) throw new RegisterFailure('signature');
     const message = answerText({ status: answer.status, appId, timestamp: madeAt, nonce, body: text });
-    if (!(await verify(message, signature))) throw new RegisterFailure('signature');
+    if (!verify(message, signature)) throw new RegisterFailure('signature');
     if (Math.abs(Number(madeAt) - nowMs()) > clockSkewSeconds * 1000) throw new RegisterFailure('clock');
     return text;
   };

@@ -37,3 +37,8 @@ function taken(length: number): number {
   poolOffset += length;
   return at;
 }
+
+/** Fills bytes where they lie with cryptographically random ones: for secrets that shall have no second copy. */
+export function fillWithRandom(bytes: Uint8Array): void {
+  randomFillSync(bytes);
+}
