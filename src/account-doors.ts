@@ -56,13 +56,13 @@ export function accountDoors(
     async proveAgain(ctx, { personId, sessionUid }, password) {
       const outcome = await identify.again(ctx, { personId, sessionUid, password, clientId: ACCOUNT_CENTRE });
       if (outcome.state === 'identifier_form') return 'refused';
-      if (outcome.state === 'closing') return 'ended';
+      if (outcome.state === 'closing' || outcome.state === 'needs_guardian') return 'ended';
       if (outcome.state !== 'proven') return outcome.state;
       return (await interactions.provenAgain(ctx, outcome.login, outcome.write)) ? 'proven' : 'ended';
     },
     async proveOther(ctx, { personId }, identifier, password) {
       const outcome = await identify.other(ctx, { personId, identifier, password, clientId: ACCOUNT_CENTRE });
-      if (outcome.state === 'closing') return { state: 'refused' };
+      if (outcome.state === 'closing' || outcome.state === 'needs_guardian') return { state: 'refused' };
       if (outcome.state !== 'proven') return { state: outcome.state };
       await database.write(outcome.write);
       return { state: 'proven', personId: outcome.login.personId };

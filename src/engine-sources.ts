@@ -72,6 +72,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
     devices: createKnownDevices({ database }),
     ledger,
     failures,
+    hasGuardian: async (personId) => (await house.leaving.guardians(database, personId)).length > 0,
     acr: ACR_ONE_FACTOR,
     secure,
   });

@@ -5,6 +5,7 @@ import type { Sealer } from './crypto/sealing.ts';
 import type { Notices } from './delivery/notices.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import type { Openings } from './ledger/openings.ts';
+import { personName } from './legal-persons/person-names.ts';
 import { consentHoldings } from './oidc/consent-holdings.ts';
 import type { SessionEnds } from './oidc/session-ends.ts';
 import { type Closures, createClosures, type TellClosure } from './people/lifecycle/closures.ts';
@@ -14,8 +15,10 @@ import { createMerges, type Merges } from './people/lifecycle/merges.ts';
 import { documentHoldings, identifierHoldings } from './people/lifecycle/own-holdings.ts';
 import { createRemainsJob } from './people/lifecycle/remains.ts';
 import { createShredding, type Shredding } from './people/lifecycle/shredding.ts';
+import { maskName } from './people/masking.ts';
+import { createBirthdayJob } from './people/minors.ts';
 import type { Persons } from './people/persons.ts';
-import type { Database } from './storage/database.ts';
+import type { Database, Transaction } from './storage/database.ts';
 import { type NightlyJob, startNightlyJob } from './storage/nightly-job.ts';
 import { showDay } from './web/language.ts';
 
@@ -37,7 +40,7 @@ export interface LifeSources {
   readonly sealer: Sealer;
   readonly ledger: Ledger;
   readonly openings: Openings;
-  readonly persons: Pick<Persons, 'forget' | 'setLevel'>;
+  readonly persons: Pick<Persons, 'forget' | 'setLevel' | 'profile'>;
   readonly notices: Notices;
   readonly sessionEnds: SessionEnds;
   readonly leaving: Leaving;
@@ -47,10 +50,19 @@ export interface LifeSources {
 
 export function createLifeDoors(sources: LifeSources): LifeDoors {
   const { config, database, sealer, ledger, openings, persons, notices, sessionEnds, leaving, legalHoldings } = sources;
-  const tell: TellClosure = (tx, personId, notice, dueAt) =>
-    notice === 'closure-asked'
+  /** Whoever stands as guardian hears of what happens to the account, and of whose. */
+  const tellGuardians = async (tx: Transaction, personId: string): Promise<void> => {
+    const guardians = await leaving.guardians(tx, personId);
+    if (guardians.length === 0) return;
+    const ward = maskName((await personName(tx, sealer, personId)) ?? '');
+    for (const guardian of guardians) await notices.tell(tx, guardian, 'ward-account-changed', { ward });
+  };
+  const tell: TellClosure = async (tx, personId, notice, dueAt) => {
+    await (notice === 'closure-asked'
       ? notices.tell(tx, personId, notice, { day: showDay(dueAt, 'zh-CN') })
-      : notices.tell(tx, personId, notice, {});
+      : notices.tell(tx, personId, notice, {}));
+    if (notice === 'closure-asked' || notice === 'closure-cancelled') await tellGuardians(tx, personId);
+  };
   const shared = {
     database,
     ledger,
@@ -83,7 +95,21 @@ export function createLifeDoors(sources: LifeSources): LifeDoors {
       tell: (tx, personId) => notices.tell(tx, personId, 'name-corrected', {}),
     }),
     shredding,
-    lifeJobs: [shredding.job, merges.job, createRemainsJob({ database, ledger, openings })],
+    lifeJobs: [
+      shredding.job,
+      merges.job,
+      createRemainsJob({ database, ledger, openings }),
+      createBirthdayJob({
+        database,
+        ledger,
+        birthDateOf: async (personId) => (await persons.profile(personId))?.birthDate,
+        tell: async (tx, personId, age) => {
+          await notices.tell(tx, personId, 'birthday-reached', { age: String(age) });
+          await tellGuardians(tx, personId);
+        },
+        forget: (personId) => persons.forget(personId),
+      }),
+    ],
   };
 }
 

@@ -292,6 +292,7 @@ const ELSEWHERE: Readonly<Partial<Record<EventType, string>>> = {
   'person.corrected': 'personal-data',
   'person.correction-refused': 'personal-data',
   'personal-data.exported': 'personal-data',
+  'person.birthday': 'minors',
   'person.kept': 'account-closure',
   'person.closed': 'account-closure',
   'legal-person.added': 'legal-persons',

@@ -78,4 +78,11 @@ export const LIFECYCLE_EVENTS = {
     'A person fetched everything that is kept about them.',
     'form',
   ),
+  'person.birthday': event(
+    'notice',
+    PRIVACY,
+    ACCOUNT.other,
+    'A young person reached an age at which the law sees them anew.',
+    'age',
+  ),
 } as const satisfies Record<string, EventKind>;

@@ -6,6 +6,8 @@ import { nowSeconds } from '../shared/clock.ts';
 import { newId } from '../shared/ids.ts';
 import type { Connection, Database, Transaction } from '../storage/database.ts';
 import { DOCUMENT_TYPES, type DocumentType, type IdentityDocument } from './documents/document.ts';
+import { factsOfDocument } from './documents/parse.ts';
+import { rememberBirthdays } from './minors.ts';
 import { numberContext } from './person.ts';
 import { DOCUMENT_ROW, documentRow } from './person-rows.ts';
 
@@ -123,6 +125,7 @@ export function createHeldDocuments({ database, sealer, index, ledger, forget }:
         if (id === undefined) return { ok: false, reason: 'exists' };
         await settlePrimary(tx, personId);
         const { document, proof } = added;
+        await rememberBirthdays(tx, personId, factsOfDocument(document).birthDate);
         const details = { origin, document: id, type: document.type, issuer: document.issuer, level: proof.level };
         await ledger.append(tx, { ...from, type: 'document.added', personId, details });
         return { ok: true, id };

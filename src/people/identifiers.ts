@@ -64,7 +64,7 @@ export interface IdentifierSources {
   readonly tellLoss: (tx: Transaction, personId: string, type: 'phone' | 'email') => Promise<void>;
 }
 
-const FIND = `SELECT p.id, p.status, p.ial, p.updated_at FROM sign_in_identifiers i
+const FIND = `SELECT p.id, p.status, p.ial, p.updated_at, p.fourteen_at FROM sign_in_identifiers i
   JOIN persons p ON p.id = i.person_id WHERE i.type = $1 AND i.value_index = $2`;
 /** Keeps the row to ourselves until the transaction ends, if there is one: many may want one number at once. */
 const LOCK = 'UPDATE sign_in_identifiers SET bound_at = bound_at WHERE type = $1 AND value_index = $2';

@@ -12,6 +12,8 @@ export interface Person {
   readonly status: PersonStatus;
   readonly ial: AssuranceLevel;
   readonly updatedAt: number;
+  /** Of a child: when they turn 14, and may act without a guardian. Known where a person is looked up, not where they are opened. */
+  readonly fourteenAt?: number;
 }
 
 /**
@@ -43,6 +45,7 @@ export interface PersonRow {
   readonly status: PersonStatus;
   readonly ial: number;
   readonly updated_at: number;
+  readonly fourteen_at?: number | null;
 }
 
 export const personOf = (row: PersonRow): Person => ({
@@ -50,6 +53,7 @@ export const personOf = (row: PersonRow): Person => ({
   status: row.status,
   ial: row.ial as AssuranceLevel,
   updatedAt: row.updated_at,
+  ...(row.fourteen_at == null ? {} : { fourteenAt: Number(row.fourteen_at) }),
 });
 
 /** The sealed columns of `persons`. */

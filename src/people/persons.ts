@@ -7,6 +7,7 @@ import { newId } from '../shared/ids.ts';
 import type { Connection, Database, Transaction } from '../storage/database.ts';
 import { createRowCache } from '../storage/row-cache.ts';
 import type { IdentityDocument } from './documents/document.ts';
+import { factsOfDocument } from './documents/parse.ts';
 import {
   type Asked,
   createHeldDocuments,
@@ -16,6 +17,7 @@ import {
 } from './held-documents.ts';
 import { documentOfIdNumber, type IdNumber } from './id-number.ts';
 import type { MaskingLevel } from './masking.ts';
+import { rememberBirthdays } from './minors.ts';
 import {
   OpenedProfile,
   type Person,
@@ -112,6 +114,7 @@ export function createPersons(options: PersonsOptions): Persons {
         }
         const details = { origin, ial };
         await ledger.append(tx, { ...input.from, type: 'person.added', personId: person.id, details });
+        await rememberBirthdays(tx, person.id, factsOfDocument(document).birthDate);
         await alongside?.(tx, person);
         return { ok: true, person };
       });
@@ -133,8 +136,8 @@ export function createPersons(options: PersonsOptions): Persons {
   };
 }
 
-const SELECT = 'SELECT id, status, ial, updated_at FROM persons WHERE id = $1';
-const SELECT_BY_INDEX = `SELECT p.id, p.status, p.ial, p.updated_at FROM identity_documents d
+const SELECT = 'SELECT id, status, ial, updated_at, fourteen_at FROM persons WHERE id = $1';
+const SELECT_BY_INDEX = `SELECT p.id, p.status, p.ial, p.updated_at, p.fourteen_at FROM identity_documents d
   JOIN persons p ON p.id = d.person_id WHERE d.type = $1 AND d.issuer = $2 AND d.number_index = $3`;
 
 async function findIn(connection: Connection, id: string): Promise<Person | undefined> {

@@ -23,6 +23,8 @@ export type IdentifyOutcome =
     }
   /** The secret was theirs, and the account is being closed: nothing but keeping it is left to them. */
   | { readonly state: 'closing'; readonly personId: string }
+  /** The secret was theirs; under 14 a guardian must stand for them (Personal Information Protection Law, article 31). */
+  | { readonly state: 'needs_guardian' }
   | { readonly state: 'refused' | 'identifier_form' | 'too_many' | 'busy' };
 
 export interface Identify {
@@ -72,6 +74,8 @@ export interface IdentifySources {
   readonly alongside: (tx: Transaction, personId: string, visit: Visit) => Promise<void>;
   readonly ledger: Ledger;
   readonly failures: Failures;
+  /** Whether somebody stands as guardian for a person now. */
+  readonly hasGuardian: (personId: string) => Promise<boolean>;
   /** The level a sign-in with one factor reaches. */
   readonly acr: string;
   readonly secure: boolean;
@@ -142,6 +146,10 @@ export function createIdentify(sources: IdentifySources): Identify {
       return { state: 'closing', personId: person.id };
     }
     if (person.status !== 'active') return refuse(person.status, 'refused');
+    if ((person.fourteenAt ?? 0) > nowSeconds() && !(await sources.hasGuardian(person.id))) {
+      await Promise.all([refuse('needs_guardian', 'refused'), attempts.succeeded(attempt)]);
+      return { state: 'needs_guardian' };
+    }
 
     const amr = ['pwd'];
     if (provenBy !== undefined) {

@@ -139,7 +139,7 @@ async function postCredentials(ctx: Context, sources: SignInSources): Promise<vo
   if (outcome.state === 'closing') return showClosing(ctx, request, sources, outcome.personId);
   if (outcome.state === 'busy') ctx.set('retry-after', '3');
   if (outcome.state === 'too_many') ctx.set('retry-after', '60');
-  const status = { refused: 401, identifier_form: 400, too_many: 429, busy: 503 }[outcome.state];
+  const status = { needs_guardian: 403, refused: 401, identifier_form: 400, too_many: 429, busy: 503 }[outcome.state];
   await showSignIn(ctx, request, sources, { identifier, problem: outcome.state, status });
 }
 

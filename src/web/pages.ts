@@ -19,7 +19,7 @@ export interface FormView {
   readonly formToken: string;
 }
 
-export type SignInProblem = 'refused' | 'too_many' | 'busy' | 'identifier_form';
+export type SignInProblem = 'needs_guardian' | 'refused' | 'too_many' | 'busy' | 'identifier_form';
 
 /** What a line of the trail tells; each kind has its sentence in the catalogues. */
 export type TrailKind =

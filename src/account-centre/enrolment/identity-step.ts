@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Draft, DraftContent } from '../../people/enrolment-drafts.ts';
 import { documentOfIdNumber, parseIdNumber } from '../../people/id-number.ts';
 import { maskDocument, maskName } from '../../people/masking.ts';
+import { isChild } from '../../people/minors.ts';
 import { parsePersonDetails } from '../../people/person-details.ts';
 import { ceremonyId } from '../../web/ceremony-address.ts';
 import type { FormProblem } from '../../web/pages-enrol.ts';
@@ -101,6 +102,10 @@ export async function postIdentity(ctx: Context, sources: EnrolmentSources): Pro
   const number = parseIdNumber(values.idNumber);
   if (!number.ok)
     return showForm(ctx, draft, shown, sources, { field: 'idNumber', code: `id_number_${number.reason}` });
+  if (isChild(number.birthDate)) {
+    await refusal(ctx, 'under_14', sources);
+    return showForm(ctx, draft, shown, sources, { field: 'idNumber', code: 'under_14' });
+  }
   const content: DraftContent = {
     document: documentOfIdNumber(number.number),
     name: details.details.name,

@@ -54,6 +54,8 @@ export const en: Messages = {
     noAccount: 'No account yet?',
     register: 'Register',
     problems: {
+      needs_guardian:
+        'An account of somebody under 14 needs a guardian. Please have your guardian registered at a service counter, with the household register and their ID card; then you can use it.',
       refused: 'The sign-in name or password is not right. Please check both and try again.',
       too_many: 'Too many attempts. To protect the account, please wait a few minutes. It has not been switched off.',
       busy: 'Many people are signing in right now. Your password was not judged wrong; please try again in a moment.',

@@ -3,6 +3,8 @@ import { problemTextOf } from './problem-text.ts';
 
 const PROBLEMS: Readonly<Record<string, string>> = {
   name_empty: 'Please enter your name.',
+  under_14:
+    'Children under 14 cannot register on their own. Please have a guardian come to a service counter, with the household register and their ID card: the account is opened there, and the guardian registered.',
   mismatch: 'The name and ID number do not match the official records. Please check both against your ID card.',
   unavailable:
     'Identity verification is briefly unavailable; nothing you entered was judged wrong. Please try again later.',

@@ -2,6 +2,7 @@ import { problemTextOf } from './problem-text.ts';
 
 const PROBLEMS: Readonly<Record<string, string>> = {
   name_empty: '请填写姓名。',
+  under_14: '未满 14 周岁不能自行注册。请监护人携带户口簿和身份证到服务窗口，为孩子开通账户并登记监护关系。',
   mismatch: '姓名与身份证号码核对不一致。请对照身份证逐字逐位检查后再试。',
   unavailable: '身份核验服务暂时不可用，您填写的内容没有被判为错误。请稍后再试。',
   id_number: '身份证号码不正确，请逐位核对。',
