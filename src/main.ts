@@ -63,7 +63,7 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
   try {
     return await (await command.load())(args);
   } catch (error) {
-    process.stderr.write(error instanceof Fault ? `${error.message}\n` : `${name} failed: ${describe(error)}\n`);
+    process.stderr.write(error instanceof Fault ? `${error.forOperator}\n` : `${name} failed: ${describe(error)}\n`);
     return 1;
   }
 }

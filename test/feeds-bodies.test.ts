@@ -257,7 +257,7 @@ test('every type of the catalogue has a body in every format, with what its OCSF
     t.is(ecs.event.category.length, 1);
     t.is(readCef(bodyOf('cef', { type })).header[4], type);
   }
-  const newer = JSON.parse(bodyOf('ocsf', { type: 'mandate.granted' }));
+  const newer = JSON.parse(bodyOf('ocsf', { type: 'of.a-newer-version' }));
   t.like(newer, { class_uid: 0, category_uid: 0, type_uid: 99, severity_id: 2 });
 });
 

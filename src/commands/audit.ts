@@ -74,7 +74,7 @@ export async function run([name = '', ...args]: readonly string[], context: Audi
     return await (await action.load()).run(args, context);
   } catch (error) {
     if (!(error instanceof Refused) && !(error instanceof Fault)) throw error;
-    context.stderr.write(`${error.message}\n`);
+    context.stderr.write(`${error instanceof Fault ? error.forOperator : error.message}\n`);
     return error instanceof Refused ? error.exitCode : 1;
   }
 }

@@ -21,6 +21,17 @@ export class Fault extends Error {
     this.retryAfterSeconds = options.retryAfterSeconds;
   }
 
+  /**
+   * What a command prints. Where the ledger takes no entry its cause is added: a command has no log that would hold it, and nothing can be
+   * done before it is known.
+   */
+  get forOperator(): string {
+    const { cause } = this;
+    return this.code === 'ledger_unwritable' && cause instanceof Error
+      ? `${this.message}\n${cause.message}`
+      : this.message;
+  }
+
   get status(): number {
     return this.entry.status;
   }
