@@ -23,6 +23,8 @@ const COMMANDS = {
       const context = { database, jobs: nightlyJobs(house), stdout, stderr };
       return (await import('./person-recheck.ts')).runRecheck(args.slice(1), context);
     }
+    const life = await import('./person-life.ts');
+    if (life.LIFE_WORDS.has(args[0] ?? '')) return life.runLife(args, { house, stdout, stderr });
     return (await import('./person.ts')).run(args, {
       counter: { desk: counterDesk(house), operator },
       persons,

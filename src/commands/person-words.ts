@@ -9,6 +9,7 @@ import type { Identifiers } from '../people/identifiers.ts';
 import type { Persons } from '../people/persons.ts';
 import type { AssuranceLevel } from '../proofing/levels.ts';
 import type { PartnerScales } from '../proofing/partner-scales.ts';
+import { LIFE_USAGE } from './person-life.ts';
 import { RECHECK_USAGE } from './person-recheck.ts';
 
 /** What the command works with. `stdin` yields the password, `stdout` takes results, `stderr` one sentence on a refusal. */
@@ -50,7 +51,7 @@ tongban person identifier list    PERSON [--json]
 tongban person identifier bind    PERSON --type phone|email|user_name --value TEXT --verified-by WORD [--json]
     WORD says how it was verified, such as counter or call-back
 tongban person identifier release PERSON --type phone|email|user_name [--json]
-${RECHECK_USAGE}
+${RECHECK_USAGE}${LIFE_USAGE}
 PERSON is --id ID, --id-number NUMBER, --document TYPE:ISSUER:NUMBER or --net-number NUMBER. TYPE is resident_id_card,
 hmt_residence_permit, foreign_resident_card, foreign_resident_card_2017, hm_travel_permit, taiwan_travel_permit, prc_passport,
 foreign_passport or net_number; ISSUER is CN, or the three letters of the country for a foreign passport.

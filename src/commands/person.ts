@@ -156,7 +156,11 @@ const named = (options: Options, id: string): Options =>
 
 async function describe(id: string, { persons, partnerScales }: PersonCommandContext): Promise<Shown | Refusal> {
   const profile = await persons.profile(id);
-  if (profile === undefined) return UNKNOWN;
+  if (profile === undefined) {
+    // What was closed or merged has no document any more, and is not forgotten.
+    const person = await persons.find(id);
+    return person === undefined ? UNKNOWN : { id, status: person.status, ial: person.ial };
+  }
   return {
     id: profile.id,
     status: profile.status,
