@@ -185,20 +185,39 @@ seen(
   'F3 a representative claims a company and appoints an agent, who acts for it at the portal until it is revoked',
   async (t) => {
     const own = await openWorld();
-    const { legalPersons, mandates } = own.server.house;
     const agent = { idNumber: '449900200002290028', name: '陈雨桐' };
-    const [representative, agentId] = [await own.server.addPerson(WANG), await own.server.addPerson(agent)];
-    const claimed = await legalPersons.claim({ personId: representative, ...SAMPLE });
-    if (!claimed.ok) return t.fail(claimed.reason);
-    const by = { personId: representative };
-    const terms = {
-      kind: 'agent',
-      legalPersonId: claimed.legalPerson.id,
-      matters: ['tax', 'company-changes'],
-    } as const;
-    const granted = await mandates.grant({ ...terms, agent: { personId: agentId } }, by);
-    if (!granted.ok) return t.fail(granted.reason);
-    t.true((await mandates.accept(granted.mandate.id, { personId: agentId })).ok);
+    for (const person of [WANG, agent]) await own.server.addPerson(person);
+    const account = `${own.server.issuer}/account`;
+    const representative = await visitor(t);
+    await representative.page.goto(account);
+    await signIn(representative.page, WANG);
+    await representative.page.waitForURL(account);
+    await representative.page.goto(`${account}/companies`);
+    await representative.page.locator('main a[href="/account/companies/claim"]').click();
+    await representative.page.locator('input[name="uscc"]').fill(SAMPLE.uscc);
+    await representative.page.locator('input[name="name"]').fill(SAMPLE.name);
+    await representative.page.locator('main form button.primary').click();
+    await representative.page.waitForURL(/\/account\/companies\/lgp_/);
+    const company = new URL(representative.page.url()).pathname;
+    await representative.page.locator(`main a[href="${company}/grant"]`).click();
+    await representative.page.locator('input[name="agentName"]').fill(agent.name);
+    await representative.page.locator('input[name="agentNumber"]').fill(agent.idNumber);
+    for (const matter of ['tax', 'company-changes']) {
+      await representative.page.locator(`input[name="matter.${matter}"]`).check();
+    }
+    await representative.page.locator('main form button.primary').click();
+    await representative.page.getByText('等待接受').waitFor();
+    await representative.look('house-granted');
+
+    const invited = await visitor(t);
+    await invited.page.goto(account);
+    await signIn(invited.page, agent);
+    await invited.page.waitForURL(account);
+    await invited.page.goto(`${account}/companies`);
+    await invited.look('house-invited');
+    await invited.page.locator('form[action="/account/mandates/accept"] button').click();
+    await invited.page.getByText('已接受').first().waitFor();
+    await invited.page.context().close();
 
     const { page, look } = await visitor(t);
     await page.goto(`${own.citizen}/login`);
@@ -221,9 +240,14 @@ seen(
     await page.waitForURL(`${own.business}/`);
     t.is((await sessionAt(page, own.business)).claims?.legal_person?.name, SAMPLE.name);
 
-    const revokedAtMs = monotonicMs();
-    t.true((await mandates.revoke(granted.mandate.id, by)).ok);
-    await knowsWithinASecond(t, page, own.business, revokedAtMs);
+    await representative.page.goto(`${own.server.issuer}${company}`);
+    const revoke = representative.page.locator('form[action="/account/mandates/revoke"] button');
+    const revoked = representative.page.waitForResponse(
+      (answer) => answer.request().method() === 'POST' && answer.url().endsWith('/mandates/revoke'),
+    );
+    await revoke.click();
+    await revoked;
+    await knowsWithinASecond(t, page, own.business, monotonicMs());
     t.true((await sessionAt(page, own.citizen)).signedIn);
   },
 );
