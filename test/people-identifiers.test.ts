@@ -85,6 +85,7 @@ for (const [engine, testOn, open] of ENGINES) {
     const watched: Database = Object.create(database, {
       get: { value: (sql: string, params: never) => statements.push(sql) && database.get(sql, params) },
       all: { value: () => t.fail('one row is enough') },
+      undoneWrites: { value: () => database.undoneWrites() },
     });
     const identifiers = testIdentifiers(watched, testPersons(watched));
     for (const [known, unknown] of [
