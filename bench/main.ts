@@ -6,6 +6,7 @@ import { median } from './measure.ts';
 import { FULL_HASH, LEAST_HASH, type PeerName, type Started, startPeer } from './peers.ts';
 import { type Extra, missedBars, printExtras, printRows, type Row } from './report.ts';
 import { CONNECTIONS, measureScenario, QUICK, THOROUGH } from './rounds.ts';
+import { runScale } from './scale.ts';
 import { SCENARIOS, type Scenario } from './scenarios.ts';
 import { endServersOnSignal } from './server-process.ts';
 import { measureStorm } from './storm.ts';
@@ -16,6 +17,10 @@ import { measureStorm } from './storm.ts';
  * missed, with 2 when a server gave a wrong answer.
  *
  *   npm run bench -- [--quick] [--only NAME]... [--peer ours|bare] [--json FILE]
+ *   npm run bench -- --scale [--people 1000000] [--stores FOLDER] [--json FILE]
+ *
+ * With --scale nothing else is measured: a store of a thousand people beside one of a million (scale.ts). FOLDER keeps the two
+ * for the next run.
  */
 
 const STORM = 'storm';
@@ -28,6 +33,9 @@ const { values: options } = parseArgs({
     only: { type: 'string', multiple: true, default: [] },
     peer: { type: 'string' },
     json: { type: 'string' },
+    scale: { type: 'boolean', default: false },
+    people: { type: 'string', default: '1000000' },
+    stores: { type: 'string' },
   },
 });
 
@@ -71,6 +79,7 @@ async function measurePair(hash: Scenario['hash'], rows: Row[], extras: Extra[])
 }
 
 endServersOnSignal();
+if (options.scale) process.exit(await runScale(Number(options.people), options));
 const rows: Row[] = [];
 const extras: Extra[] = [];
 try {

@@ -64,6 +64,8 @@ export interface PeerOptions {
   readonly nodeArguments?: readonly string[];
   /** What is started instead of the product's own command. */
   readonly program?: readonly string[];
+  /** A data folder that is there already and stays, with people in it; nobody is added. Ours only. */
+  readonly store?: { readonly folder: string; readonly people: readonly Person[] };
 }
 
 const PASSWORD = 'correct-horse-battery';
@@ -133,7 +135,7 @@ async function startProduct(options: PeerOptions): Promise<Started> {
     TONGBAN_HOST: '127.0.0.1',
     TONGBAN_PORT: String(port),
     TONGBAN_ISSUER: origin.origin,
-    TONGBAN_DATA_DIR: join(folder, 'data'),
+    TONGBAN_DATA_DIR: options.store?.folder ?? join(folder, 'data'),
     TONGBAN_PASSWORD_MEMORY_KIB: String(options.hash.memoryKib),
     TONGBAN_PASSWORD_ITERATIONS: String(options.hash.iterations),
     TONGBAN_PASSWORD_PARALLELISM: '1',
@@ -147,9 +149,9 @@ async function startProduct(options: PeerOptions): Promise<Started> {
   const cleanUp = (): Promise<void> => rm(folder, { recursive: true, force: true });
   const launch = (): ServerProcess =>
     new ServerProcess([...(options.nodeArguments ?? []), ...(options.program ?? ['src/main.ts', 'serve'])], env);
-  const people = Array.from({ length: options.peopleCount }, (_, n) => personOf(n));
+  const people = options.store?.people ?? Array.from({ length: options.peopleCount }, (_, n) => personOf(n));
   try {
-    const client = await register(folder, people, env);
+    const client = await register(folder, options.store ? [] : people, env);
     return await run('ours', origin, launch, client, people, cleanUp);
   } catch (error) {
     await cleanUp();

@@ -6,7 +6,7 @@ import { Fault } from '../shared/fault.ts';
 import type { Database, Transaction } from '../storage/database.ts';
 import type { Asked } from './held-documents.ts';
 import { classify, type IdentifierType, type SignInIdentifier } from './identifiers/identifier.ts';
-import { type Person, type PersonColumn, type PersonRow, personContext, personOf } from './person.ts';
+import { type Person, type PersonColumn, type PersonRow, personContext, personOf, selectFound } from './person.ts';
 import { IDENTIFIER_ROW, identifierIndex } from './person-rows.ts';
 import type { Persons } from './persons.ts';
 
@@ -64,8 +64,11 @@ export interface IdentifierSources {
   readonly tellLoss: (tx: Transaction, personId: string, type: 'phone' | 'email') => Promise<void>;
 }
 
-const FIND = `SELECT p.id, p.status, p.ial, p.updated_at, p.fourteen_at FROM sign_in_identifiers i
-  JOIN persons p ON p.id = i.person_id WHERE i.type = $1 AND i.value_index = $2`;
+const FOUND = {
+  table: 'sign_in_identifiers',
+  index: 'sign_in_identifiers_found',
+  where: 'f.type = $1 AND f.value_index = $2',
+} as const;
 /** Keeps the row to ourselves until the transaction ends, if there is one: many may want one number at once. */
 const LOCK = 'UPDATE sign_in_identifiers SET bound_at = bound_at WHERE type = $1 AND value_index = $2';
 const HOLDER = 'SELECT person_id FROM sign_in_identifiers WHERE type = $1 AND value_index = $2';
@@ -107,6 +110,7 @@ interface OwnRow {
 
 export function createIdentifiers(sources: IdentifierSources): Identifiers {
   const { database, sealer, index, ledger, persons, tellLoss } = sources;
+  const find = selectFound(database.engine, FOUND);
 
   /** The value goes with the binding: a number that is not theirs any more must not be shown as theirs either. */
   const released = async (
@@ -184,7 +188,7 @@ export function createIdentifiers(sources: IdentifierSources): Identifiers {
         return { person, account: person?.id ?? index.of(meant.document) };
       }
       const valueIndex = identifierIndex(index, meant.identifier);
-      const row = await database.get<PersonRow>(FIND, [meant.kind, valueIndex]);
+      const row = await database.get<PersonRow>(find, [meant.kind, valueIndex]);
       return { person: row && personOf(row), account: row?.id ?? valueIndex };
     },
 

@@ -26,6 +26,7 @@ import {
   type ProfileRow,
   personOf,
   SELECT_PROFILE,
+  selectFound,
 } from './person.ts';
 import type { PersonDetails } from './person-details.ts';
 import { createPersonLevels, type LevelFallHooks, type PersonLevels } from './person-level.ts';
@@ -87,9 +88,10 @@ const ROWS_KEPT_MAX = 10_000;
 
 export function createPersons(options: PersonsOptions): Persons {
   const { database, sealer, index, ledger, masking = 'strong', tell, levelFell } = options;
+  const selectByDocument = selectFound(database.engine, BY_DOCUMENT);
   const findByDocument = async (document: IdentityDocument): Promise<Person | undefined> => {
     const { type, issuer } = document;
-    const row = await database.get<PersonRow>(SELECT_BY_INDEX, [type, issuer, index.of(document)]);
+    const row = await database.get<PersonRow>(selectByDocument, [type, issuer, index.of(document)]);
     return row && personOf(row);
   };
 
@@ -137,8 +139,11 @@ export function createPersons(options: PersonsOptions): Persons {
 }
 
 const SELECT = 'SELECT id, status, ial, updated_at, fourteen_at FROM persons WHERE id = $1';
-const SELECT_BY_INDEX = `SELECT p.id, p.status, p.ial, p.updated_at, p.fourteen_at FROM identity_documents d
-  JOIN persons p ON p.id = d.person_id WHERE d.type = $1 AND d.issuer = $2 AND d.number_index = $3`;
+const BY_DOCUMENT = {
+  table: 'identity_documents',
+  index: 'identity_documents_found',
+  where: 'f.type = $1 AND f.issuer = $2 AND f.number_index = $3',
+} as const;
 
 async function findIn(connection: Connection, id: string): Promise<Person | undefined> {
   const row = await connection.get<PersonRow>(SELECT, [id]);

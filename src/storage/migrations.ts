@@ -9,6 +9,7 @@ import { legalPersons } from './migrations/0005-legal-persons.ts';
 import { grantSubjects } from './migrations/0006-grant-subjects.ts';
 import { lifecycle } from './migrations/0007-lifecycle.ts';
 import { proofing } from './migrations/0008-proofing.ts';
+import { foundAtOnce } from './migrations/0010-found-at-once.ts';
 import { unavailable } from './storage-errors.ts';
 
 /** In the order of their ids. */
@@ -21,6 +22,7 @@ const MIGRATIONS: readonly Migration[] = [
   grantSubjects,
   lifecycle,
   proofing,
+  foundAtOnce,
 ];
 
 /** Any constant: it only has to differ from the advisory locks of other programs on the same database. Each schema has its own. */
