@@ -237,6 +237,42 @@ test.serial('D15 granting with an old proof asks for a new one and keeps the who
   t.is((await wang.browser.get(`${page}/grant`)).status, 200);
 });
 
+test.serial(
+  'F3 an agent passes a part on where the company allowed it, once, and it ends with their own',
+  async (t) => {
+    const { server, portal, enter } = await office(t);
+    const wang = await enter(WANG);
+    const page = pageOf(await claim(wang.browser));
+    await grant(wang.browser, page, { 'matter.company-changes': 'yes', mayDelegate: 'yes' });
+    const chen = await enter(CHEN);
+    await act(chen.browser, LIST, 'accept');
+    const li = await enter(LI);
+    const link =
+      /href="(\/account\/mandates\/mdt_[\w-]+\/pass-on)"/.exec((await chen.browser.get(LIST)).text)?.[1] ?? '';
+    t.is((await li.browser.get(link)).status, 404, 'V39 nobody else has this page');
+
+    const form = await chen.browser.get(link);
+    t.true(form.text.includes('税务办理') && form.text.includes(COMPANY.name));
+    t.false(form.text.includes('name="matter.social-insurance"'), 'no more than one has oneself');
+    t.false(form.text.includes('name="mayDelegate"'));
+    const agent = { agentName: LI.name, agentNumber: LI.idNumber };
+    const none = await chen.browser.submit(agent, '/pass-on');
+    t.is(none.status, 400, 'without a matter');
+    t.true(none.text.includes(`value="${LI.name}"`));
+    const beyond = await chen.browser.submit({ ...agent, 'matter.social-insurance': 'yes' }, '/pass-on');
+    t.is(beyond.status, 400, 'a matter slipped into the form');
+    const passed = await chen.browser.submit({ ...agent, 'matter.tax': 'yes' }, '/pass-on');
+    t.is(passed.location, `${server.issuer}${LIST}?done=granted`);
+
+    await act(li.browser, LIST, 'accept');
+    const [subject] = await server.house.acting.subjectsOf(li.id, portal.id);
+    t.like(subject, { role: 'agent', uscc: COMPANY.uscc, mandate: { matters: ['tax'] } });
+    t.false((await li.browser.get(LIST)).text.includes('/pass-on"'), 'not passed on again');
+    await act(chen.browser, LIST, 'revoke');
+    t.deepEqual(await server.house.acting.subjectsOf(li.id, portal.id), []);
+  },
+);
+
 test.serial('a person asks a relative to act for them, extends it and takes it back', async (t) => {
   const { server, enter } = await office(t);
   const wang = await enter(WANG);

@@ -7,6 +7,7 @@ import { addHistoryRoutes } from './companies/history-page.ts';
 import { addImportRoutes } from './companies/import-page.ts';
 import { addCompanyListRoutes } from './companies/list-page.ts';
 import { addMandateActRoutes } from './companies/mandate-acts.ts';
+import { addPassOnRoutes } from './companies/pass-on-page.ts';
 import { addReviewRoutes } from './companies/review-page.ts';
 import { addCorrectionRoutes } from './correction-pages.ts';
 import { addDataRoutes } from './data-pages.ts';
@@ -42,6 +43,7 @@ export function accountRoutes(sources: AccountCentreSources): Router {
   addImportRoutes(router, sources);
   addCompanyRoutes(router, sources);
   addMandateActRoutes(router, sources);
+  addPassOnRoutes(router, sources);
   addDataRoutes(router, sources);
   addExportRoutes(router, sources);
   addCorrectionRoutes(router, sources);

@@ -30,6 +30,8 @@ export interface MandateCard {
   readonly status: MandateStatus;
   /** What the viewer may do to it. */
   readonly acts: readonly MandateAct[];
+  /** Where the viewer passes a part of it on. */
+  readonly passOnUrl?: string;
 }
 
 /** A company somebody stands for. */
@@ -148,6 +150,8 @@ export interface CompanyPageModels {
   readonly 'account-grant': FormView & {
     /** The company that grants; missing where a person grants for themself. */
     readonly company?: { readonly id: string; readonly name: string };
+    /** Where an agent passes a part of their own mandate on: for whom they act. */
+    readonly passedOn?: { readonly principalName: string };
     readonly values: {
       readonly agentName: string;
       readonly agentNumber: string;

@@ -21,7 +21,7 @@ const FIELDS_MAX = 220;
 const FIXED = ['form_token', 'agentName', 'agentNumber', 'until', 'ceiling', 'mayDelegate'];
 const TICK = /^(matter|portal)\.([A-Za-z0-9][A-Za-z0-9._-]{0,63})$/;
 
-const GRANT = z
+export const GRANT = z
   .object({
     form_token: z.string().max(128),
     agentName: z.string().max(256),
@@ -35,7 +35,7 @@ const GRANT = z
     const others = Object.keys(fields).filter((name) => !FIXED.includes(name));
     return others.length <= FIELDS_MAX && others.every((name) => TICK.test(name));
   });
-type Values = z.infer<typeof GRANT>;
+export type GrantValues = z.infer<typeof GRANT>;
 
 /** Granting a mandate: a company names an agent, a person names a relative. */
 export function addGrantRoutes(router: Router, sources: AccountCentreSources): void {
@@ -63,9 +63,10 @@ async function show(ctx: Context, sources: AccountCentreSources): Promise<void> 
 }
 
 /** The form as it was filled in; ticks by their names. */
-type Shown = Pick<Values, 'agentName' | 'agentNumber' | 'until'> & Readonly<Record<string, string | undefined>>;
+export type ShownGrant = Pick<GrantValues, 'agentName' | 'agentNumber' | 'until'> &
+  Readonly<Record<string, string | undefined>>;
 
-const ticked = (values: Shown, group: 'matter' | 'portal'): readonly string[] =>
+export const ticked = (values: ShownGrant, group: 'matter' | 'portal'): readonly string[] =>
   Object.keys(values).flatMap((name) => {
     const [, of, id] = TICK.exec(name) ?? [];
     return of === group && id !== undefined ? [id] : [];
@@ -75,7 +76,7 @@ async function render(
   ctx: Context,
   sources: AccountCentreSources,
   stood: Stood | undefined,
-  values: Shown,
+  values: ShownGrant,
   problem?: FieldProblem,
 ): Promise<void> {
   ctx.state.page = 'account-grant';
@@ -89,13 +90,7 @@ async function render(
       action: ctx.path,
       formToken: accountToken(ctx, sources),
       ...(stood === undefined ? {} : { company: { id: stood.company.id, name: stood.company.name } }),
-      values: {
-        agentName: values.agentName.slice(0, 128),
-        agentNumber: values.agentNumber.slice(0, 64),
-        until: values.until.slice(0, 10),
-        ceiling: values.ceiling ?? '',
-        mayDelegate: values.mayDelegate === 'yes',
-      },
+      values: shownValues(values),
       untilMin: dayAfter(0),
       untilMax: dayAfter(days.longest - 1),
       matters: matterChoices(sources, language, ticked(values, 'matter')),
@@ -105,6 +100,15 @@ async function render(
     { status: problem ? 400 : 200 },
   );
 }
+
+/** What the form shows again after a refusal, cut to what its fields take. */
+export const shownValues = (values: ShownGrant) => ({
+  agentName: values.agentName.slice(0, 128),
+  agentNumber: values.agentNumber.slice(0, 64),
+  until: values.until.slice(0, 10),
+  ceiling: values.ceiling ?? '',
+  mayDelegate: values.mayDelegate === 'yes',
+});
 
 async function post(ctx: Context, sources: AccountCentreSources): Promise<void> {
   ctx.state.page = 'account-grant';
@@ -139,8 +143,8 @@ async function post(ctx: Context, sources: AccountCentreSources): Promise<void> 
 }
 
 /** Who is to act, by ID number, or by code where a company may be named; or what is wrong with it. */
-async function agentOf(
-  { agentName, agentNumber }: Values,
+export async function agentOf(
+  { agentName, agentNumber }: GrantValues,
   mayBeCompany: boolean,
   { legalPersons }: AccountCentreSources,
 ): Promise<AgentChoice | FieldProblem> {
@@ -168,7 +172,7 @@ const FIELD_OF: Partial<Record<GrantRefusal, string>> = {
   too_long: 'until',
 };
 
-const problemIn = (reason: GrantRefusal): FieldProblem => {
+export const problemIn = (reason: GrantRefusal): FieldProblem => {
   const field = FIELD_OF[reason];
   return { code: reason, ...(field === undefined ? {} : { field }) };
 };

@@ -30,6 +30,17 @@ export function actsOf(
   return acts.includes('decline') ? acts.filter((act) => act !== 'revoke') : acts;
 }
 
+/** Where an agent passes a part of a mandate on. */
+export const passOnPage = (id: string): string => `/account/mandates/${id}/pass-on`;
+
+/** Whether the agent of this mandate may pass it on: only a company's, only once, only while it holds. Pure. */
+export const mayPassOn = ({
+  kind,
+  status,
+  mayDelegate,
+}: Pick<MandateView, 'kind' | 'status' | 'mayDelegate'>): boolean =>
+  kind === 'agent' && status === 'active' && mayDelegate;
+
 /** Mandates in words: matters and portals by their names. */
 export async function mandateCards(
   views: readonly MandateView[],
@@ -56,6 +67,7 @@ export async function mandateCards(
     mayDelegate: view.mayDelegate,
     status: view.status,
     acts: actsOf(view, viewer(view)),
+    ...(viewer(view) === 'agent' && mayPassOn(view) ? { passOnUrl: passOnPage(view.id) } : {}),
   }));
 }
 

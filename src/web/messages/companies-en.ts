@@ -58,6 +58,7 @@ export const companiesEn: typeof companiesZh = {
     ceilings: { 'urn:tongban:acr:1': 'Level 1', 'urn:tongban:acr:2': 'Level 2' },
     delegate: 'Passing on',
     mayDelegate: 'May be passed on once',
+    passOn: 'Pass on',
     separator: ', ',
     acts: {
       accept: 'Accept',
@@ -168,10 +169,16 @@ export const companiesEn: typeof companiesZh = {
   grantPage: {
     titleCompany: 'Grant a mandate',
     titleRelative: 'Ask somebody to act for you',
+    titlePassOn: 'Pass a mandate on',
     leadCompany: (company) =>
       `In the name of “${company}”. It holds once it is accepted; you can suspend or end it at any time.`,
     leadRelative:
       'Once they accept, they can act for you in the matters you tick, with their own account. You can take it back at any time.',
+    leadPassOn: (principal) =>
+      `Somebody else takes over a part of what you do for “${principal}”. It holds once they accept, and ends when your own mandate does.`,
+    agentNamePassOn: 'Their name',
+    agentNumberPassOn: 'Their ID number',
+    portalsHintPassOn: 'Tick none for the portals you may use yourself.',
     agentNameCompany: 'Name of the agent or company',
     agentName: 'Their name',
     agentNumberCompany: 'ID number or Unified Social Credit Code',

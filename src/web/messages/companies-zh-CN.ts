@@ -50,6 +50,7 @@ export const companiesZh = {
     ceilings: { 'urn:tongban:acr:1': '一级', 'urn:tongban:acr:2': '二级' } as Readonly<Record<string, string>>,
     delegate: '转授权',
     mayDelegate: '可以再转授权一次',
+    passOn: '转授权',
     separator: '、',
     acts: {
       accept: '接受',
@@ -159,8 +160,14 @@ export const companiesZh = {
   grantPage: {
     titleCompany: '授权经办人',
     titleRelative: '请亲友代办',
+    titlePassOn: '转授权',
     leadCompany: (company: string) => `以“${company}”的名义授权。对方接受后生效，您随时可以暂停或撤销。`,
     leadRelative: '对方接受后，就可以用自己的账户代您办理下面选中的事项。您随时可以收回。',
+    leadPassOn: (principal: string) =>
+      `把您代“${principal}”办理的一部分事项转给另一个人。对方接受后生效，您的授权结束时一并结束。`,
+    agentNamePassOn: '对方姓名',
+    agentNumberPassOn: '对方身份证号码',
+    portalsHintPassOn: '都不勾选，就是您自己可以办理的网站。',
     agentNameCompany: '经办人姓名或企业名称',
     agentName: '亲友姓名',
     agentNumberCompany: '身份证号码或统一社会信用代码',
