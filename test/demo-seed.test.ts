@@ -155,7 +155,10 @@ test('a further run goes on after the last one; a stopped one leaves whole peopl
   t.is(exitCode, 1);
   const people = await count(server, 'persons');
   t.true(people > 200 && people < 100_000, `${people}`);
-  t.true(stderr.endsWith(`For the rest: tongban demo seed --people ${1_000_200 - people} --companies 0\n`), stderr);
+  t.true(
+    stderr.endsWith(`For the rest: tongban demo seed --people ${1_000_200 - people} --companies 0 --phones 10\n`),
+    stderr,
+  );
   t.is(await count(server, 'identity_documents WHERE is_primary = 1'), people);
   t.is(await count(server, 'sign_in_identifiers'), await count(server, 'persons WHERE phone_sealed IS NOT NULL'));
   t.is((await server.events('demo.seeded')).length, 3);

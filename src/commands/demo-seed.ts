@@ -134,7 +134,11 @@ function answer(
     );
   }
   if (outcome.state === 'done') return 0;
-  const [restPeople, restCompanies] = [wanted.people - people, wanted.companies - companies];
-  stderr.write(`Stopped. For the rest: tongban demo seed --people ${restPeople} --companies ${restCompanies}\n`);
+  const rest = [
+    `--people ${wanted.people - people} --companies ${wanted.companies - companies}`,
+    ...(wanted.phoneShare > 0 ? [`--phones ${wanted.phoneShare}`] : []),
+    ...(wanted.withPassword > people ? [`--with-password ${wanted.withPassword - people}`] : []),
+  ];
+  stderr.write(`Stopped. For the rest: tongban demo seed ${rest.join(' ')}\n`);
   return 1;
 }
