@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { printCryptoRates } from './crypto-rates.ts';
 import { measureLedgerCost } from './ledger-cost.ts';
 import { median } from './measure.ts';
 import { FULL_HASH, LEAST_HASH, type PeerName, type Started, startPeer } from './peers.ts';
@@ -19,8 +20,10 @@ import { measureStorm } from './storm.ts';
  *   npm run bench -- [--quick] [--only NAME]... [--peer ours|bare] [--json FILE]
  *   npm run bench -- --scale [--people 1000000] [--stores FOLDER] [--json FILE]
  *
+ *   npm run bench -- --crypto
+ *
  * With --scale nothing else is measured: a store of a thousand people beside one of a million (scale.ts). FOLDER keeps the two
- * for the next run.
+ * for the next run. With --crypto only the rates of the cryptography, without a server (crypto-rates.ts).
  */
 
 const STORM = 'storm';
@@ -36,8 +39,11 @@ const { values: options } = parseArgs({
     scale: { type: 'boolean', default: false },
     people: { type: 'string', default: '1000000' },
     stores: { type: 'string' },
+    crypto: { type: 'boolean', default: false },
   },
 });
+
+if (options.crypto) process.exit((await printCryptoRates()) ? 0 : 1);
 
 const pace = options.quick ? QUICK : THOROUGH;
 const peers: readonly PeerName[] =
