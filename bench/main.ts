@@ -19,7 +19,6 @@ import { measureStorm } from './storm.ts';
  *
  *   npm run bench -- [--quick] [--only NAME]... [--peer ours|bare] [--json FILE]
  *   npm run bench -- --scale [--people 1000000] [--stores FOLDER] [--json FILE]
- *
  *   npm run bench -- --crypto
  *
  * With --scale nothing else is measured: a store of a thousand people beside one of a million (scale.ts). FOLDER keeps the two

@@ -40,6 +40,32 @@ test('R6 V59 the published examples come out, by the WebAssembly module', (t) =>
   t.notThrows(sm2KnownAnswers);
 });
 
+test('R6 a module that computes something else stops the start', (t) => {
+  // One bit of the base point, where the module keeps it.
+  const spoil = `
+    import fs from 'node:fs';
+    import { syncBuiltinESMExports } from 'node:module';
+    const { readFileSync } = fs;
+    fs.readFileSync = (file, ...options) => {
+      const bytes = readFileSync(file, ...options);
+      if (String(file).endsWith('sm2.wasm')) bytes[bytes.indexOf(Buffer.from('c7744c13', 'hex'))] ^= 1;
+      return bytes;
+    };
+    syncBuiltinESMExports();`;
+  const start = `
+    import { selfTest } from '${new URL('../src/crypto/self-test.ts', import.meta.url).href}';
+    try { selfTest(); console.log('started'); } catch ({ code, message }) { console.log(code, message); }`;
+  const begin = (...options: readonly string[]): string =>
+    spawnSync(process.execPath, [...options, '--input-type=module', '--eval', start], {
+      encoding: 'utf8',
+    }).stdout.trim();
+  t.is(begin(), 'started');
+  t.is(
+    begin('--import', `data:text/javascript,${encodeURIComponent(spoil)}`),
+    'internal The known-answer test of SM2 keys failed: this Node.js must not be used.',
+  );
+});
+
 const SHARES: readonly (readonly [Sm2Judge, number])[] = [
   [ourselves, 200],
   [bigIntJudge, 200],
@@ -201,22 +227,22 @@ test.serial(
   async (t) => {
     const key = readSm2PrivateKey(scalar(77n));
     const message = Buffer.alloc(900, 1);
-    let turns = 0;
-    const long: number[] = [];
-    const timed = async (work: () => unknown): Promise<void> => {
-      const before = process.threadCpuUsage();
-      await work();
-      const { user, system } = process.threadCpuUsage(before);
-      turns += 1;
-      if (user + system >= 2000) long.push(user + system);
-    };
-    for (let round = 0; round < 6; round += 1) {
+    // Other programs hold a turn up as well, but not the same one in each of the rounds.
+    const shortest: number[] = [];
+    for (let round = 0; round < 8; round += 1) {
+      let place = 0;
+      const timed = async (work: () => unknown): Promise<void> => {
+        const before = process.hrtime.bigint();
+        await work();
+        const us = Number(process.hrtime.bigint() - before) / 1000;
+        shortest[place] = Math.min(shortest[place] ?? us, us);
+        place += 1;
+      };
       // The supply is used up, and then filled in the turns that follow.
       for (let count = 0; count < 300; count += 1) await timed(() => signSm2(message, key));
       for (let turn = 0; turn < 40; turn += 1) await timed(nextTurn);
     }
-    // A few are the collector's, or the compiler's.
-    t.true(long.length <= 3, `of ${turns} turns these took long: ${long.join(', ')} us`);
+    t.true(Math.max(...shortest) < 2000, `${Math.max(...shortest)} us`);
   },
 );
 

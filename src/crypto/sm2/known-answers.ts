@@ -25,23 +25,24 @@ const CIPHERTEXT =
  */
 export function sm2KnownAnswers(): void {
   const engine = sm2Engine();
+  const point = bytes(PUBLIC_KEY).subarray(1);
+  expect('keys', () => engine.publicKey(PRIVATE_KEY)?.equals(point));
   const key = readSm2PrivateKey(PRIVATE_KEY);
-  expect('key', key.publicKey.bytes.toString('hex') === PUBLIC_KEY);
   const e = digestSm2(MESSAGE, key.publicKey);
-  const signature = engine.givenNonce.sign(e, engine.signingFactor(PRIVATE_KEY), NONCE);
-  expect('signing', signature?.toString('hex') === SIGNATURE);
-  expect('verifying', verifySm2(MESSAGE, bytes(SIGNATURE), key.publicKey));
-  expect('refusing', !verifySm2(TEXT, bytes(SIGNATURE), key.publicKey));
-  const share = engine.givenNonce.share(key.publicKey.bytes.subarray(1), NONCE);
-  const sealed = share && sealWithShare(TEXT, share.kept);
-  expect(
-    'encrypting',
-    share !== undefined && `04${share.sent.toString('hex')}${sealed?.toString('hex')}` === CIPHERTEXT,
-  );
-  expect('decrypting', decryptSm2(bytes(CIPHERTEXT), key)?.equals(TEXT) === true);
+  const sign = () => engine.givenNonce.sign(e, engine.signingFactor(PRIVATE_KEY), NONCE);
+  expect('signing', () => sign()?.toString('hex') === SIGNATURE);
+  expect('verifying', () => verifySm2(MESSAGE, bytes(SIGNATURE), key.publicKey));
+  expect('refusing', () => !verifySm2(TEXT, bytes(SIGNATURE), key.publicKey));
+  expect('encrypting', () => {
+    const share = engine.givenNonce.share(point, NONCE);
+    const sealed = share && sealWithShare(TEXT, share.kept);
+    return sealed && `04${share.sent.toString('hex')}${sealed.toString('hex')}` === CIPHERTEXT;
+  });
+  expect('decrypting', () => decryptSm2(bytes(CIPHERTEXT), key)?.equals(TEXT));
 }
 
-function expect(what: string, holds: boolean): void {
-  if (!holds)
+function expect(what: string, holds: () => boolean | undefined): void {
+  if (holds() !== true) {
     throw new Fault('internal', `The known-answer test of SM2 ${what} failed: this Node.js must not be used.`);
+  }
 }
