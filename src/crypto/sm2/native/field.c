@@ -11,15 +11,15 @@ static const uint8_t PRIME_LESS_TWO[NUMBER_BYTES] = {
     0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfd};
 
 /*
- * Folds what stands above 2^256 back: q * 2^256 is q * (2^224 + 2^96 - 2^64 + 1) modulo p. The top limb ends between -1 and
- * 2^24 + 1, the whole within the bounds.
+ * Folds what stands above 2^256 back: q * 2^256 is q * (2^224 + 2^96 - 2^64 + 1) modulo p. Then each limb gives its carry to the
+ * next, all at once and not one after the other: a carry is from -2 to 2, and so limbs end within the bounds.
  */
 static inline void fold(Field *a) {
   const int32_t q = a->limb[8] >> 24;
   a->limb[8] &= (1 << 24) - 1;
-  a->limb[7] += q << 21;
-  a->limb[3] += q << 9;
-  a->limb[2] -= q << 6;
+  a->limb[7] += q * (1 << 21);
+  a->limb[3] += q * (1 << 9);
+  a->limb[2] -= q * (1 << 6);
   a->limb[0] += q;
   int32_t carried[LIMBS];
   for (int i = 0; i < LIMBS - 1; i++) carried[i + 1] = a->limb[i] >> LIMB_BITS;

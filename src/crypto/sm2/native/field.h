@@ -1,8 +1,9 @@
 /*
  * The field of the curve: numbers modulo p = 2^256 - 2^224 - 2^96 + 2^64 - 1 (GB/T 32918.5), in Montgomery form, R = 2^261.
  *
- * Values between operations are tight and in (-2^252, 2^256 + 2^252); only `field_normalise` makes the one in [0, p) of them.
- * With such factors a product is below 2^513, so after division by R it is below p + 2^252: the bounds hold for ever.
+ * Values between operations are in (-2^252, 2^256 + 2^252), in limbs from -2 to 2^29 + 1; the one in [0, p) is made only where it
+ * is compared or leaves. With such factors a product is below 2^513, so after division by R it is below p + 2^252; and a column
+ * of nine products is below 2^62. So the bounds hold for ever.
  */
 #ifndef FIELD_H
 #define FIELD_H

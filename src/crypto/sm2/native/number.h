@@ -11,7 +11,10 @@
 
 enum { LIMBS = 9, LIMB_BITS = 29, LIMB_MASK = (1 << LIMB_BITS) - 1, NUMBER_BYTES = 32 };
 
-/* "Tight": limbs 0 to 7 are in [0, 2^29), and limb 8 carries the sign. Every function takes and gives tight numbers. */
+/*
+ * "Tight": limbs 0 to 7 are in [0, 2^29), and limb 8 carries the sign. The functions of this file give tight numbers and, but for
+ * `number_carry`, expect them.
+ */
 typedef struct {
   int32_t limb[LIMBS];
 } Number;
