@@ -81,7 +81,7 @@ export function features(_config: Config, hooks: FeatureHooks): Features {
       postLogoutSuccessSource: hooks.loggedOutPage,
     },
     userinfo: { enabled: true },
-    // Experimental in the library: an upgrade that changes it does not start (docs/decisions/0009-signing-at-hand.md).
+    // Experimental in the library: an upgrade that changes it does not start (docs/decisions/0003-signing-at-hand.md).
     externalSigningSupport: { enabled: true, ack: 'experimental-01' },
 
     attestClientAuth: { enabled: false },
