@@ -80,7 +80,7 @@ test('X7 a server whose ledger takes no entries still ends when it is told to, a
   const place = await freshPlace(t);
   const env = { TONGBAN_PROFILE: 'test', TONGBAN_LOG_DESTINATION: 'none' };
   const product = await startProduct(t, place, env);
-  const file = new DatabaseSync(join(place.dataDir, 'tongban.db'));
+  const file = new DatabaseSync(join(place.dataDir, 'tongban.db'), { timeout: 5_000 });
   file.exec(SHUT.sqlite[0]);
   const late = setTimeout(() => product.end('SIGKILL'), 20_000);
   t.is(await product.end('SIGTERM'), 1, 'ended by itself, and not by force');

@@ -85,7 +85,7 @@ interface OpenRevocation {
 const REVOKE_ALL = "DELETE FROM artifacts WHERE model = 'RefreshToken'";
 
 async function revokingOnSqlite(t: ExecutionContext, server: TestServer): Promise<OpenRevocation> {
-  const node = new DatabaseSync(join(server.dataDir, 'tongban.db'));
+  const node = new DatabaseSync(join(server.dataDir, 'tongban.db'), { timeout: 5_000 });
   t.teardown(() => node.close());
   node.exec(`BEGIN IMMEDIATE; ${REVOKE_ALL}`);
   return { commit: async () => node.exec('COMMIT') };
