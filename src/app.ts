@@ -6,7 +6,8 @@ import { createKeyring, type Keyring } from './crypto/keyring.ts';
 import { createSealer } from './crypto/sealing.ts';
 import { selfTest } from './crypto/self-test.ts';
 import { enqueue } from './delivery/outbox.ts';
-import { createReaching, type Reaching } from './enrol-doors.ts';
+import { createReaching, keysOf, type Reaching } from './enrol-doors.ts';
+import { createFactorDoors, type FactorDoors } from './factor-doors.ts';
 import { createPasswordFactor, type PasswordFactor } from './factors/password.ts';
 import { type LedgerKey, ledgerKey, ledgerOrigin } from './ledger/checkpoints/ledger-key.ts';
 import { createFailures, type Failures } from './ledger/flood.ts';
@@ -33,7 +34,7 @@ import { createSqlArtifacts } from './storage/sql-artifacts.ts';
 import { DOCUMENT_AGE_SECONDS } from './web/front.ts';
 
 /** Everything the house is made of, without the doors: what the commands work on, and what the server opens to the world. */
-export interface House extends LegalDoors, LifeDoors {
+export interface House extends FactorDoors, LegalDoors, LifeDoors {
   readonly config: Config;
   readonly database: Database;
   readonly store: ArtifactStore;
@@ -128,9 +129,22 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
     ended: subjectEnds.ended,
   });
   const { notices } = reaching;
-  const life = createLifeDoors({ ...legal, config, database, sealer, ledger, openings, persons, notices, sessionEnds });
+  const factors = createFactorDoors({ database, sealer, ledger, keyFor: keysOf(config) });
+  const life = createLifeDoors({
+    ...legal,
+    config,
+    database,
+    sealer,
+    ledger,
+    openings,
+    persons,
+    notices,
+    sessionEnds,
+    factors,
+  });
   const { ttl } = config;
   return {
+    ...factors,
     ...legal,
     ...life,
     config,

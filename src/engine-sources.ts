@@ -138,6 +138,8 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         },
         origin,
         recoveryCodes: house.reaching.recoveryCodes,
+        boundFactors: house.boundFactors,
+        factorPolicies: house.factorPolicies,
         freshProofSeconds: config.account.freshProofSeconds,
         closures: house.closures,
         closureCoolingDays: config.person.closureCoolingDays,

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type Router from '@koa/router';
 import { type CounterDesk, createCounterDesk } from './account-centre/enrolment/counter-desk.ts';
 import { enrolmentRoutes } from './account-centre/enrolment/routes.ts';
@@ -53,6 +54,14 @@ export interface Reaching {
   readonly sweeps: readonly ((limit: number) => Promise<number>)[];
 }
 
+/** A key of its own for each thing that is kept as a keyed digest, all from the pepper, which is held apart from the database. */
+export type KeyFor = (label: string) => KeyObject;
+
+export const keysOf = ({ secrets }: Config): KeyFor => {
+  const pepper = hmacKey(Buffer.from(secrets.pepper, 'utf8'));
+  return (label) => hmacKey(deriveKeyBytes(pepper, label));
+};
+
 export interface ReachingSources {
   readonly config: Config;
   readonly database: Database;
@@ -69,8 +78,7 @@ export function createReaching({ config, database, sealer, index, ledger }: Reac
     (config.messenger === 'gateway' ? createSmsGateway(config.sms, createOutbound(config.outbound)) : NO_MESSENGER);
   const quota = createMessageQuota({ counters: createSqlCounters(database), index, limits: config.messages });
   const messages = createMessages({ database, sealer, messenger });
-  const pepper = hmacKey(Buffer.from(config.secrets.pepper, 'utf8'));
-  const keyFor = (label: string) => hmacKey(deriveKeyBytes(pepper, label));
+  const keyFor = keysOf(config);
   const recoveries = createRecoveries({ database, times: config.recovery });
   const drafts = createEnrolmentDrafts({
     database,

@@ -3,6 +3,7 @@ import type { House } from './app.ts';
 import type { Config } from './config/schema.ts';
 import type { Sealer } from './crypto/sealing.ts';
 import type { Notices } from './delivery/notices.ts';
+import { type FactorDoors, factorHoldings } from './factor-doors.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import type { Openings } from './ledger/openings.ts';
 import { personName } from './legal-persons/person-names.ts';
@@ -46,6 +47,7 @@ export interface LifeSources {
   readonly leaving: Leaving;
   /** What the room of legal persons keeps of people. */
   readonly legalHoldings: readonly Holdings[];
+  readonly factors: FactorDoors;
 }
 
 export function createLifeDoors(sources: LifeSources): LifeDoors {
@@ -71,7 +73,13 @@ export function createLifeDoors(sources: LifeSources): LifeDoors {
     forget: (personId: string) => persons.forget(personId),
     endAll: (personId: string, cause: string) => sessionEnds.endAll(personId, cause),
   };
-  const holdings = [documentHoldings, identifierHoldings(sealer), consentHoldings, ...legalHoldings];
+  const holdings = [
+    factorHoldings(sources.factors),
+    documentHoldings,
+    identifierHoldings(sealer),
+    consentHoldings,
+    ...legalHoldings,
+  ];
   const keepSeconds = config.ledger.retentionDays * DAY_SECONDS;
   const merges = createMerges({
     ...shared,

@@ -118,6 +118,7 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
       (limit) => sweepOutbox(database, { keepSeconds: DELIVERIES_KEPT_SECONDS, limit }),
       (limit) => sweepGrantSubjects(database, limit),
       ...reaching.sweeps,
+      house.factorChallenges.sweep,
       ...house.legalSweeps,
     ],
     onError: (error) => log.error({ err: error }, 'expired rows could not be swept'),

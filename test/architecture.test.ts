@@ -35,7 +35,7 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   'legal-persons': [...GROUND, 'storage', 'crypto', 'ledger', 'delivery', 'proofing', 'people'],
   factors: [...GROUND, 'storage', 'crypto', 'ledger'],
   'relying-parties': [...GROUND, 'storage', 'crypto', 'ledger'],
-  web: [...GROUND, 'storage', 'crypto', 'ledger', 'people', 'legal-persons', 'relying-parties'],
+  web: [...GROUND, 'storage', 'crypto', 'ledger', 'people', 'legal-persons', 'factors', 'relying-parties'],
   'sign-in': PAGES_STAND_ON,
   'account-centre': PAGES_STAND_ON,
   monitoring: [...GROUND, ...DOMAIN],

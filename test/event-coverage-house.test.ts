@@ -319,6 +319,10 @@ const ELSEWHERE: Readonly<Partial<Record<EventType, string>>> = {
   'legal-person.claim-reviewed': 'legal-person-reviews',
   'legal-person.evidence-exported': 'legal-person-reviews',
   'legal-person.evidence-removed': 'legal-person-reviews',
+  'factor.bound': 'bound-factors',
+  'factor.renamed': 'bound-factors',
+  'factor.removed': 'bound-factors',
+  'factor.policy-changed': 'bound-factors',
 };
 
 test('H5 every event of the catalogue has a scenario', (t) => {

@@ -3,6 +3,8 @@ import type { BlindIndex } from '../crypto/blind-index.ts';
 import type { MessageQuota } from '../delivery/message-quota.ts';
 import type { Messages } from '../delivery/messages.ts';
 import type { Notices } from '../delivery/notices.ts';
+import type { BoundFactors } from '../factors/bound-factors.ts';
+import type { FactorPolicies } from '../factors/factor-policies.ts';
 import type { OneTimeCodes } from '../factors/one-time-code.ts';
 import type { PasswordFactor } from '../factors/password.ts';
 import type { PasswordLengths } from '../factors/password-policy.ts';
@@ -147,6 +149,8 @@ export interface AccountCentreSources {
   readonly index: BlindIndex;
   readonly reach: Reach;
   readonly recoveryCodes: RecoveryCodes;
+  readonly boundFactors: BoundFactors;
+  readonly factorPolicies: FactorPolicies;
   readonly legalPersons: LegalPersons;
   readonly mandates: Mandates;
   readonly matters: Matters;

@@ -26,7 +26,8 @@ export interface TrailFact {
 
 /** Everything we hold about a person but their trail, in clear. No secret, no digest of one, no identifier of a session or token. */
 export async function personalData(personId: string, sources: AccountCentreSources) {
-  const { persons, identifiers, doors, legalPersons, mandates, merges, passwords } = sources;
+  const { persons, identifiers, doors, legalPersons, mandates, merges, passwords, boundFactors, factorPolicies } =
+    sources;
   const profile = await persons.profile(personId);
   if (profile === undefined) throw new Error('whoever asks for their data has an account');
   const { name, phone, phoneVerified, email, emailVerified, userName, address, birthDate, sex, ial, updatedAt } =
@@ -58,6 +59,7 @@ export async function personalData(personId: string, sources: AccountCentreSourc
       emailVerified,
       userName,
       address,
+      secondFactorAlwaysAsked: (await factorPolicies.of(personId)).alwaysAsk,
       passwordSetAt: time(await passwords.changedAt(personId)),
       updatedAt: time(updatedAt),
     },
@@ -77,6 +79,12 @@ export async function personalData(personId: string, sources: AccountCentreSourc
       type,
       verifiedBy,
       boundAt: time(boundAt),
+    })),
+    factors: (await boundFactors.list(personId)).map(({ kind, label, boundAt, lastUsedAt }) => ({
+      kind,
+      label,
+      boundAt: time(boundAt),
+      lastUsedAt: time(lastUsedAt),
     })),
     sessions: (await doors.sessions(personId)).map(({ startedAt, seenAt, address: from, userAgent, clientIds }) => ({
       startedAt: time(startedAt),

@@ -46,6 +46,10 @@ export const KINDS: Kinds = {
   'document.verified': 'document-proven',
   'identifier.bound': 'identifier-bound',
   'identifier.released': ({ data }) => (data.cause === 'taken_over' ? 'identifier-taken' : 'identifier-released'),
+  'factor.bound': 'factor-bound',
+  'factor.renamed': 'factor-renamed',
+  'factor.removed': 'factor-removed',
+  'factor.policy-changed': ({ data }) => (data.alwaysAsk === 'yes' ? 'factor-always' : 'factor-sometimes'),
   'identity.level-changed': ({ data }) => (Number(data.after) < Number(data.before) ? 'level-fell' : 'level-rose'),
   'person.closing': 'account-closing',
   'person.kept': 'account-kept',
@@ -98,6 +102,11 @@ export const REPORTABLE: ReadonlySet<TrailKind> = new Set([
   'identifier-bound',
   'identifier-released',
   'identifier-taken',
+  'factor-bound',
+  'factor-renamed',
+  'factor-removed',
+  'factor-always',
+  'factor-sometimes',
   'noticed',
   'told',
 ]);
@@ -111,10 +120,13 @@ export const WITH_ITEMS: ReadonlySet<TrailKind> = new Set([
   'identifier-bound',
   'identifier-released',
   'identifier-taken',
+  'factor-bound',
+  'factor-renamed',
+  'factor-removed',
   'told',
 ]);
 /** The details such a kind is told by. */
-export const ITEM_DETAILS = ['scopes', 'claims', 'notice', 'type', 'identifier'] as const;
+export const ITEM_DETAILS = ['scopes', 'claims', 'notice', 'type', 'identifier', 'kind'] as const;
 /** Kinds of which several in a row are one line. */
 export const GROUPED: ReadonlySet<TrailKind> = new Set([
   'refused',

@@ -19,6 +19,7 @@ import {
   SESSION,
   TICKET,
 } from './event-kind.ts';
+import { FACTOR_EVENTS } from './events-factors.ts';
 import { LEGAL_PERSON_EVENTS } from './events-legal-persons.ts';
 import { LIFECYCLE_EVENTS } from './events-lifecycle.ts';
 import { PEOPLE_EVENTS } from './events-people.ts';
@@ -256,6 +257,7 @@ export const EVENTS = {
   ...LIFECYCLE_EVENTS,
   ...LEGAL_PERSON_EVENTS,
   ...SUBJECT_EVENTS,
+  ...FACTOR_EVENTS,
 } as const satisfies Record<string, EventKind>;
 
 export type EventType = keyof typeof EVENTS;

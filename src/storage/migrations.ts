@@ -10,6 +10,7 @@ import { grantSubjects } from './migrations/0006-grant-subjects.ts';
 import { lifecycle } from './migrations/0007-lifecycle.ts';
 import { proofing } from './migrations/0008-proofing.ts';
 import { foundAtOnce } from './migrations/0010-found-at-once.ts';
+import { factors } from './migrations/0011-factors.ts';
 import { unavailable } from './storage-errors.ts';
 
 /** In the order of their ids. */
@@ -23,6 +24,7 @@ const MIGRATIONS: readonly Migration[] = [
   lifecycle,
   proofing,
   foundAtOnce,
+  factors,
 ];
 
 /** Any constant: it only has to differ from the advisory locks of other programs on the same database. Each schema has its own. */

@@ -1,5 +1,6 @@
 import type { Generated } from 'kysely';
 import type { EnrolmentTables } from './tables/enrolment.ts';
+import type { FactorTables } from './tables/factors.ts';
 import type { LegalPersonTables } from './tables/legal-persons.ts';
 import type { LifecycleTables } from './tables/lifecycle.ts';
 import type { PeopleTables } from './tables/people.ts';
@@ -9,6 +10,7 @@ import type { SubjectTables } from './tables/subject.ts';
 /** Rows as the code sees them. `..._at` are epoch seconds; sealed columns are ciphertext (crypto/sealing.ts). */
 export interface Tables
   extends EnrolmentTables,
+    FactorTables,
     LegalPersonTables,
     LifecycleTables,
     PeopleTables,

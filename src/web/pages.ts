@@ -2,6 +2,7 @@ import type { LEGAL_BASES } from '../relying-parties/schema.ts';
 import { ACCOUNT_PAGE_NAMES, type AccountPageModels } from './pages-account.ts';
 import { type ActingTrailKind, COMPANY_PAGE_NAMES, type CompanyPageModels } from './pages-companies.ts';
 import { ENROL_PAGE_NAMES, type EnrolPageModels } from './pages-enrol.ts';
+import type { FactorTrailKind } from './pages-factors.ts';
 import { LIFE_PAGE_NAMES, type LifePageModels } from './pages-life.ts';
 import { SUBJECT_PAGE_NAMES, type SubjectPageModels, type SubjectView } from './pages-subject.ts';
 
@@ -24,6 +25,7 @@ export type SignInProblem = 'needs_guardian' | 'refused' | 'too_many' | 'busy' |
 /** What a line of the trail tells; each kind has its sentence in the catalogues. */
 export type TrailKind =
   | ActingTrailKind
+  | FactorTrailKind
   | 'document-refused'
   | 'document-expired'
   | 'signed-in'

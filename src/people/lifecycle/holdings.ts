@@ -12,6 +12,7 @@ export interface MergePair {
 /** Why something can not go over, or not come back. */
 export type MoveRefusal =
   | 'same_company'
+  | 'has_factors'
   | 'too_many_documents'
   | 'document_gone'
   | 'identifier_gone'

@@ -1,6 +1,7 @@
 import { accountPagesEn } from './account-pages-en.ts';
 import type { accountZh } from './account-zh-CN.ts';
 import { actingTrailEn } from './acting-trail-en.ts';
+import { factorTrailEn } from './factors-en.ts';
 
 /** The texts of the account centre in English. */
 export const accountEn: typeof accountZh = {
@@ -50,6 +51,7 @@ export const accountEn: typeof accountZh = {
     notMeOf: (line, time) => `This was not me: ${time}, ${line}`,
     kinds: {
       ...actingTrailEn,
+      ...factorTrailEn,
       'document-refused': () => 'A document was not vouched for',
       'document-expired': () => 'A document is no longer valid',
       'signed-in': () => 'Signed in',

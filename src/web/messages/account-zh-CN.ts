@@ -1,6 +1,7 @@
 import type { TrailKind, TrailLine } from '../pages.ts';
 import { accountPagesZh } from './account-pages-zh-CN.ts';
 import { actingTrailZh } from './acting-trail-zh-CN.ts';
+import { factorTrailZh } from './factors-zh-CN.ts';
 
 /** The texts of the account centre in Chinese. */
 export const accountZh = {
@@ -44,6 +45,7 @@ export const accountZh = {
     notMeOf: (line: string, time: string) => `不是本人操作：${time}，${line}`,
     kinds: {
       ...actingTrailZh,
+      ...factorTrailZh,
       'document-refused': () => '证件没有通过核对',
       'document-expired': () => '证件已过有效期',
       'signed-in': () => '登录成功',

@@ -1,6 +1,7 @@
 import { accountEn } from './account-en.ts';
 import { companiesEn } from './companies-en.ts';
 import { enrolEn } from './enrol-en.ts';
+import { factorsEn } from './factors-en.ts';
 import { lifeEn } from './life-en.ts';
 import { peopleEn } from './people-en.ts';
 import { subjectEn } from './subject-en.ts';
@@ -150,4 +151,5 @@ export const en: Messages = {
   people: peopleEn,
   subject: subjectEn,
   life: lifeEn,
+  factors: factorsEn,
 };

@@ -90,6 +90,8 @@ export const lifeEn: typeof lifeZh = {
       other_person:
         'The two accounts have different names, birth dates or citizen ID numbers and cannot be merged. If both are yours, please come to a service counter.',
       same_company: 'Both accounts hold a post at the same company. Please give one of them up first.',
+      has_factors:
+        'The other account is guarded by a second factor. Please sign in with it and remove its factors first.',
       too_many_documents: 'Together the two accounts hold too many documents. Please remove those you do not need.',
     },
     choose: 'Which account do you keep?',
@@ -135,6 +137,7 @@ export const lifeEn: typeof lifeZh = {
       person: 'You',
       documents: 'Documents',
       identifiers: 'Sign-in names',
+      factors: 'Second factors',
       sessions: 'Devices that are signed in',
       consents: 'Portals you allowed',
       consentRecords: 'History of your consents',
@@ -156,6 +159,7 @@ export const lifeEn: typeof lifeZh = {
       emailVerified: 'E-mail verified',
       userName: 'User name',
       address: 'Address',
+      secondFactorAlwaysAsked: 'Second factor at each sign-in',
       passwordSetAt: 'Password set',
       updatedAt: 'Changed',
       type: 'Type',
@@ -169,6 +173,8 @@ export const lifeEn: typeof lifeZh = {
       addedAt: 'Added',
       verifiedBy: 'Verified by',
       boundAt: 'Bound',
+      label: 'Name',
+      lastUsedAt: 'Last used',
       startedAt: 'Signed in',
       seenAt: 'Last used',
       browser: 'Browser',

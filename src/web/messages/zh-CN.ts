@@ -1,6 +1,7 @@
 import { accountZh } from './account-zh-CN.ts';
 import { companiesZh } from './companies-zh-CN.ts';
 import { enrolZh } from './enrol-zh-CN.ts';
+import { factorsZh } from './factors-zh-CN.ts';
 import { lifeZh } from './life-zh-CN.ts';
 import { peopleZh } from './people-zh-CN.ts';
 import { subjectZh } from './subject-zh-CN.ts';
@@ -141,6 +142,7 @@ export const zhCN = {
   people: peopleZh,
   subject: subjectZh,
   life: lifeZh,
+  factors: factorsZh,
 };
 
 /** What every catalogue has: the shape of the Chinese one. */

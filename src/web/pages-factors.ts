@@ -1,0 +1,7 @@
+/** What a line of the trail tells of the factors of a person. */
+export type FactorTrailKind =
+  | 'factor-bound'
+  | 'factor-renamed'
+  | 'factor-removed'
+  | 'factor-always'
+  | 'factor-sometimes';
