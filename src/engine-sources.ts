@@ -17,6 +17,7 @@ import type { EngineSources } from './oidc/engine.ts';
 import { createProtocolPages } from './oidc/pages.ts';
 import { createPairwiseSub } from './oidc/pairwise.ts';
 import { createKnownDevices } from './people/known-devices.ts';
+import { createAdmission } from './sign-in/admission.ts';
 import { createIdentify } from './sign-in/identify.ts';
 import type { Interactions } from './sign-in/interactions.ts';
 import { signInRoutes } from './sign-in/pages.ts';
@@ -62,19 +63,23 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
   const showFault = createShowFault(renderer, config);
   const formTokens = createFormTokens({ secret: derived('form-tokens'), secure });
   const attempts = createAttempts({ counters, limits: config.limits });
-  const identify = createIdentify({
-    identifiers: house.identifiers,
-    persons,
-    passwords,
+  const admission = createAdmission({
     attempts,
-    alongside: cancelRecoveries(house),
-    challenges,
     devices: createKnownDevices({ database }),
+    alongside: cancelRecoveries(house),
     ledger,
     failures,
     hasGuardian: async (personId) => (await house.leaving.guardians(database, personId)).length > 0,
     acr: ACR_ONE_FACTOR,
     secure,
+  });
+  const identify = createIdentify({
+    identifiers: house.identifiers,
+    persons,
+    passwords,
+    attempts,
+    challenges,
+    admission,
   });
 
   const routes = (interactions: Interactions): OwnPages => {

@@ -25,7 +25,7 @@ import { createEnrolmentDrafts, type EnrolmentDrafts } from './people/enrolment-
 import { createKnownDevices } from './people/known-devices.ts';
 import { channelsOf } from './people/reachable.ts';
 import { createRecoveries, type Recoveries } from './people/recoveries.ts';
-import type { IdentifySources } from './sign-in/identify.ts';
+import type { AdmissionSources } from './sign-in/admission.ts';
 import type { Counters } from './storage/counters.ts';
 import type { Database } from './storage/database.ts';
 import { createSqlCounters } from './storage/sql-counters.ts';
@@ -198,7 +198,7 @@ export const recoverUrl = ({ recovery }: Config): string | undefined => (recover
 
 /** Stops whatever waits to replace the password of a person who has just signed in with it, and tells them. */
 export const cancelRecoveries =
-  ({ ledger, reaching }: House): IdentifySources['alongside'] =>
+  ({ ledger, reaching }: House): AdmissionSources['alongside'] =>
   async (tx, personId, visit) => {
     if ((await reaching.recoveries.cancelAll(tx, personId)) === 0) return;
     const details = { cause: 'signed_in' };
