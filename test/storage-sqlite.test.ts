@@ -96,6 +96,20 @@ test('writes that arrive together share one commit', async (t) => {
   t.deepEqual([...seen], [50]);
 });
 
+test('R1 whoever loses to a neighbour of the same commit finds what the neighbour wrote', async (t) => {
+  const database = await sqliteDatabase(t);
+  const put = (name: string, value: string): Promise<unknown> =>
+    database.write((tx) => tx.run('INSERT INTO settings (name, value) VALUES ($1, $2)', [name, value]));
+  const winner = put('lock', 'winner');
+  const seenByLoser = put('lock', 'loser').catch(() =>
+    database.get<{ value: string }>("SELECT value FROM settings WHERE name = 'lock'", []),
+  );
+  // They keep the group open for much longer than a loser takes to look.
+  const neighbours = Array.from({ length: 20 }, (_, n) => put(`name-${n}`, 'v'));
+  t.like(await seenByLoser, { value: 'winner' });
+  await Promise.all([winner, ...neighbours]);
+});
+
 test('X5 while another process holds the lock the event loop goes on, and the write follows', async (t) => {
   const file = join(temporaryFolder(t), 'tongban.sqlite');
   const database = await openDatabase({ file });

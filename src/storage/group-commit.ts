@@ -37,7 +37,7 @@ interface Waiting {
  * The one writer of a SQLite file in this process.
  *
  * Writes queue; once per turn of the event loop everything queued runs in one transaction and shares its fsync. Each write has a
- * savepoint of its own when it is not alone, so that a throw undoes only its own changes. Nobody is answered before the COMMIT.
+ * savepoint of its own when it is not alone, so that a throw undoes only its own changes. Nobody is answered before the COMMIT, those who failed neither.
  */
 export class GroupCommit {
   readonly #database: DatabaseSync;
@@ -121,7 +121,7 @@ export class GroupCommit {
       await this.#begin();
       await this.#runAll(group);
       if (this.#database.isTransaction) this.#commit(group.length);
-      for (const waiting of group) if (!waiting.failed) waiting.resolve(waiting.result);
+      for (const { failed, result, resolve, reject } of group) (failed ? reject : resolve)(result);
     } catch (error) {
       this.#undone += group.length;
       if (this.#database.isTransaction) this.#control.rollback.run();
@@ -171,7 +171,10 @@ export class GroupCommit {
     }
   }
 
-  /** Runs one work to its end. Nothing is thrown: a failure stands in `waiting`, and its caller already knows. */
+  /**
+   * Runs one work to its end. Nothing is thrown: a failure stands in `waiting`. Its caller is told after the COMMIT as well: who has
+   * lost to a neighbour must find what the neighbour wrote, and not what stood there before.
+   */
   async #runOne(waiting: Waiting): Promise<void> {
     const tx = new SqliteTransaction(this.#statements);
     try {
@@ -183,7 +186,6 @@ export class GroupCommit {
       waiting.result = reason;
       waiting.failed = true;
       this.#undone += 1;
-      waiting.reject(reason);
     }
     tx.end();
   }
