@@ -166,6 +166,14 @@ test('the environment is read in one file, the clock and the random source in on
   );
 });
 
+test('R7 ciphers are called in one file, and the implementations in JavaScript nowhere', (t) => {
+  t.deepEqual(filesWith(/\bcreate(?:Dec|C)ipheriv\b/), ['src/crypto/sm4.ts']);
+  t.deepEqual(
+    SOURCES.filter(({ packages }) => packages.some((name) => /^sm-crypto|^gm-crypto|sm4/.test(name))),
+    [],
+  );
+});
+
 test('no imports go in a circle', (t) => {
   const graph = new Map(SOURCES.map(({ file, needed }) => [file, needed]));
   const done = new Set<string>();

@@ -1,7 +1,7 @@
-import { createCipheriv, createDecipheriv, createSecretKey } from 'node:crypto';
 import { Fault } from '../shared/fault.ts';
 import { randomSecret } from '../shared/random.ts';
-import { deriveKeyBytes, equalInConstantTime, framed, hmacKey, hmacSm3 } from './digests.ts';
+import { deriveKeyBytes, framed, hmacKey } from './digests.ts';
+import { createSm4 } from './sm4.ts';
 
 declare const sealedColumn: unique symbol;
 
@@ -19,8 +19,6 @@ export interface Sealer {
   unseal(sealed: Uint8Array, context: string): string;
 }
 
-/** The one mode we use. Libraries that fall back to ECB without a word are why it stands here and nowhere else (R7). */
-const CIPHER = 'sm4-ctr';
 const VERSION = 1;
 const VERSION_BYTES = 1;
 const IV_BYTES = 16;
@@ -38,18 +36,16 @@ export function createSealer(rootKey: Uint8Array): Sealer {
     throw new Fault('internal', `The key that seals personal columns has fewer than ${ROOT_KEY_BYTES_MIN} bytes.`);
   }
   const root = hmacKey(rootKey);
-  const cipherKey = createSecretKey(deriveKeyBytes(root, 'sealing/sm4-ctr').subarray(0, SM4_KEY_BYTES));
-  const tagKey = hmacKey(deriveKeyBytes(root, 'sealing/hmac-sm3'));
+  const cipherKey = deriveKeyBytes(root, 'sealing/sm4-ctr').subarray(0, SM4_KEY_BYTES);
+  const tagKey = deriveKeyBytes(root, 'sealing/hmac-sm3');
+  const sm4 = createSm4('ctr-hmac-sm3', Buffer.concat([cipherKey, tagKey]));
   const version = Uint8Array.of(VERSION);
-  const tagOf = (context: string, iv: Uint8Array, ciphertext: Uint8Array): Buffer =>
-    hmacSm3(tagKey, framed(version, context, iv, ciphertext));
 
   return {
     seal(plaintext, context) {
       const iv = randomSecret(IV_BYTES);
-      const cipher = createCipheriv(CIPHER, cipherKey, iv);
-      const ciphertext = Buffer.concat([cipher.update(plaintext, 'utf8'), cipher.final()]);
-      return Buffer.concat([version, iv, ciphertext, tagOf(context, iv, ciphertext)]) as Uint8Array as SealedColumn;
+      const { ciphertext, tag } = sm4.seal(iv, Buffer.from(plaintext, 'utf8'), framed(version, context));
+      return Buffer.concat([version, iv, ciphertext, tag]) as Uint8Array as SealedColumn;
     },
 
     unseal(sealed, context) {
@@ -57,9 +53,10 @@ export function createSealer(rootKey: Uint8Array): Sealer {
       const tagStart = sealed.length - TAG_BYTES;
       const iv = sealed.subarray(VERSION_BYTES, VERSION_BYTES + IV_BYTES);
       const ciphertext = sealed.subarray(VERSION_BYTES + IV_BYTES, tagStart);
-      if (!equalInConstantTime(sealed.subarray(tagStart), tagOf(context, iv, ciphertext))) throw unreadable(context);
-      const decipher = createDecipheriv(CIPHER, cipherKey, iv);
-      return decipher.update(ciphertext, undefined, 'utf8') + decipher.final('utf8');
+      const tag = sealed.subarray(tagStart);
+      const plaintext = sm4.open(iv, { ciphertext, tag }, framed(version, context));
+      if (plaintext === undefined) throw unreadable(context);
+      return plaintext.toString('utf8');
     },
   };
 }

@@ -1,5 +1,6 @@
-import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
+import { createSecretKey, type KeyObject } from 'node:crypto';
 import type { Sealer } from '../crypto/sealing.ts';
+import { sm4Counter } from '../crypto/sm4.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import { newId } from '../shared/ids.ts';
 import { randomSecret } from '../shared/random.ts';
@@ -43,8 +44,6 @@ export interface Openings {
   erase(tx: Transaction, subject: string): Promise<boolean>;
 }
 
-// The commitment in the entry already authenticates salt and value, so the cipher needs no tag of its own.
-const CIPHER = 'sm4-ctr';
 const KEY_BYTES = 16;
 const IV_BYTES = 16;
 const KEYS_KEPT_MAX = 20_000;
@@ -121,8 +120,8 @@ export function createOpenings(database: Database, sealer: Sealer): Openings {
         commitments[field] = commitment(field, salt, value);
         return `${field}${SEPARATOR}${salt.toString('base64')}${SEPARATOR}${JSON.stringify(value)}`;
       });
-      const cipher = createCipheriv(CIPHER, key, iv);
-      const openings = Buffer.concat([iv, cipher.update(lines.join(SEPARATOR), 'utf8'), cipher.final()]);
+      // The commitments already authenticate salts and values, so the ciphertext needs no tag of its own.
+      const openings = Buffer.concat([iv, sm4Counter(key, iv, Buffer.from(lines.join(SEPARATOR), 'utf8'))]);
       return { commitments, keyId: id, openings };
     },
 
@@ -133,8 +132,8 @@ export function createOpenings(database: Database, sealer: Sealer): Openings {
         return row && { subject: row.subject, key: unwrap(keyId, row.key_sealed) };
       });
       if (!known) return opened;
-      const decipher = createDecipheriv(CIPHER, known.key, openings.subarray(0, IV_BYTES));
-      const text = decipher.update(openings.subarray(IV_BYTES), undefined, 'utf8') + decipher.final('utf8');
+      const iv = openings.subarray(0, IV_BYTES);
+      const text = sm4Counter(known.key, iv, openings.subarray(IV_BYTES)).toString('utf8');
       const lines = text.split(SEPARATOR);
       for (let at = 0; at + 2 < lines.length; at += 3) {
         const [field, salt, quoted] = lines.slice(at, at + 3) as [string, string, string];
