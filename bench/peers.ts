@@ -144,6 +144,7 @@ async function startProduct(options: PeerOptions): Promise<Started> {
     TONGBAN_HTTP_CONNECTIONS_PER_ADDRESS_MAX: '2000',
     TONGBAN_LIMITS_FAILURES_PER_ACCOUNT: '100',
     TONGBAN_LIMITS_FAILURES_PER_ADDRESS: '1000000',
+    TONGBAN_LIMITS_FAILURES_PER_NETWORK: '1000000',
     TONGBAN_LIMITS_REGISTRATIONS_PER_ADDRESS: '1000000',
   };
   const cleanUp = (): Promise<void> => rm(folder, { recursive: true, force: true });

@@ -7,6 +7,7 @@ import { accountDoors } from './account-doors.ts';
 import type { House } from './app.ts';
 import { createCookieKeys } from './crypto/cookie-keys.ts';
 import { deriveKeyBytes, hmacKey } from './crypto/digests.ts';
+import { createPortalSecrets } from './defence/portal-secrets.ts';
 import { createOutbound } from './delivery/outbound.ts';
 import { cancelRecoveries, enrolmentRouters, isRegistrationOpen, recoverUrl } from './enrol-doors.ts';
 import { createAttempts } from './factors/attempts.ts';
@@ -121,6 +122,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         database,
         notices: house.reaching.notices,
         counters,
+        attempts,
         population,
         identifiers: house.identifiers,
         index: house.index,
@@ -168,6 +170,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
     acting,
     documents,
     wakeOutbox,
+    portalSecrets: createPortalSecrets(counters, config.limits),
     routes,
     persons,
     pages: createProtocolPages({ renderer, relyingParties, showFault }),

@@ -183,6 +183,7 @@ export function enrolmentRouters(
             ...common,
             population,
             drafts: reaching.drafts,
+            attempts,
             counters,
             limits: config.limits,
             draftSeconds: config.registration.draftSeconds,

@@ -3,6 +3,7 @@ import type { RequestListener, Server } from 'node:http';
 import type { Logger } from 'pino';
 import { ensureAccountCentre } from './account-doors.ts';
 import type { House } from './app.ts';
+import { networkOf } from './defence/networks.ts';
 import { startOutbox, sweepOutbox } from './delivery/outbox.ts';
 import { engineSources } from './engine-sources.ts';
 import { createChallenges } from './factors/challenges.ts';
@@ -10,13 +11,11 @@ import { recordStart, runLedger } from './ledger-doors.ts';
 import { runCompanyNights } from './legal-doors.ts';
 import { runLifeNights } from './life-doors.ts';
 import { createRequestCounts } from './monitoring/request-counts.ts';
-import { networkOf } from './monitoring/watch/networks.ts';
 import { createEngine, type Engine, LOGOUT_TOPIC } from './oidc/engine.ts';
 import { sweepGrantSubjects } from './oidc/grant-subjects.ts';
 import type { LogoutNotice } from './oidc/session-ends.ts';
 import { logRegisters, runNights } from './proofing-doors.ts';
 import { endInTurn } from './shared/end-in-turn.ts';
-import { createMemoryCounters } from './storage/memory-counters.ts';
 import { createSqlCounters } from './storage/sql-counters.ts';
 import { startSweeper } from './storage/sweeper.ts';
 import { watchSubjects } from './subject-doors.ts';
@@ -77,8 +76,8 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
     onFault: (error) => log.error({ err: error }, 'the outbox cannot reach the store'),
   });
   const requests = createRequestCounts();
-  // One process has one memory; nodes that share a server share their limits through it (X6).
-  const counters = database.engine === 'postgres' ? createSqlCounters(database) : createMemoryCounters();
+  // In SQL: a restart must not reset what guards an account, and nodes that share a store share their limits (X6, S5).
+  const counters = createSqlCounters(database);
   const challenges = createChallenges(counters, networkOf);
   const sources = engineSources(house, log, {
     documents,

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { House } from './app.ts';
+import { loadRegions } from './defence/regions.ts';
 import { createOutbound } from './delivery/outbound.ts';
 import type { Outbox } from './delivery/outbox-contract.ts';
 import type { Challenges } from './factors/challenges.ts';
@@ -9,7 +10,6 @@ import { loadFeeds } from './monitoring/feeds/feed-config.ts';
 import { type RunningFeeds, startFeeds } from './monitoring/feeds/feeds.ts';
 import { createMonitoring } from './monitoring/monitoring.ts';
 import type { RequestCounts } from './monitoring/request-counts.ts';
-import { loadRegions } from './monitoring/watch/regions.ts';
 import { startWatch, type Watch } from './monitoring/watch/watch.ts';
 import { nowSeconds } from './shared/clock.ts';
 import { Fault } from './shared/fault.ts';

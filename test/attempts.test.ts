@@ -1,5 +1,6 @@
 import test, { type ExecutionContext } from 'ava';
-import { type AttemptLimits, addressGroup, createAttempts } from '../src/factors/attempts.ts';
+import { addressGroup } from '../src/defence/networks.ts';
+import { type AttemptLimits, createAttempts } from '../src/factors/attempts.ts';
 import { turnClock } from '../src/shared/clock.ts';
 import { createMemoryCounters } from '../src/storage/memory-counters.ts';
 import { createSqlCounters } from '../src/storage/sql-counters.ts';
@@ -9,6 +10,7 @@ const LIMITS: AttemptLimits = {
   failuresPerAccount: 5,
   failureWindowSeconds: 900,
   failuresPerAddress: 1000,
+  failuresPerNetwork: 100_000,
   addressWindowSeconds: 60,
   knownDeviceFailures: 3,
 };
@@ -92,6 +94,58 @@ test.serial('X6 an address that floods is stopped before it touches the accounts
     'an account of one’s own does not buy more guesses',
   );
 });
+
+test.serial(
+  'X6 a network whose addresses take turns is stopped as well, each address within its own limit',
+  async (t) => {
+    const attempts = attemptsWith({ failuresPerAddress: 2, failuresPerNetwork: 6 });
+    const outcomes: string[] = [];
+    for (let n = 0; n < 10; n += 1)
+      outcomes.push(await attempts.take({ account: `psn_${n}`, address: `192.0.2.${n}` }));
+    t.deepEqual(outcomes, [...Array(6).fill('allowed'), ...Array(4).fill('address_exhausted')]);
+    t.is(await attempts.take({ account: 'psn_1', address: '192.0.3.1' }), 'allowed', 'the next network');
+    for (let n = 0; n < 7; n += 1) await attempts.take({ account: 'psn_x', address: `2001:db8:1:${n}::1` });
+    t.is(
+      await attempts.take({ account: 'psn_y', address: '2001:db8:1:ffff::1' }),
+      'address_exhausted',
+      'a /48 of IPv6',
+    );
+    t.is(await attempts.take({ account: 'psn_y', address: '2001:db8:2::1' }), 'allowed');
+  },
+);
+
+test.serial(
+  'D8 a flood from its own address or network does not shut out a device the person has signed in with',
+  async (t) => {
+    const attempts = attemptsWith({ failuresPerAddress: 2, failuresPerNetwork: 3 });
+    for (let n = 0; n < 9; n += 1) await attempts.take({ account: `psn_${n}`, address: '192.0.2.7' });
+    t.is(await attempts.take({ account: 'psn_1', address: '192.0.2.7' }), 'address_exhausted');
+    const known = { account: 'psn_1', address: '192.0.2.7', knownDeviceDigest: 'digest' };
+    t.is(await attempts.take(known), 'allowed');
+    await attempts.take(known);
+    await attempts.take(known);
+    t.is(await attempts.take(known), 'account_exhausted', 'and has three tries like everywhere');
+  },
+);
+
+test.serial(
+  'D8 D10 the password, the second factor and a sent code are counted apart, and a right password clears only its own',
+  async (t) => {
+    const attempts = attemptsWith();
+    const common = { account: 'psn_1', address: address(1) };
+    for (let n = 0; n < 6; n += 1) await attempts.take(common);
+    t.is(await attempts.take(common), 'account_exhausted');
+    t.is(await attempts.take({ ...common, kind: 'sent_code' }), 'allowed', 'the second way stays open');
+    for (let n = 0; n < 5; n += 1) await attempts.take({ ...common, kind: 'second_factor' });
+    await attempts.succeeded(common);
+    t.is(await attempts.take(common), 'allowed');
+    t.is(
+      await attempts.take({ ...common, kind: 'second_factor' }),
+      'account_exhausted',
+      'whoever knows the password has no more guesses at the second factor for it',
+    );
+  },
+);
 
 test('X6 V44 addresses are grouped as one household, and what cannot be read shares one allowance', (t) => {
   const cases = [

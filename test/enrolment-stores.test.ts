@@ -57,7 +57,9 @@ for (const [name, open, declare] of [
       const database = await open(t);
       const recoveries = createRecoveries({ database, times: { waitSeconds: 600, finishSeconds: 600 } });
       const begin = async (personId: string | undefined) => {
-        const { id, secret } = await database.write((tx) => recoveries.begin(tx, { personId, route: 'proofing' }));
+        const { id, secret } = await database.write((tx) =>
+          recoveries.begin(tx, { personId, account: personId ?? 'nobody', route: 'proofing' }),
+        );
         return { id, secret, isProven: await database.write((tx) => recoveries.prove(tx, id)) };
       };
       t.false((await begin(undefined)).isProven, 'nobody was found, so nothing can be proven');

@@ -49,6 +49,26 @@ function counterSuite(
     t.is(await counters.take('w', 2), 1);
   });
 
+  test.serial(
+    `D7 takes within several limits stop at the first that is used up, for a hundred at once (${name})`,
+    async (t) => {
+      const counters = await open(t);
+      const allowances = [
+        { name: 'wide', max: 8, windowSeconds: 60 },
+        { name: 'short', max: 5, windowSeconds: 60 },
+        { name: 'long', max: 100, windowSeconds: 600 },
+      ];
+      const places = await Promise.all(Array.from({ length: 100 }, () => counters.takeWithin(allowances)));
+      const times = (place: number): number => places.filter((one) => one === place).length;
+      t.deepEqual([times(-1), times(0), times(1), times(2)], [5, 92, 3, 0]);
+      t.deepEqual(
+        [await counters.read('wide'), await counters.read('short'), await counters.read('long')],
+        [100, 8, 5],
+        'what was refused fills nothing behind it',
+      );
+    },
+  );
+
   test.serial(`a cleared counter starts again (${name})`, async (t) => {
     const counters = await open(t);
     await counters.take('c', 60);

@@ -1,7 +1,7 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { z } from 'zod';
-import { addressGroup } from '../factors/attempts.ts';
+import { addressGroup } from '../defence/networks.ts';
 import type { CodeBinding } from '../factors/one-time-code.ts';
 import { parseIdentifier, type SignInIdentifier } from '../people/identifiers/identifier.ts';
 import { Fault } from '../shared/fault.ts';
@@ -9,6 +9,7 @@ import type { ContactProblem } from '../web/pages-account.ts';
 import { accountToken, goTo, visitOf } from './account-form.ts';
 import type { AccountCentreSources } from './doors.ts';
 import { provenForm, provenVisitor } from './fresh-proof.ts';
+import { checkSentCode } from './sent-code.ts';
 
 type ContactType = 'phone' | 'email';
 
@@ -140,7 +141,12 @@ async function postCode(ctx: Context, sources: AccountCentreSources, type: Conta
   const parsed = parseIdentifier(type, values.address);
   if (!parsed.ok) throw new Fault('malformed_request');
   const { identifier } = parsed;
-  const checked = await sources.reach.codes.check(boundOf(ctx, personId, identifier, sources), values.code);
+  const bound = boundOf(ctx, personId, identifier, sources);
+  const checked = await checkSentCode(
+    ctx,
+    { attempts: sources.attempts, codes: sources.reach.codes },
+    { bound, entered: values.code, account: `bind ${personId}` },
+  );
   if (checked.state !== 'match') return renderCode(ctx, sources, type, values.address, `code_${checked.state}`);
   const { database, identifiers, notices, persons } = sources;
   let left: string | undefined;

@@ -3,6 +3,7 @@ import type { BlindIndex } from '../crypto/blind-index.ts';
 import type { MessageQuota } from '../delivery/message-quota.ts';
 import type { Messages } from '../delivery/messages.ts';
 import type { Notices } from '../delivery/notices.ts';
+import type { Attempts } from '../factors/attempts.ts';
 import type { BoundFactors } from '../factors/bound-factors.ts';
 import type { FactorPolicies } from '../factors/factor-policies.ts';
 import type { OneTimeCodes } from '../factors/one-time-code.ts';
@@ -145,6 +146,8 @@ export interface AccountCentreSources {
   readonly database: Database;
   readonly notices: Notices;
   readonly counters: Counters;
+  /** Of sign-in: everything that is guessed at has its allowance there. */
+  readonly attempts: Attempts;
   readonly identifiers: Identifiers;
   readonly index: BlindIndex;
   readonly reach: Reach;

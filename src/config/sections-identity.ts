@@ -48,7 +48,17 @@ export const limits = z.strictObject({
   ),
   failureWindowSeconds: whole(60, DAY_SECONDS, 'The window of failed sign-ins on one account.'),
   failuresPerAddress: whole(1, 1_000_000, 'Failed sign-ins from one address within its window before it must wait.'),
+  failuresPerNetwork: whole(
+    1,
+    1_000_000,
+    'Failed sign-ins from one network (IPv4 /24, IPv6 /48) within the same window before it must wait.',
+  ),
   addressWindowSeconds: whole(10, DAY_SECONDS, 'The window of failed sign-ins from one address.'),
+  portalFailuresPerAddress: whole(
+    1,
+    1_000_000,
+    'Wrong secrets of one portal from one address within its window before it must wait; ten times as many over all portals.',
+  ),
   knownDeviceFailures: whole(0, 100, 'Attempts a known device keeps on an account that strangers have closed.'),
   registrationsPerAddress: whole(1, 1_000_000, 'Registrations from one address within its window before it must wait.'),
 });

@@ -1,14 +1,22 @@
-import { isIPv4, isIPv6 } from 'node:net';
-import type { Counters } from '../storage/counters.ts';
+import { addressGroup, networkOf } from '../defence/networks.ts';
+import type { Allowance, Counters } from '../storage/counters.ts';
 
-/** The settings of `limits` that concern sign-in. */
+/** The settings of `limits` that concern secrets. */
 export interface AttemptLimits {
   readonly failuresPerAccount: number;
   readonly failureWindowSeconds: number;
   readonly failuresPerAddress: number;
+  readonly failuresPerNetwork: number;
   readonly addressWindowSeconds: number;
   readonly knownDeviceFailures: number;
 }
+
+/**
+ * What is guessed at. `secret`: what is known or written down, a password or a recovery code, on every page that asks for one.
+ * `second_factor`: what is asked for once the password was right; a right password must not start this count anew. `sent_code`: a code sent to
+ * the person, which stays open when strangers have used up the guesses at the password, so that there is a second way in (D8).
+ */
+export type AttemptKind = 'secret' | 'second_factor' | 'sent_code';
 
 /**
  * One attempt. `account` is the person's id whatever identifier was typed, or for an unknown one a keyed digest of its normal
@@ -18,25 +26,22 @@ export interface Attempt {
   readonly account: string;
   readonly address: string;
   readonly knownDeviceDigest?: string | undefined;
+  /** `secret` when left out. */
+  readonly kind?: AttemptKind | undefined;
 }
 
+/** `address_exhausted`: the address, or the network it is in. */
 export type AttemptOutcome = 'allowed' | 'account_exhausted' | 'address_exhausted';
 
 /**
  * Limits how often secrets are guessed at. An attempt is taken before the secret is checked and the count rises atomically:
  * a hundred parallel guesses get as many verdicts as the limit says (D7, V21). Shared by every page and endpoint that checks
- * a secret.
+ * a secret of a person (V31).
  */
 export interface Attempts {
   take(attempt: Attempt): Promise<AttemptOutcome>;
-  /** The secret was right: what this attempt was counted under starts anew. The address gets this one back: a service hall signs in hundreds of people behind one. */
+  /** The secret was right: what this attempt was counted under starts anew. Address and network get this one back: a service hall signs in hundreds of people behind one. */
   succeeded(attempt: Attempt): Promise<void>;
-}
-
-interface Allowance {
-  readonly name: string;
-  readonly max: number;
-  readonly windowSeconds: number;
 }
 
 const DAY_SECONDS = 24 * 3600;
@@ -46,6 +51,15 @@ const DAY_SECONDS = 24 * 3600;
  * account is closed for good (D6, D8).
  */
 const LONGER_WINDOWS = { allowances: 2, windows: 4, allowancesPerDay: 4 } as const;
+
+/** Each code is void by itself after few tries; a person may ask for another. */
+const CODES = 4;
+
+const PREFIX: Readonly<Record<AttemptKind, string>> = {
+  secret: 'attempts',
+  second_factor: 'attempts:second',
+  sent_code: 'attempts:code',
+};
 
 export function createAttempts({
   counters,
@@ -67,77 +81,52 @@ export function createAttempts({
     ];
   };
 
+  const isOwnDevice = ({ knownDeviceDigest }: Attempt): boolean =>
+    knownDeviceDigest !== undefined && limits.knownDeviceFailures > 0;
+
   /** A known device has an allowance of its own, which strangers cannot use up, and does not draw on the common one. */
-  const accountAllowances = ({ account, knownDeviceDigest }: Attempt): readonly Allowance[] =>
-    knownDeviceDigest === undefined || limits.knownDeviceFailures === 0
-      ? allowancesOf(`attempts:account:${account}`, limits.failuresPerAccount)
-      : allowancesOf(`attempts:device:${account}:${knownDeviceDigest}`, limits.knownDeviceFailures);
-
-  const addressName = ({ address }: Attempt): string => `attempts:address:${addressGroup(address)}`;
-
-  /** Stops at the first window that is full: refused attempts must not fill the longer ones. */
-  const draw = async (allowances: readonly Allowance[]): Promise<boolean> => {
-    for (const { name, max, windowSeconds } of allowances) {
-      if ((await counters.take(name, windowSeconds)) > max) return false;
-    }
-    return true;
+  const accountAllowances = (attempt: Attempt): readonly Allowance[] => {
+    const { account, knownDeviceDigest, kind = 'secret' } = attempt;
+    return isOwnDevice(attempt)
+      ? allowancesOf(`${PREFIX[kind]}:device:${account}:${knownDeviceDigest}`, limits.knownDeviceFailures)
+      : allowancesOf(
+          `${PREFIX[kind]}:account:${account}`,
+          limits.failuresPerAccount * (kind === 'sent_code' ? CODES : 1),
+        );
   };
+
+  /** Neither do strangers behind its address or in its network: what it may try is little enough by itself (D8). */
+  const placeAllowances = (attempt: Attempt): readonly Allowance[] =>
+    isOwnDevice(attempt) ? [] : placesOf(attempt.address, limits);
 
   return {
     async take(attempt) {
-      const address: Allowance = {
-        name: addressName(attempt),
-        max: limits.failuresPerAddress,
-        windowSeconds: limits.addressWindowSeconds,
-      };
-      // The address first: one that floods must not use up the allowance of the people it aims at.
-      if (!(await draw([address]))) return 'address_exhausted';
-      return (await draw(accountAllowances(attempt))) ? 'allowed' : 'account_exhausted';
+      const places = placeAllowances(attempt);
+      // The place first: one that floods must not use up the allowance of the people it aims at.
+      const full = await counters.takeWithin([...places, ...accountAllowances(attempt)]);
+      if (full < 0) return 'allowed';
+      return full < places.length ? 'address_exhausted' : 'account_exhausted';
     },
 
     async succeeded(attempt) {
-      for (const { name } of accountAllowances(attempt)) await counters.clear(name);
-      await counters.giveBack(addressName(attempt));
+      await Promise.all([
+        ...accountAllowances(attempt).map(({ name }) => counters.clear(name)),
+        ...placeAllowances(attempt).map(({ name }) => counters.giveBack(name)),
+      ]);
     },
   };
 }
 
-/** What cannot be read shares one small allowance instead of none (V44). */
-const UNREADABLE = 'unreadable';
+type PlaceLimits = Pick<AttemptLimits, 'failuresPerAddress' | 'failuresPerNetwork' | 'addressWindowSeconds'>;
 
-/**
- * Who is limited together: one IPv4 address, or the /64 of an IPv6 address, which is what one household has (X6). An IPv4
- * address written in IPv6 (`::ffff:192.0.2.1`) is the IPv4 address.
- */
-export function addressGroup(address: string): string {
-  if (isIPv4(address)) return address;
-  const bare = address.split('%', 1)[0]!;
-  if (!isIPv6(bare)) return UNREADABLE;
-  const groups = groupsOf(bare);
-  const mapped = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
-  if (mapped) return [groups[6]! >> 8, groups[6]! & 255, groups[7]! >> 8, groups[7]! & 255].join('.');
-  return `${groups
-    .slice(0, 4)
-    .map((group) => group.toString(16))
-    .join(':')}::/64`;
+/** What is counted of an address: its household, and the network (IPv4 /24, IPv6 /48) that household is in. */
+export function placesOf(
+  address: string,
+  { failuresPerAddress, failuresPerNetwork, addressWindowSeconds: windowSeconds }: PlaceLimits,
+): readonly Allowance[] {
+  const network = networkOf(address);
+  return [
+    { name: `attempts:address:${addressGroup(address)}`, max: failuresPerAddress, windowSeconds },
+    ...(network === undefined ? [] : [{ name: `attempts:network:${network}`, max: failuresPerNetwork, windowSeconds }]),
+  ];
 }
-
-const GROUPS = 8;
-
-/** The eight 16-bit groups of a valid IPv6 address without zone. */
-function groupsOf(address: string): readonly number[] {
-  const [head = '', tail] = address.split('::', 2);
-  const left = partsOf(head);
-  if (tail === undefined) return left;
-  const right = partsOf(tail);
-  return [...left, ...new Array<number>(GROUPS - left.length - right.length).fill(0), ...right];
-}
-
-const partsOf = (text: string): number[] =>
-  text === ''
-    ? []
-    : text.split(':').flatMap((part) => {
-        if (!part.includes('.')) return [Number.parseInt(part, 16)];
-        const [a, b, c, d] = part.split('.').map(Number) as [number, number, number, number];
-        return [(a << 8) | b, (c << 8) | d];
-      });

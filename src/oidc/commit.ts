@@ -1,5 +1,6 @@
-import type { Middleware } from 'koa';
+import type { Context, Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
+import type { PortalSecrets } from '../defence/portal-secrets.ts';
 import type { Failures } from '../ledger/flood.ts';
 import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
 import { Fault } from '../shared/fault.ts';
@@ -13,6 +14,7 @@ export interface CommitSources {
   readonly ledger: Ledger;
   readonly failures: Failures;
   readonly subjects: Pick<Subjects, 'entered'>;
+  readonly portalSecrets: PortalSecrets;
   /** Writes a JSON or HTML refusal, as the library's own error handler would. */
   readonly refuse: (ctx: KoaContextWithOIDC, error: string, description: string) => Promise<void>;
   /** Called after a commit that may have put notices into the outbox. */
@@ -27,7 +29,10 @@ export interface CommitSources {
 export function commitBeforeAnswer(sources: CommitSources): Middleware {
   return async (ctx, next) => {
     const unit = new UnitOfWork(ctx.state.requestId as string, ctx.ip, ctx.get('user-agent').slice(0, 255));
+    const calledBy = PORTAL_PATHS.has(ctx.path) ? claimedClient(ctx) : undefined;
+    if (calledBy !== undefined && sources.portalSecrets.isShut(ctx.ip, calledBy)) throw new Fault('too_many_requests');
     await withUnit(unit, next);
+    if (calledBy !== undefined && ctx.status === 401) await sources.portalSecrets.failed(ctx.ip, calledBy);
     const oidc = ctx.oidc as KoaContextWithOIDC['oidc'] | undefined;
     const protocol = oidc === undefined ? undefined : (ctx as unknown as KoaContextWithOIDC);
     // What failed on our side must leave nothing half done, least of all a spent token without its successor.
@@ -45,6 +50,16 @@ export function commitBeforeAnswer(sources: CommitSources): Middleware {
     if (!outcome.ok) await answerLoser(protocol, unit, outcome.conflict, sources);
     else if (oidc?.route === 'end_session_confirm') sources.wake();
   };
+}
+
+/** Where portals prove who they are. */
+const PORTAL_PATHS: ReadonlySet<string> = new Set(['/token', '/token/introspection', '/token/revocation', '/request']);
+const BASIC = /^Basic ([A-Za-z0-9+/=]{1,400})$/i;
+
+/** Under which name somebody calls, as far as it stands in the header; what it is worth is judged later. */
+function claimedClient(ctx: Context): string {
+  const [, encoded] = BASIC.exec(ctx.get('authorization')) ?? [];
+  return encoded === undefined ? '' : Buffer.from(encoded, 'base64').toString('latin1').split(':', 1)[0]!;
 }
 
 /** Between the choice and the code the mandate ended: nothing of the entry was kept but this. */

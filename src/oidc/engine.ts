@@ -3,6 +3,7 @@ import type { Middleware } from 'koa';
 import { type Client, errors, type Grant, type JWK, type KoaContextWithOIDC } from 'oidc-provider';
 import type { Config } from '../config/schema.ts';
 import { createSealer } from '../crypto/sealing.ts';
+import type { PortalSecrets } from '../defence/portal-secrets.ts';
 import { DeliveryFailure } from '../delivery/delivery-failure.ts';
 import { enqueue } from '../delivery/outbox.ts';
 import type { Failures } from '../ledger/flood.ts';
@@ -59,6 +60,8 @@ export interface EngineSources {
   readonly pairwiseSub: (personId: string, sector: string) => string;
   readonly outboundFetch: ProviderSources['outboundFetch'];
   readonly wakeOutbox: () => void;
+  /** Wrong secrets of portals, counted. */
+  readonly portalSecrets: PortalSecrets;
   readonly shell: Middleware;
   readonly reportError: (requestId: string, error: unknown) => void;
   /** Our own pages, built on the engine's Interactions. */
@@ -77,7 +80,7 @@ export interface Engine {
 
 /** Builds an engine. To change keys, build another and swap the listener: requests under way finish on the old one. */
 export function createEngine(sources: EngineSources, signingKeys: readonly JWK[]): Engine {
-  const { config, database, store, ledger, failures, relyingParties, pages } = sources;
+  const { config, database, ledger, relyingParties, pages } = sources;
   const standings = createStandings({ acting: sources.acting, pairwiseSub: sources.pairwiseSub });
   const subjects = createSubjects({ acting: sources.acting, ledger });
   const findAccount = createFindAccount({
@@ -125,7 +128,7 @@ export function createEngine(sources: EngineSources, signingKeys: readonly JWK[]
   const interactions = createInteractions(provider, ledger, config);
 
   provider.use(sources.shell);
-  provider.use(commitBeforeAnswer({ store, ledger, failures, subjects, refuse, wake: sources.wakeOutbox }));
+  provider.use(commitBeforeAnswer({ ...sources, subjects, refuse, wake: sources.wakeOutbox }));
   provider.use(aroundLibrary(sources.routes(interactions), sources.documents, shortWays()));
 
   // The library answers these itself; without this line their cause would be lost.

@@ -14,6 +14,8 @@ export type RecoveryRoute = 'proofing' | 'code';
 export interface Recovery {
   readonly id: string;
   readonly personId: string | undefined;
+  /** Under which name what is tried in it is counted: also where nobody was found. */
+  readonly account: string;
   readonly route: RecoveryRoute;
   readonly state: 'begun' | 'waiting' | 'completed' | 'cancelled';
   readonly waitsUntil: number;
@@ -21,6 +23,8 @@ export interface Recovery {
 
 export interface NewRecovery {
   readonly personId: string | undefined;
+  /** The person, or a keyed digest of the number that nobody has. */
+  readonly account: string;
   readonly route: RecoveryRoute;
 }
 
@@ -52,9 +56,9 @@ const PROOF_SECONDS = 1800;
 const SECRET_CHARS = 32;
 const SECRET = new RegExp(`^[\\w-]{${SECRET_CHARS}}$`);
 
-const INSERT = `INSERT INTO recoveries (id, secret_digest, person_id, route, state, created_at, waits_until, expires_at)
-  VALUES ($1, $2, $3, $4, 'begun', $5, $5, $6)`;
-const SELECT = `SELECT id, person_id, route, state, waits_until FROM recoveries
+const INSERT = `INSERT INTO recoveries (id, secret_digest, person_id, route, state, created_at, waits_until, expires_at, account)
+  VALUES ($1, $2, $3, $4, 'begun', $5, $5, $6, $7)`;
+const SELECT = `SELECT id, person_id, route, state, waits_until, account FROM recoveries
   WHERE secret_digest = $1 AND expires_at > $2`;
 const PROVE = `UPDATE recoveries SET state = 'waiting', waits_until = $2, expires_at = $3
   WHERE id = $1 AND state = 'begun' AND expires_at > $4 AND person_id IS NOT NULL`;
@@ -70,6 +74,7 @@ interface Row {
   readonly route: RecoveryRoute;
   readonly state: Recovery['state'];
   readonly waits_until: number;
+  readonly account: string | null;
 }
 
 export function createRecoveries({
@@ -82,11 +87,11 @@ export function createRecoveries({
   const cancelAll: Recoveries['cancelAll'] = (tx, personId) => tx.run(CANCEL, [personId]);
   return {
     cancelAll,
-    async begin(tx, { personId, route }) {
+    async begin(tx, { personId, route, account }) {
       const id = newId('rcv');
       const secret = randomToken(SECRET_CHARS);
       const now = nowSeconds();
-      await tx.run(INSERT, [id, tokenDigest(secret), personId ?? null, route, now, now + PROOF_SECONDS]);
+      await tx.run(INSERT, [id, tokenDigest(secret), personId ?? null, route, now, now + PROOF_SECONDS, account]);
       return { id, secret };
     },
     async find(secret) {
@@ -96,6 +101,7 @@ export function createRecoveries({
         row && {
           id: row.id,
           personId: row.person_id ?? undefined,
+          account: row.account ?? row.person_id ?? row.id,
           route: row.route,
           state: row.state,
           waitsUntil: Number(row.waits_until),

@@ -1,3 +1,10 @@
+/** How much of something may be had within a window. */
+export interface Allowance {
+  readonly name: string;
+  readonly max: number;
+  readonly windowSeconds: number;
+}
+
 /**
  * Atomic counting with expiry, for limits.
  * `take` adds one and returns the new count in one step, so that a hundred parallel guesses see a hundred different numbers;
@@ -5,9 +12,22 @@
  */
 export interface Counters {
   take(name: string, windowSeconds: number): Promise<number>;
+  /**
+   * Takes one from each in turn and stops at the first that is used up: what is refused must not fill the longer windows behind it.
+   * Resolves with the place of that one, or -1 when all had one left.
+   */
+  takeWithin(allowances: readonly Allowance[]): Promise<number>;
   /** The present count, 0 when the window is over. */
   read(name: string): Promise<number>;
   clear(name: string): Promise<void>;
   /** Takes one back that turned out not to count; never below 0, never in a window that is over. */
   giveBack(name: string): Promise<void>;
+}
+
+/** `takeWithin` out of single takes: for stores where each is a step of its own. */
+export async function takeInTurn(take: Counters['take'], allowances: readonly Allowance[]): Promise<number> {
+  for (const [place, { name, max, windowSeconds }] of allowances.entries()) {
+    if ((await take(name, windowSeconds)) > max) return place;
+  }
+  return -1;
 }

@@ -41,17 +41,21 @@ export function createMemoryCounters(countersMax: number = COUNTERS_MAX): Counte
     }
   };
 
+  const take = (name: string, windowSeconds: number): number => {
+    const window = live(name);
+    if (window !== undefined) {
+      window.value += 1;
+      return window.value;
+    }
+    if (windows.size >= countersMax) makeRoom();
+    windows.set(name, { value: 1, endsAtMs: nowMs() + windowSeconds * 1000 });
+    return 1;
+  };
+
   return {
-    take: async (name, windowSeconds) => {
-      const window = live(name);
-      if (window !== undefined) {
-        window.value += 1;
-        return window.value;
-      }
-      if (windows.size >= countersMax) makeRoom();
-      windows.set(name, { value: 1, endsAtMs: nowMs() + windowSeconds * 1000 });
-      return 1;
-    },
+    take: async (name, windowSeconds) => take(name, windowSeconds),
+    takeWithin: async (allowances) =>
+      allowances.findIndex(({ name, max, windowSeconds }) => take(name, windowSeconds) > max),
     read: async (name) => live(name)?.value ?? 0,
     clear: async (name) => {
       windows.delete(name);

@@ -11,6 +11,7 @@ import { lifecycle } from './migrations/0007-lifecycle.ts';
 import { proofing } from './migrations/0008-proofing.ts';
 import { foundAtOnce } from './migrations/0010-found-at-once.ts';
 import { factors } from './migrations/0011-factors.ts';
+import { defence } from './migrations/0014-defence.ts';
 import { unavailable } from './storage-errors.ts';
 
 /** In the order of their ids. */
@@ -25,6 +26,7 @@ const MIGRATIONS: readonly Migration[] = [
   proofing,
   foundAtOnce,
   factors,
+  defence,
 ];
 
 /** Any constant: it only has to differ from the advisory locks of other programs on the same database. Each schema has its own. */

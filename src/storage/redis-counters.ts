@@ -1,4 +1,4 @@
-import type { Counters } from './counters.ts';
+import { type Counters, takeInTurn } from './counters.ts';
 import { command, type RedisCommands, RedisScript } from './redis-script.ts';
 
 /** NX: the first take fixes the end of the window, and a later one never moves it. */
@@ -23,8 +23,11 @@ export function createRedisCounters({
   readonly prefix: string;
 }): Counters {
   const keyOf = (name: string): string => `${prefix}:counter:${name}`;
+  const take = async (name: string, windowSeconds: number): Promise<number> =>
+    Number(await TAKE.run(client, [keyOf(name)], [String(windowSeconds)]));
   return {
-    take: async (name, windowSeconds) => Number(await TAKE.run(client, [keyOf(name)], [String(windowSeconds)])),
+    take,
+    takeWithin: (allowances) => takeInTurn(take, allowances),
     read: async (name) => Number((await command(client, ['GET', keyOf(name)])) ?? 0),
     clear: async (name) => {
       await command(client, ['DEL', keyOf(name)]);

@@ -1,6 +1,6 @@
 import { nowSeconds } from '../shared/clock.ts';
-import type { Counters } from './counters.ts';
-import type { Database } from './database.ts';
+import { type Counters, takeInTurn } from './counters.ts';
+import type { Database, Transaction } from './database.ts';
 
 /** A window that is over starts again in the same statement that would have counted in it. */
 const TAKE = `INSERT INTO counters (name, value, expires_at) VALUES ($1, 1, $2)
@@ -14,18 +14,23 @@ const CLEAR = 'DELETE FROM counters WHERE name = $1';
 
 /** Counters that outlive a restart and are shared by all nodes: for limits that guard an account (S5). */
 export function createSqlCounters(database: Database): Counters {
+  const takeIn = async (on: Pick<Transaction, 'get'>, name: string, windowSeconds: number): Promise<number> => {
+    const now = nowSeconds();
+    // The present second has begun already: without one more the window would end up to a second early.
+    return (await on.get<{ value: number }>(TAKE, [name, now + windowSeconds + 1, now]))!.value;
+  };
+  // One statement is a transaction of its own on PostgreSQL: no BEGIN and COMMIT to wait for.
+  const take: Counters['take'] = (name, windowSeconds) =>
+    database.engine === 'postgres'
+      ? takeIn(database, name, windowSeconds)
+      : database.write((tx) => takeIn(tx, name, windowSeconds));
   return {
-    take: async (name, windowSeconds) => {
-      const now = nowSeconds();
-      // The present second has begun already: without one more the window would end up to a second early.
-      const params = [name, now + windowSeconds + 1, now];
-      // One statement is a transaction of its own on PostgreSQL: no BEGIN and COMMIT to wait for.
-      const row =
-        database.engine === 'postgres'
-          ? await database.get<{ value: number }>(TAKE, params)
-          : await database.write((tx) => tx.get<{ value: number }>(TAKE, params));
-      return row!.value;
-    },
+    take,
+    takeWithin: (allowances) =>
+      // Several rows in one transaction of PostgreSQL would be locks held in an order of the caller's, for all who share a network.
+      database.engine === 'postgres'
+        ? takeInTurn(take, allowances)
+        : database.write((tx) => takeInTurn((name, windowSeconds) => takeIn(tx, name, windowSeconds), allowances)),
     read: async (name) => (await database.get<{ value: number }>(READ, [name, nowSeconds()]))?.value ?? 0,
     clear: async (name) => {
       await database.run(CLEAR, [name]);

@@ -70,6 +70,7 @@ export async function openTwoWays(server: TestServer, cleanup: Cleanup): Promise
     pairwiseSub: createPairwiseSub(Buffer.from(config.secrets.pairwiseSalt)),
     outboundFetch: () => Promise.reject(new Error('nobody is called here')),
     wakeOutbox: () => {},
+    portalSecrets: { isShut: () => false, failed: async () => {} },
     reportError: () => {},
     routes: () => ({ owns: () => false, handle: (_ctx, next) => next() }),
     shell: async (ctx: Context, next: Next) => {

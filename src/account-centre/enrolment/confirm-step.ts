@@ -1,9 +1,9 @@
 import type { Context } from 'koa';
 import { z } from 'zod';
-import type { CheckOutcome } from '../../factors/one-time-code.ts';
 import { recogniseDocument } from '../../people/documents/parse.ts';
 import type { FormProblem } from '../../web/pages-enrol.ts';
 import { goTo } from '../account-form.ts';
+import { checkSentCode } from '../sent-code.ts';
 import { atAddress, strangerForm } from '../stranger-form.ts';
 import { counterBinding } from './counter-desk.ts';
 import type { EnrolmentSources } from './enrolment-sources.ts';
@@ -43,7 +43,13 @@ export async function postConfirm(ctx: Context, sources: EnrolmentSources): Prom
   const document = recogniseDocument(values.idNumber);
   if (document === undefined) return render(ctx, values.idNumber, sources, { field: 'idNumber', code: 'id_number' });
   const draft = await sources.drafts.findAtCounter(document);
-  const checked: CheckOutcome = await sources.codes.check(counterBinding(draft?.id ?? ''), values.code);
+  const account = `counter ${sources.index.of(document)}`;
+  const checked = await checkSentCode(
+    ctx,
+    sources,
+    { bound: counterBinding(draft?.id ?? ''), entered: values.code, account },
+    (reason) => refusal(ctx, reason, sources),
+  );
   if (draft === undefined || checked.state !== 'match') {
     await refusal(ctx, draft === undefined ? 'no_draft' : `code_${checked.state}`, sources);
     return render(ctx, values.idNumber, sources, { field: 'code', code: 'code_counter' });

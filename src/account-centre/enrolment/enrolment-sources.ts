@@ -1,6 +1,7 @@
 import type { BlindIndex } from '../../crypto/blind-index.ts';
 import type { MessageQuota } from '../../delivery/message-quota.ts';
 import type { Messages } from '../../delivery/messages.ts';
+import type { Attempts } from '../../factors/attempts.ts';
 import type { OneTimeCodes } from '../../factors/one-time-code.ts';
 import type { PasswordFactor } from '../../factors/password.ts';
 import type { PasswordLengths } from '../../factors/password-policy.ts';
@@ -27,6 +28,8 @@ export interface EnrolmentSources {
   readonly contextWords: readonly string[];
   readonly population: IdentitySource;
   readonly codes: OneTimeCodes;
+  /** Of sign-in: everything that is guessed at has its allowance there. */
+  readonly attempts: Attempts;
   readonly codeMinutes: number;
   readonly messages: Messages;
   readonly messageQuota: MessageQuota;

@@ -1,11 +1,12 @@
 import type { Context } from 'koa';
 import { z } from 'zod';
-import { addressGroup } from '../../factors/attempts.ts';
+import { addressGroup } from '../../defence/networks.ts';
 import type { CodeBinding } from '../../factors/one-time-code.ts';
 import type { Draft, DraftContent } from '../../people/enrolment-drafts.ts';
 import { parsePersonDetails } from '../../people/person-details.ts';
 import type { FormProblem } from '../../web/pages-enrol.ts';
 import { goTo } from '../account-form.ts';
+import { checkSentCode } from '../sent-code.ts';
 import { atAddress } from '../stranger-form.ts';
 import type { EnrolmentSources } from './enrolment-sources.ts';
 import { findHolder } from './password-step.ts';
@@ -135,7 +136,12 @@ export async function postCode(ctx: Context, sources: EnrolmentSources): Promise
   const form = await stepForm(ctx, 'code', CODE, sources);
   if (!form) return;
   const { draft, values } = form;
-  const outcome = await sources.codes.check(boundOf(draft, draft.content.phone ?? '', sources), values.code);
+  const bound = boundOf(draft, draft.content.phone ?? '', sources);
+  // Nobody is named yet who could be guessed at: each code of the draft, which is a new version of it, has its own allowance.
+  const account = `draft ${draft.id} ${draft.version}`;
+  const outcome = await checkSentCode(ctx, sources, { bound, entered: values.code, account }, (reason) =>
+    refusal(ctx, reason, sources),
+  );
   if (outcome.state !== 'match') {
     await refusal(ctx, `code_${outcome.state}`, sources);
     return renderCode(ctx, draft, sources, { field: 'code', code: `code_${outcome.state}` });

@@ -1,6 +1,6 @@
 import type { Context } from 'koa';
 import { z } from 'zod';
-import { addressGroup } from '../../factors/attempts.ts';
+import { addressGroup } from '../../defence/networks.ts';
 import type { LedgerEvent } from '../../ledger/ledger.ts';
 import type { Draft, DraftChange, DraftStep } from '../../people/enrolment-drafts.ts';
 import { Fault } from '../../shared/fault.ts';

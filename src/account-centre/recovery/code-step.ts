@@ -1,15 +1,17 @@
 import type { Context } from 'koa';
 import { z } from 'zod';
+import { addressGroup } from '../../defence/networks.ts';
 import type { ReachableAt } from '../../delivery/notices.ts';
 import type { MessageLanguage } from '../../delivery/texts/texts.ts';
-import { addressGroup } from '../../factors/attempts.ts';
 import type { CodeBinding } from '../../factors/one-time-code.ts';
 import type { Transaction } from '../../storage/database.ts';
 import type { FormProblem } from '../../web/pages-enrol.ts';
 import { goTo } from '../account-form.ts';
+import { checkSentCode } from '../sent-code.ts';
 import { atAddress, strangerForm } from '../stranger-form.ts';
 import type { RecoverySources } from './recovery-sources.ts';
 import {
+  deviceOf,
   FIELDS,
   PURPOSE,
   pageAfterProof,
@@ -94,8 +96,18 @@ export async function postCode(ctx: Context, sources: RecoverySources): Promise<
   const { continue: waiting } = values;
   const recovery = await recoveryAt(ctx, 'code', waiting, sources);
   if (!recovery) return;
-  const { id, personId, route } = recovery;
-  const outcome = await sources.codes.check(boundOf(id, browser), values.code);
+  const { id, personId, route, account } = recovery;
+  const outcome = await checkSentCode(
+    ctx,
+    sources,
+    {
+      bound: boundOf(id, browser),
+      entered: values.code,
+      account,
+      knownDeviceDigest: await deviceOf(ctx, personId, sources),
+    },
+    (reason) => refusal(ctx, { route, reason, personId }, sources),
+  );
   if (outcome.state !== 'match' || personId === undefined) {
     await refusal(ctx, { route, reason: `code_${outcome.state}`, personId }, sources);
     const code = outcome.state === 'match' ? 'code_expired' : `code_${outcome.state}`;

@@ -5,13 +5,13 @@ import { documentOfIdNumber, parseIdNumber } from '../../people/id-number.ts';
 import type { Person } from '../../people/person.ts';
 import { parsePersonDetails } from '../../people/person-details.ts';
 import { Fault } from '../../shared/fault.ts';
-import { hostCookieName, readCookie } from '../../web/cookies.ts';
 import type { FormProblem } from '../../web/pages-enrol.ts';
 import { goTo, visitOf } from '../account-form.ts';
 import { atAddress, strangerForm } from '../stranger-form.ts';
 import { admit, issueTo, type RecoveryTarget, reachableTarget } from './code-step.ts';
 import type { RecoverySources } from './recovery-sources.ts';
 import {
+  deviceOf,
   FIELDS,
   keepRecovery,
   PURPOSE,
@@ -28,7 +28,6 @@ import {
 } from './steps.ts';
 
 const FORM = z.strictObject({ ...FIELDS, name: z.string().max(256), idNumber: z.string().max(256) });
-const DEVICE_COOKIE = 'device';
 const ROUTE = 'proofing';
 
 interface Shown {
@@ -96,7 +95,7 @@ export async function postProof(ctx: Context, sources: RecoverySources): Promise
   const reason = typeof found === 'string' ? found : 'message_quota';
   const { language } = sources.renderer.preferences(ctx);
   const secret = await sources.database.write(async (tx) => {
-    const begun = await sources.recoveries.begin(tx, { personId: target?.personId, route: ROUTE });
+    const begun = await sources.recoveries.begin(tx, { personId: target?.personId, account, route: ROUTE });
     // In the same commit either way: the time of the answer must not tell who has an account. The limits keep these few.
     await sources.ledger.append(tx, {
       ...visitOf(ctx),
@@ -121,8 +120,7 @@ async function isLimited(
   person: Person | undefined,
   sources: RecoverySources,
 ): Promise<boolean> {
-  const secret = readCookie(ctx.get('cookie'), hostCookieName(DEVICE_COOKIE, sources.secure));
-  const device = await sources.devices.recognises(person?.id, secret);
+  const device = await deviceOf(ctx, person?.id, sources);
   const taken = await sources.begins.take({
     account: `recover ${person?.id ?? sources.index.of(document)}`,
     address: ctx.ip,

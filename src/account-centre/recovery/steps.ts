@@ -22,6 +22,7 @@ export const STEPS = {
 export const FIELDS = { form_token: z.string().max(128), continue: ceremonyId.optional() };
 
 const COOKIE = 'recovery';
+const DEVICE_COOKIE = 'device';
 const MARGIN_SECONDS = 3600;
 
 export const queryOf = (waiting: string | undefined): Record<string, string> =>
@@ -51,6 +52,14 @@ export function keepRecovery(ctx: Context, secret: string, sources: RecoverySour
   const maxAgeSeconds = waitSeconds + finishSeconds + MARGIN_SECONDS;
   ctx.append('set-cookie', writeCookie(COOKIE, secret, { secure, maxAgeSeconds }));
 }
+
+/** The digest of this browser, if the person has signed in with it before: it keeps an allowance of its own (D8). */
+export const deviceOf = (
+  ctx: Context,
+  personId: string | undefined,
+  { devices, secure }: RecoverySources,
+): Promise<string | undefined> =>
+  devices.recognises(personId, readCookie(ctx.get('cookie'), hostCookieName(DEVICE_COOKIE, secure)));
 
 export const refusal = (
   ctx: Context,

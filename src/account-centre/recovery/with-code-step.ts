@@ -1,12 +1,12 @@
 import type { Context } from 'koa';
 import { z } from 'zod';
 import { Fault } from '../../shared/fault.ts';
-import { hostCookieName, readCookie } from '../../web/cookies.ts';
 import type { FormProblem } from '../../web/pages-enrol.ts';
 import { goTo, visitOf } from '../account-form.ts';
 import { atAddress, strangerForm } from '../stranger-form.ts';
 import type { RecoverySources } from './recovery-sources.ts';
 import {
+  deviceOf,
   FIELDS,
   keepRecovery,
   PURPOSE,
@@ -23,7 +23,6 @@ import {
 } from './steps.ts';
 
 const FORM = z.strictObject({ ...FIELDS, identifier: z.string().max(320), recoveryCode: z.string().max(64) });
-const DEVICE_COOKIE = 'device';
 const ROUTE = 'code';
 
 export async function showWithCode(ctx: Context, sources: RecoverySources): Promise<void> {
@@ -66,8 +65,7 @@ export async function postWithCode(ctx: Context, sources: RecoverySources): Prom
   if (resolved === undefined)
     return render(ctx, identifier, waiting, sources, { field: 'identifier', code: 'identifier' });
   const { person, account } = resolved;
-  const secret = readCookie(ctx.get('cookie'), hostCookieName(DEVICE_COOKIE, sources.secure));
-  const device = await sources.devices.recognises(person?.id, secret);
+  const device = await deviceOf(ctx, person?.id, sources);
   const attempt = { account, address: ctx.ip, ...(device === undefined ? {} : { knownDeviceDigest: device }) };
   const refuse = async (reason: string): Promise<void> => {
     await refusal(ctx, { route: ROUTE, reason, personId: person?.id }, sources);
@@ -103,7 +101,7 @@ const begin = (
   sources.database.write(async (tx) => {
     const { recoveries, recoveryCodes, ledger } = sources;
     if (!(await recoveryCodes.redeem(tx, personId, recoveryCode)) || personId === undefined) return undefined;
-    const { id, secret } = await recoveries.begin(tx, { personId, route: ROUTE });
+    const { id, secret } = await recoveries.begin(tx, { personId, account: personId, route: ROUTE });
     const event = { ...visitOf(ctx), personId };
     await ledger.append(tx, { ...event, type: 'recovery.begun', details: { route: ROUTE } });
     await ledger.append(tx, { ...event, type: 'recovery-code.used' });

@@ -1,7 +1,7 @@
+import type { RegionTable } from '../../defence/regions.ts';
 import { isCommitment, parseEntry } from '../../ledger/entry.ts';
 import type { LedgerReader, StoredEntry } from '../../ledger/reader.ts';
 import { officeOf } from './office.ts';
-import type { RegionTable } from './regions.ts';
 import type { EarlierSignIn, Facts, Rule, WatchEvent, WatchSettings } from './rule.ts';
 import { rulesByType } from './rules.ts';
 

@@ -1,5 +1,5 @@
+import { networkTable } from '../../defence/networks.ts';
 import { Fault } from '../../shared/fault.ts';
-import { networkTable } from './networks.ts';
 import type { Facts, WatchSettings } from './rule.ts';
 
 const BEIJING_OFFSET_MS = 8 * 3_600_000;

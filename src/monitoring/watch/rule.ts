@@ -1,4 +1,5 @@
 import type { Config } from '../../config/schema.ts';
+import type { Place } from '../../defence/regions.ts';
 import type { LedgerEntry } from '../../ledger/entry.ts';
 import type { Severity } from '../../ledger/event-kind.ts';
 
@@ -27,14 +28,6 @@ export interface WatchEvent {
   readonly atMs: number;
   readonly entry: LedgerEntry;
   readonly address: string | undefined;
-}
-
-/** Where a network is. */
-export interface Place {
-  readonly region: string;
-  /** Degrees, north and east positive. */
-  readonly latitude: number;
-  readonly longitude: number;
 }
 
 /** An earlier sign-in of the same person. */

@@ -1,4 +1,4 @@
-import { distanceKm } from './regions.ts';
+import { distanceKm } from '../../defence/regions.ts';
 import { defineRule, textOf, wordsOf } from './rule.ts';
 
 const DAY_SECONDS = 86_400;

@@ -1,4 +1,4 @@
-import { networkOf } from './networks.ts';
+import { networkOf } from '../../defence/networks.ts';
 import { type About, defineRule, type Tally, textOf, type WatchEvent, weightOf } from './rule.ts';
 
 const personAbout = (person: string): About => ({ key: person, person });

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { RegionTable } from '../../defence/regions.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import type { LedgerReader } from '../../ledger/reader.ts';
 import { monotonicMs, nowMs } from '../../shared/clock.ts';
@@ -7,7 +8,6 @@ import type { Database, Transaction } from '../../storage/database.ts';
 import { Examiner } from './examiner.ts';
 import { type Alert, type Incident, WATCH } from './incident.ts';
 import { createIncidents, type Incidents } from './incidents.ts';
-import type { RegionTable } from './regions.ts';
 import { owedFor, putOff, type Responses, respond } from './responses.ts';
 import type { Rule, WatchSettings } from './rule.ts';
 import { findRule, RULES } from './rules.ts';

@@ -37,6 +37,7 @@ const WAITING = `SELECT id, payload FROM outbox WHERE state = 'waiting' AND topi
 const ROWS = [
   'DELETE FROM passwords WHERE person_id = $1',
   'DELETE FROM known_devices WHERE person_id = $1',
+  'DELETE FROM sign_in_places WHERE person_id = $1',
   'DELETE FROM recovery_codes WHERE person_id = $1',
   'DELETE FROM recoveries WHERE person_id = $1',
   'DELETE FROM person_checks WHERE person_id = $1',

@@ -37,6 +37,8 @@ export interface EnrolmentTables {
     created_at: number;
     waits_until: number;
     expires_at: number;
+    /** Since migration 14: null in what was begun before. */
+    account: string | null;
   };
   recovery_codes: { person_id: string; digest: string; made_at: number; used_at: number | null };
 }

@@ -1,5 +1,7 @@
 /** Rows about how accounts end, go over into one another, and what people consented to. `..._at` are epoch seconds. */
 export interface LifecycleTables {
+  /** Regions a person has signed in from (people/sign-in-places.ts). Degrees as text: no part of the house computes with them in SQL. */
+  sign_in_places: { person_id: string; region: string; latitude: string; longitude: string; seen_at: number };
   /** Somebody asked to be forgotten; gone when they changed their mind, and when it was done. `held_at`: it could not be done in time. */
   person_closures: { person_id: string; asked_at: number; due_at: number; held_at: number | null };
   /** What is left of an account that is no more: the key of the ledger and the consent records, until the law lets them go. */

@@ -51,6 +51,21 @@ export function networkOf(address: string): string | undefined {
   return `${groups.join(':')}::/${IPV6_GROUP_LENGTH}`;
 }
 
+/** What cannot be read shares one small allowance instead of none (V44). */
+const UNREADABLE = 'unreadable';
+
+/**
+ * Who is limited together: one IPv4 address, or the /64 of an IPv6 address, which is what one household has (X6). An IPv4
+ * address written in IPv6 (`::ffff:192.0.2.1`) is the IPv4 address.
+ */
+export function addressGroup(address: string): string {
+  const bits = bitsOf(address);
+  if (bits === undefined) return UNREADABLE;
+  if (bits.width === 32) return [24n, 16n, 8n, 0n].map((shift) => (bits.value >> shift) & 255n).join('.');
+  const groups = [112n, 96n, 80n, 64n].map((shift) => ((bits.value >> shift) & 0xffffn).toString(16));
+  return `${groups.join(':')}::/64`;
+}
+
 /** A network in CIDR notation. One of IPv4 addresses that is written in IPv6 is the network of IPv4. */
 function prefixOf(network: string): (AddressBits & { readonly length: number }) | undefined {
   const [address = '', digits = ''] = network.split('/', 2);

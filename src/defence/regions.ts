@@ -1,7 +1,14 @@
 import { readFileSync, statSync } from 'node:fs';
 import { z } from 'zod';
 import { type NetworkTable, networkTable } from './networks.ts';
-import type { Place } from './rule.ts';
+
+/** Where a network is. */
+export interface Place {
+  readonly region: string;
+  /** Degrees, north and east positive. */
+  readonly latitude: number;
+  readonly longitude: number;
+}
 
 export type RegionTable = NetworkTable<Place>;
 
