@@ -169,8 +169,7 @@ export function enrolmentRouters(
               },
             }),
             devices: createKnownDevices({ database: house.database }),
-            // There is no second factor yet; the one that comes says here who has it.
-            secondFactorsOf: async () => [],
+            secondFactorsOf: async (personId) => [...(await house.boundFactors.kindsOf(personId))],
             async endSessions(personId, visit) {
               await house.sessionEnds.endAll(personId, 'password_recovered', visit);
             },

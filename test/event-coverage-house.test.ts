@@ -323,6 +323,7 @@ const ELSEWHERE: Readonly<Partial<Record<EventType, string>>> = {
   'factor.renamed': 'bound-factors',
   'factor.removed': 'bound-factors',
   'factor.policy-changed': 'bound-factors',
+  'factor.tokens-imported': 'second-factors',
 };
 
 test('H5 every event of the catalogue has a scenario', (t) => {

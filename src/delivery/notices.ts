@@ -11,6 +11,8 @@ export type NoticeName = Exclude<TemplateName, `code-${string}`>;
 export interface ReachableAt {
   readonly channel: Channel;
   readonly address: string;
+  /** Since when, in epoch seconds; unknown of one that is about to be lost. */
+  readonly provenAt?: number;
 }
 
 /**

@@ -68,7 +68,7 @@ type Row = Tables['bound_factors'];
 type Listed = Pick<Row, 'id' | 'person_id' | 'kind' | 'label_sealed' | 'bound_at' | 'last_used_at'>;
 
 /** More than anybody needs, and few enough to show on one page. */
-const FACTORS_MAX = 20;
+export const FACTORS_MAX = 20;
 const LABEL_CHARACTERS_MAX = 64;
 /** What could break a line or turn the direction of text has no place in a name that is shown (E7). */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+/gu;

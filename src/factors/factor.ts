@@ -34,11 +34,16 @@ export interface FactorUse {
   readonly device?: string | undefined;
   /** Of the page, for factors that sign it. */
   readonly origin?: string | undefined;
+  /** For the ledger. */
+  readonly userAgent?: string | undefined;
+  readonly correlation?: string | undefined;
 }
 
 /** How the person wants to be asked. */
 export interface BeginWishes {
   readonly language: 'zh-CN' | 'en';
+  /** A code that still holds shall be followed by another. */
+  readonly again?: boolean;
   /** Have the code read out by a call. */
   readonly voice?: boolean;
 }

@@ -12,7 +12,7 @@ export interface OneTimeCodeLimits {
   readonly resendSeconds: number;
 }
 
-export type CodePurpose = 'register' | 'recover' | 'bind' | 'counter';
+export type CodePurpose = 'register' | 'recover' | 'bind' | 'counter' | 'second_factor';
 
 /**
  * What a code is good for and nothing else (D11): one purpose, one draft, recovery or ceremony (`binding`), and the browser it was
@@ -44,6 +44,8 @@ export interface OneTimeCodes {
   /** Makes a new code, in place of any before. The caller sends it in the same transaction. */
   issue(tx: Transaction, bound: CodeBinding): Promise<IssueOutcome>;
   check(bound: CodeBinding, entered: string): Promise<CheckOutcome>;
+  /** Whether one was sent that can still be entered. */
+  holds(bound: CodeBinding): Promise<boolean>;
   /** Deletes up to `limit` codes whose time is over; resolves with how many. */
   sweep(limit: number): Promise<number>;
 }
@@ -120,6 +122,12 @@ export function createOneTimeCodes({
         state: 'match',
         consume: async (tx) => (await tx.run(CONSUME, [purpose, binding, nowSeconds(), digest])) === 1,
       };
+    },
+
+    async holds({ purpose, binding }) {
+      const row = await database.get<Row>(SELECT, [purpose, binding]);
+      const isOpen = row !== undefined && row.consumed_at === null && row.attempts < limits.attemptsMax;
+      return isOpen && row.expires_at > nowSeconds();
     },
 
     sweep: (limit) => database.run(SWEEP, [nowSeconds() - KEPT_SECONDS, limit]),

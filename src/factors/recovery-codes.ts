@@ -20,6 +20,8 @@ export interface RecoveryCodes {
   stock(personId: string): Promise<RecoveryCodeStock | undefined>;
   /** Spends the code: true for one of several calls at once, and only where it is this person's. An unknown person costs the same. */
   redeem(tx: Transaction, personId: string | undefined, entered: string): Promise<boolean>;
+  /** Whether this is one of the person's that is not spent yet; spends nothing. */
+  holds(personId: string, entered: string): Promise<boolean>;
 }
 
 const CODES = 10;
@@ -35,6 +37,7 @@ const DELETE = 'DELETE FROM recovery_codes WHERE person_id = $1';
 const INSERT = 'INSERT INTO recovery_codes (person_id, digest, made_at, used_at) VALUES ($1, $2, $3, NULL)';
 const STOCK = `SELECT count(*) AS made, sum(CASE WHEN used_at IS NULL THEN 1 ELSE 0 END) AS unused, max(made_at) AS made_at
   FROM recovery_codes WHERE person_id = $1`;
+const HOLDS = 'SELECT 1 AS one FROM recovery_codes WHERE person_id = $1 AND digest = $2 AND used_at IS NULL';
 const REDEEM = 'UPDATE recovery_codes SET used_at = $3 WHERE person_id = $1 AND digest = $2 AND used_at IS NULL';
 
 export function createRecoveryCodes({
@@ -58,6 +61,9 @@ export function createRecoveryCodes({
       const row = await database.get<{ made: number; unused: number; made_at: number }>(STOCK, [personId]);
       if (row === undefined || Number(row.made) === 0) return undefined;
       return { left: Number(row.unused), madeAt: Number(row.made_at) };
+    },
+    async holds(personId, entered) {
+      return (await database.get(HOLDS, [personId, digestOf(personId, readCode(entered))])) !== undefined;
     },
     async redeem(tx, personId = NOBODY, entered) {
       return (await tx.run(REDEEM, [personId, digestOf(personId, readCode(entered)), nowSeconds()])) === 1;

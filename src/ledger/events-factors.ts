@@ -1,4 +1,4 @@
-import { ACCOUNT, AUTHENTICATION, type EventKind, event } from './event-kind.ts';
+import { ACCOUNT, ADMINISTRATION, AUTHENTICATION, ENTITY, type EventKind, event } from './event-kind.ts';
 
 /** What happens to the factors of people; part of the catalogue in events.ts. */
 export const FACTOR_EVENTS = {
@@ -22,6 +22,13 @@ export const FACTOR_EVENTS = {
     ACCOUNT.other,
     'Something a person proved themselves with was taken from their account.',
     'origin kind factor cause',
+  ),
+  'factor.tokens-imported': event(
+    'warning',
+    ADMINISTRATION,
+    ENTITY.created,
+    'Seeds of hardware tokens were taken into stock, to be bound by the people who get the tokens.',
+    'origin count',
   ),
   'factor.policy-changed': event(
     'notice',

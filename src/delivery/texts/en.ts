@@ -10,6 +10,8 @@ export const messagesEn: MessageTexts = {
     `Your code is ${code}, to link this contact to your account. It is valid for ${minutes} minutes. Tell nobody; our staff will never ask for it.`,
   'code-counter': ({ code, minutes }) =>
     `Your confirmation code is ${code}, valid for ${minutes} minutes. A service counter is opening your account: please check the details and enter the code yourself, or read it out at the counter. If you are not at a counter, do nothing.`,
+  'code-second-factor': ({ code, minutes }) =>
+    `Your code is ${code}, to confirm that it is you. It is valid for ${minutes} minutes. Tell nobody; if you are not signing in, change your password.`,
   'password-changed': () =>
     'The password of your account was just changed. If this was not you, please call the help line at once.',
   'email-left': () =>
@@ -25,6 +27,12 @@ export const messagesEn: MessageTexts = {
   'recovery-cancelled': () => 'Setting a new password for your account was cancelled. Your old password stays valid.',
   'recovery-codes-made': () =>
     'New recovery codes were made for your account; all earlier ones are void. If this was not you, please call the help line at once.',
+  'recovery-code-used': () =>
+    'A recovery code was just used to sign in to your account. If this was not you, please call the help line at once.',
+  'factor-added': () =>
+    'A way to prove yourself was just added to your account. If this was not you, please call the help line at once.',
+  'factor-removed': () =>
+    'A way to prove yourself was just removed from your account. If this was not you, please call the help line at once.',
   'level-fell': () =>
     'The identity level of your account has fallen; some services may ask for a new check. Sign in to see why.',
   'mandate-invited': ({ company }) =>

@@ -21,6 +21,7 @@ export interface TemplateValues {
   readonly 'code-recover': CodeValues;
   readonly 'code-bind': CodeValues;
   readonly 'code-counter': CodeValues;
+  readonly 'code-second-factor': CodeValues;
   readonly 'password-changed': NoValues;
   readonly 'sign-in-changed': NoValues;
   readonly 'phone-left': NoValues;
@@ -30,6 +31,9 @@ export interface TemplateValues {
   readonly 'recovery-completed': NoValues;
   readonly 'recovery-cancelled': NoValues;
   readonly 'recovery-codes-made': NoValues;
+  readonly 'recovery-code-used': NoValues;
+  readonly 'factor-added': NoValues;
+  readonly 'factor-removed': NoValues;
   readonly 'level-fell': NoValues;
   readonly 'mandate-invited': CompanyValues;
   readonly 'mandate-ended': CompanyValues;

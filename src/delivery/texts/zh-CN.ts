@@ -13,6 +13,8 @@ export const messagesZh: MessageTexts = {
     `验证码 ${code}，用于绑定联系方式，${minutes} 分钟内有效。请勿告诉任何人，工作人员不会向您索要。`,
   'code-counter': ({ code, minutes }) =>
     `确认码 ${code}，${minutes} 分钟内有效。服务窗口正在为您办理实名账户，请您本人核对后自行输入，或念给窗口工作人员确认。如未在窗口办理，请不要理会。`,
+  'code-second-factor': ({ code, minutes }) =>
+    `验证码 ${code}，用于确认是您本人，${minutes} 分钟内有效。请勿告诉任何人；如您没有在登录，请尽快修改密码。`,
   'password-changed': () => '您的账户密码刚刚被更改。如非本人操作，请立即联系服务热线。',
   'email-left': () => '该电子邮箱已由他人验证使用，不再用于您的账户。请登录后绑定新的邮箱。',
   'sign-in-changed': () => '您账户的登录方式刚刚有变动。如非本人操作，请立即联系服务热线。',
@@ -22,6 +24,9 @@ export const messagesZh: MessageTexts = {
   'recovery-completed': () => '您的账户密码已经重设，所有设备均已退出登录。如非本人操作，请立即联系服务热线。',
   'recovery-cancelled': () => '您的账户的密码重设已经取消，原密码继续有效。',
   'recovery-codes-made': () => '您的账户生成了新的恢复码，原有的恢复码全部失效。如非本人操作，请立即联系服务热线。',
+  'recovery-code-used': () => '您的账户刚刚使用恢复码通过了验证。如非本人操作，请立即拨打服务热线。',
+  'factor-added': () => '您的账户刚刚添加了一种验证方式。如非本人操作，请立即拨打服务热线。',
+  'factor-removed': () => '您的账户刚刚移除了一种验证方式。如非本人操作，请立即拨打服务热线。',
   'level-fell': () => '您的账户的实名等级已经下降，部分事项可能需要重新核验身份。登录后可查看原因。',
   'mandate-invited': ({ company }) => `“${company}”邀请您担任经办人。请登录后查看，由您决定是否接受。`,
   'mandate-ended': ({ company }) => `您为“${company}”办事的授权已经结束。`,
