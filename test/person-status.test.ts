@@ -85,14 +85,17 @@ test('F2 a sign-in that was under way when the account was shut gives nobody a s
   const browser = server.browser();
   await browser.get(authorizationPath(portal));
   await browser.follow();
-  await browser.submit({ identifier: LI.idNumber, password: PASSWORD }, '/identify');
   shut = true;
-  await browser.follow(({ origin }) => origin !== server.issuer);
-  shut = false;
+  await browser.submit({ identifier: LI.idNumber, password: PASSWORD }, '/identify');
+  t.false(shut, 'it happened in between');
   t.is(browser.page.status, 400);
+  t.is(browser.cookie('tongban'), undefined);
   const sessions = await server.house.database.all(
     'SELECT 1 AS one FROM sessions WHERE account_id = $1 AND ended_at IS NULL',
     [id],
   );
   t.is(sessions.length, 0);
+  t.deepEqual(await server.events('sign-in.succeeded'), []);
+  const [refused] = await server.events('sign-in.refused');
+  t.like(refused, { subject: id, client: portal.id, outcome: 'failure', data: { reason: 'shut' } });
 });

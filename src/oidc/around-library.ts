@@ -1,16 +1,25 @@
 import type { Context, Middleware } from 'koa';
-import type { KoaContextWithOIDC } from 'oidc-provider';
+import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { Fault } from '../shared/fault.ts';
 import { readBody } from '../web/forms.ts';
 import type { Documents } from '../web/front.ts';
 import { contentPolicy, formTarget } from '../web/security-headers.ts';
+import { goOnAtOnce } from './going-on.ts';
 import type { ShortWays } from './short-way.ts';
+import { currentUnit } from './unit-of-work.ts';
 
 /** Our own pages beside the protocol's endpoints. */
 export interface OwnPages {
   /** Whether a path is ours: asked at every request, so it must be cheap. */
   owns(path: string): boolean;
   readonly handle: Middleware;
+}
+
+export interface AroundLibrary {
+  readonly provider: Provider;
+  readonly pages: OwnPages;
+  readonly documents: Documents;
+  readonly shortWays: ShortWays;
 }
 
 /** Where a portal may send its request as a form: authorization and sign-out. */
@@ -21,13 +30,17 @@ const QUERY_LENGTH_MAX = 8000;
  * Everything of ours that stands directly around the library, in one layer: each layer of the Koa stack costs every request
  * a promise or two.
  */
-export function aroundLibrary(pages: OwnPages, documents: Documents, shortWays: ShortWays): Middleware {
+export function aroundLibrary({ provider, pages, documents, shortWays }: AroundLibrary): Middleware {
   return async (ctx, next) => {
     const shortWay = shortWays.get(ctx.path);
     if (shortWay !== undefined && (await shortWay(ctx))) return;
     if (ctx.method === 'POST' && POSTABLE_PATHS.has(ctx.path)) return postAsGet(ctx);
-    if (pages.owns(ctx.path)) return pages.handle(ctx, next);
-    await next();
+    if (pages.owns(ctx.path)) {
+      await pages.handle(ctx, next);
+      const answered = currentUnit()?.answered;
+      if (answered === undefined) return;
+      await goOnAtOnce(ctx, provider, answered, next);
+    } else await next();
     // A fault of ours that the library has answered as its own 500 goes on to the shell; what the request did is dropped.
     if (ctx.state.fault instanceof Fault) throw ctx.state.fault;
     const oidc = ctx.oidc as KoaContextWithOIDC['oidc'] | undefined;

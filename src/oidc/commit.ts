@@ -42,9 +42,8 @@ export function commitBeforeAnswer(sources: CommitSources): Middleware {
     if (evidence.failure) await sources.failures.record(evidence.failure);
     if (unit.isEmpty) return;
     const outcome = await unit.commit(sources.store).catch(async (error: unknown) => {
-      if (protocol && error instanceof Fault && error.code === 'acting_ended') {
-        await sources.failures.record(endedOnTheWay(protocol, unit));
-      }
+      const event = protocol && error instanceof Fault ? undoneBy(error, protocol, unit) : undefined;
+      if (event !== undefined) await sources.failures.record(event);
       throw error;
     });
     if (!outcome.ok) await answerLoser(protocol, unit, outcome.conflict, sources);
@@ -62,17 +61,26 @@ function claimedClient(ctx: Context): string {
   return encoded === undefined ? '' : Buffer.from(encoded, 'base64').toString('latin1').split(':', 1)[0]!;
 }
 
-/** Between the choice and the code the mandate ended: nothing of the entry was kept but this. */
-const endedOnTheWay = ({ oidc }: KoaContextWithOIDC, unit: UnitOfWork): LedgerEvent => ({
-  type: 'subject.refused',
-  outcome: 'failure',
-  personId: oidc.entities.AuthorizationCode?.accountId,
-  clientId: oidc.client?.clientId,
-  address: unit.address,
-  userAgent: unit.userAgent,
-  correlation: unit.requestId,
-  details: { reason: 'ended' },
-});
+/** What is told of a request whose changes were undone, by what ended while it was under way; of all else the fault tells. */
+function undoneBy({ code }: Fault, { oidc }: KoaContextWithOIDC, unit: UnitOfWork): LedgerEvent | undefined {
+  const base = {
+    outcome: 'failure',
+    clientId: oidc.client?.clientId,
+    address: unit.address,
+    userAgent: unit.userAgent,
+    correlation: unit.requestId,
+  } as const;
+  // Between the choice and the code the mandate ended.
+  if (code === 'acting_ended') {
+    const personId = oidc.entities.AuthorizationCode?.accountId;
+    return { ...base, type: 'subject.refused', personId, details: { reason: 'ended' } };
+  }
+  // Between the proof and the session the account was shut: with the session went the event that tells of the proof.
+  if (code === 'ceremony_expired') {
+    return { ...base, type: 'sign-in.refused', personId: oidc.session?.accountId, details: { reason: 'shut' } };
+  }
+  return undefined;
+}
 
 async function answerLoser(
   ctx: KoaContextWithOIDC | undefined,

@@ -129,7 +129,8 @@ export function createEngine(sources: EngineSources, signingKeys: readonly JWK[]
 
   provider.use(sources.shell);
   provider.use(commitBeforeAnswer({ ...sources, subjects, refuse, wake: sources.wakeOutbox }));
-  provider.use(aroundLibrary(sources.routes(interactions), sources.documents, shortWays()));
+  const { documents } = sources;
+  provider.use(aroundLibrary({ provider, pages: sources.routes(interactions), documents, shortWays: shortWays() }));
 
   // The library answers these itself; without this line their cause would be lost.
   provider.on('server_error', (ctx, error) => {

@@ -24,6 +24,8 @@ export function createInteractions(
     if (!interaction) throw new Error('the ceremony request did not come from find()');
     interaction.result = result;
     await interaction.save(interaction.exp - nowSeconds());
+    const unit = currentUnit();
+    if (unit !== undefined) unit.answered = interaction.uid;
     return interaction.returnTo;
   };
 

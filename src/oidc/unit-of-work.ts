@@ -20,6 +20,8 @@ export class UnitOfWork {
   readonly #pending = new Map<string, Artifact | null>();
   /** Models of which the library met an already consumed artifact, with the person it was made for: a replay, for the ledger. */
   readonly replayed = new Map<string, string | undefined>();
+  /** The interaction that this request has answered: its authorization request goes on at once (going-on.ts). */
+  answered: string | undefined;
 
   constructor(requestId: string, address: string, userAgent: string) {
     this.requestId = requestId;
@@ -28,6 +30,7 @@ export class UnitOfWork {
   }
 
   change(change: ArtifactChange): void {
+    if (change.kind === 'put' || change.kind === 'destroy') this.#leaveOut(change);
     this.#changes.push(change);
     if (change.kind === 'put') {
       this.#pending.set(`${change.model}:${change.id}`, {
@@ -38,6 +41,14 @@ export class UnitOfWork {
     } else if (change.kind === 'destroy') {
       this.#pending.set(`${change.model}:${change.id}`, null);
     }
+  }
+
+  /** What this request itself has put and now puts again or destroys need not be written; unless it was to be spent in between. */
+  #leaveOut({ model, id }: { readonly model: string; readonly id: string }): void {
+    if (!this.#pending.get(`${model}:${id}`)) return;
+    const ofIt = (change: ArtifactChange): boolean => 'id' in change && change.model === model && change.id === id;
+    if (this.#changes.some((change) => change.kind === 'consume' && ofIt(change))) return;
+    this.#changes = this.#changes.filter((change) => change.kind !== 'put' || !ofIt(change));
   }
 
   /** Rows of other tables that belong to the same event. */

@@ -54,7 +54,8 @@ export interface SignedInPerson {
 
 /**
  * The ceremony's door to the protocol: find the waiting request of this browser, and hand back what was proven or decided.
- * Each answer resolves with the address the browser goes to next; it takes effect when the request's unit of work commits.
+ * Each answer resolves with the address at which the protocol goes on; the same request goes on there before it is answered, and all of it
+ * takes effect when its unit of work commits.
  */
 export interface Interactions {
   /** `elsewhere`: this browser did not start it (V4, V53). `expired`: it is over. */

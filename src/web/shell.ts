@@ -58,8 +58,9 @@ export function createShell(log: Logger, showFault: ShowFault, observe: Observe 
     } catch (error) {
       answerError(ctx, error, log, showFault);
     }
-    // The path may end in a one-time identifier, so log and metrics have the name of the route.
-    const route: unknown = ctx._matchedRouteName ?? ctx.state.page ?? 'none';
+    // The path may end in a one-time identifier, so log and metrics have the name of the route: of our page, where a page went on
+    // to the library.
+    const route: unknown = ctx.state.page ?? ctx._matchedRouteName ?? 'none';
     const durationMs = monotonicMs() - startedMs;
     observe(route, ctx.method, ctx.status, durationMs);
     log.info(

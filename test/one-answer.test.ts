@@ -1,0 +1,130 @@
+import test from 'ava';
+import { hiddenField } from './support/hidden-field.ts';
+import type { HttpBrowser } from './support/http-client.ts';
+import { ROOMY } from './support/portal-calls.ts';
+import {
+  authorizationPath,
+  PASSWORD,
+  REDIRECT_URI,
+  redemption,
+  startServer,
+  type TestPortal,
+  type TestServer,
+  WANG,
+} from './support/server.ts';
+
+let server: TestServer;
+
+test.before(async () => {
+  server = await startServer(undefined, ROOMY);
+  await server.addPerson(WANG);
+});
+test.after.always(() => server.stop());
+
+const CREDENTIALS = { identifier: WANG.idNumber, password: PASSWORD } as const;
+
+/** Opens the sign-in page; resolves with its address. */
+async function open(browser: HttpBrowser, portal: TestPortal, query: Record<string, string> = {}): Promise<string> {
+  await browser.get(authorizationPath(portal, query));
+  await browser.follow();
+  return new URL(browser.page.url).pathname;
+}
+
+const ceremonyCookies = (browser: HttpBrowser): readonly string[] =>
+  browser
+    .cookies()
+    .filter(({ name }) => name === 'tongban_resume')
+    .map(({ path }) => path);
+
+const eventsOf = async ({ id }: TestPortal) =>
+  (await server.events()).filter(({ client, actor }) => client === id && actor !== 'system');
+
+test.serial('a proof is answered with the next question, and the last answer with the portal', async (t) => {
+  const portal = await server.addPortal();
+  const browser = server.browser();
+  const first = await open(browser, portal);
+  const signedIn = await browser.submit(CREDENTIALS, '/identify');
+  t.is(signedIn.status, 303);
+  const second = new URL(signedIn.location ?? '').pathname;
+  t.regex(second, /^\/interaction\/[\w-]+$/);
+  t.not(second, first);
+  t.deepEqual(ceremonyCookies(browser), [second.replace('interaction', 'auth')], 'the one before is taken back');
+  t.truthy(browser.cookie('tongban'));
+
+  await browser.follow();
+  const allowed = await browser.submit({ decision: 'allow' }, '/consent');
+  t.is(allowed.status, 303);
+  t.true(allowed.location?.startsWith(`${REDIRECT_URI}?code=`), allowed.location);
+  t.deepEqual(ceremonyCookies(browser), []);
+  t.is((await server.token(portal, redemption(new URL(allowed.location ?? '')))).status, 200);
+});
+
+test.serial('L8 a consent and the code it opens are one change, under the name of one request', async (t) => {
+  const portal = await server.addPortal();
+  const browser = server.browser();
+  await open(browser, portal);
+  const signedIn = await browser.submit(CREDENTIALS, '/identify');
+  await browser.follow();
+  const allowed = await browser.submit({ decision: 'allow' }, '/consent');
+  const told = (await eventsOf(portal)).map(({ type, corr }) => [type, corr]);
+  t.deepEqual(told, [
+    ['sign-in.succeeded', signedIn.headers['x-request-id']],
+    ['consent.given', allowed.headers['x-request-id']],
+    ['portal.entered', allowed.headers['x-request-id']],
+  ]);
+});
+
+test.serial('E1 the session that was there gets another name with the proof itself', async (t) => {
+  const portal = await server.addPortal();
+  const browser = server.browser();
+  await server.signIn(browser, portal);
+  const before = browser.cookie('tongban')?.value;
+  await open(browser, portal, { prompt: 'login' });
+  t.is(browser.cookie('tongban')?.value, before);
+  await browser.submit(CREDENTIALS, '/identify');
+  t.not(browser.cookie('tongban')?.value, before);
+  const forgotten = server.browser();
+  forgotten.setCookie(server.issuer, `tongban=${before}; Path=/`);
+  await forgotten.get(authorizationPath(portal, { prompt: 'none' }));
+  t.is(new URL(forgotten.page.location ?? '').searchParams.get('error'), 'login_required');
+});
+
+test.serial(
+  'V4 a proof given in a browser that lost the session it is for makes no session and enters no portal',
+  async (t) => {
+    const portal = await server.addPortal();
+    const browser = server.browser();
+    await server.signIn(browser, portal);
+    const sessions = (): Promise<unknown[]> => server.house.database.all('SELECT uid, id_digest FROM sessions', []);
+    await open(browser, portal, { prompt: 'login' });
+    const [before, events] = [await sessions(), (await eventsOf(portal)).length];
+    browser.forgetCookies('tongban');
+    const page = await browser.submit(CREDENTIALS, '/identify');
+    t.is(page.status, 400);
+    t.is(page.location, undefined);
+    t.deepEqual(await sessions(), before);
+    const told = (await eventsOf(portal)).slice(events);
+    t.deepEqual(
+      told.map(({ type }) => type),
+      ['sign-in.succeeded'],
+      'what was proven is told',
+    );
+  },
+);
+
+test.serial('R14 what stands in the address beside a form reaches nobody, not even when it is refused', async (t) => {
+  const portal = await server.addPortal();
+  const browser = server.browser();
+  const query = new URLSearchParams({ client_id: portal.id, redirect_uri: REDIRECT_URI, response_type: 'code' });
+  await server.signIn(browser, portal);
+  const address = await open(browser, portal, { prompt: 'login' });
+  browser.forgetCookies('tongban');
+  const form = { form_token: hiddenField(browser.page), ...CREDENTIALS };
+  const page = await browser.post(`${address}/identify?${query}`, form);
+  t.is(page.status, 400);
+  t.is(page.location, undefined);
+  t.deepEqual(
+    (await eventsOf(portal)).filter(({ type }) => type === 'portal.refused'),
+    [],
+  );
+});
