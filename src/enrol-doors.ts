@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import type Router from '@koa/router';
 import { type CounterDesk, createCounterDesk } from './account-centre/enrolment/counter-desk.ts';
 import { enrolmentRoutes } from './account-centre/enrolment/routes.ts';
@@ -9,6 +10,7 @@ import type { Config } from './config/schema.ts';
 import type { BlindIndex } from './crypto/blind-index.ts';
 import { deriveKeyBytes, hmacKey } from './crypto/digests.ts';
 import type { Sealer } from './crypto/sealing.ts';
+import { createMailServer, joinedMessengers } from './delivery/mail-server.ts';
 import { createMailbox, type Mailbox } from './delivery/mailbox.ts';
 import { createMessageQuota, type MessageQuota } from './delivery/message-quota.ts';
 import { createMessages, MESSAGE_DETAILS, MESSAGE_TOPIC, type Messages, messageHandler } from './delivery/messages.ts';
@@ -73,9 +75,7 @@ export interface ReachingSources {
 /** Chooses the messenger and builds what stands on it. Counts in SQL: a quota must outlive a restart and hold on every node. */
 export function createReaching({ config, database, sealer, index, ledger }: ReachingSources): Reaching {
   const mailbox = config.messenger === 'mailbox' ? createMailbox({ database, sealer }) : undefined;
-  const messenger: Messenger =
-    mailbox ??
-    (config.messenger === 'gateway' ? createSmsGateway(config.sms, createOutbound(config.outbound)) : NO_MESSENGER);
+  const messenger = mailbox ?? (config.messenger === 'gateway' ? gatewaysOf(config) : NO_MESSENGER);
   const quota = createMessageQuota({ counters: createSqlCounters(database), index, limits: config.messages });
   const messages = createMessages({ database, sealer, messenger });
   const keyFor = keysOf(config);
@@ -105,6 +105,14 @@ export function createReaching({ config, database, sealer, index, ledger }: Reac
     },
     sweeps: [messages.sweep, codes.sweep, drafts.sweep, recoveries.sweep, ...(mailbox ? [mailbox.sweep] : [])],
   };
+}
+
+/** The SMS gateway, and the mail server where one is named. */
+function gatewaysOf({ sms, smtp, outbound, branding }: Config): Messenger {
+  const gateway = createSmsGateway(sms, createOutbound(outbound));
+  if (smtp.host === '') return gateway;
+  const authority = smtp.authorityFile === '' ? undefined : readFileSync(smtp.authorityFile, 'utf8');
+  return joinedMessengers([gateway, createMailServer({ ...smtp, authority }, branding)]);
 }
 
 /** What the pages of enrolment need beside the house itself. */

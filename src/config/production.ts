@@ -80,6 +80,10 @@ export function productionRefusals(config: Config, facts: StartFacts): readonly 
     refusals.push('messenger is mailbox: everybody could read the messages of everybody.');
   if (config.messenger === 'gateway' && !config.sms.url.startsWith('https://'))
     refusals.push('sms.url is not https: codes would cross the network in the clear.');
+  if (config.smtp.host !== '' && config.smtp.security === 'none')
+    refusals.push(
+      'smtp.security is none: codes and the password of the mail server would cross the network in the clear.',
+    );
   if (config.demo.portals) refusals.push('demo.portals is true: sample portals have no place beside real accounts.');
   if (config.password.memoryKib < MEMORY_KIB_MIN || config.password.iterations < ITERATIONS_MIN)
     refusals.push(

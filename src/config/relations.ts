@@ -106,6 +106,16 @@ const RELATIONS: readonly Relation[] = [
     reason: `must have at least ${GATEWAY_KEY_CHARACTERS_MIN} characters when messenger is gateway`,
   },
   {
+    paths: ['smtp.from', 'smtp.host'],
+    broken: ({ smtp }) => smtp.host !== '' && smtp.from === '',
+    reason: 'must be set when smtp.host is',
+  },
+  {
+    paths: ['smtp.host', 'messenger'],
+    broken: ({ messenger, smtp }) => smtp.host !== '' && messenger !== 'gateway',
+    reason: 'is used only when messenger is gateway',
+  },
+  {
     paths: ['demo.ports', 'demo.portals'],
     broken: ({ demo }) => demo.portals && demo.ports.length === 0,
     reason: 'must name a port for the sample portals',

@@ -35,7 +35,7 @@ export const configSchema = z.strictObject({
   dataDir: text(1024, 'The folder of everything this server writes; it belongs to its user alone.'),
   messenger: choice(
     ['none', 'mailbox', 'gateway'],
-    'How messages reach people; mailbox is a page for demo and test, gateway the SMS gateway of the section sms.',
+    'How messages reach people; mailbox is a page for demo and test, gateway the SMS gateway of the section sms and, where smtp names one, a mail server.',
   ),
   masking: choice(
     ['strong', 'ordinary'],
@@ -59,6 +59,7 @@ export const configSchema = z.strictObject({
   codes: message.codes,
   messages: message.messages,
   sms: message.sms,
+  smtp: message.smtp,
   legalPersons,
   secrets: identity.secrets,
   keys: server.keys,

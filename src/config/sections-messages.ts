@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { flag, list, whole } from './fields.ts';
+import { choice, flag, list, whole } from './fields.ts';
 
 const HOUR_SECONDS = 3600;
 const DAY_SECONDS = 24 * HOUR_SECONDS;
@@ -25,6 +25,35 @@ export const sms = z.strictObject({
     64,
     'Ids under which the gateway has approved our templates, each as template=ID; a template without one goes as plain words.',
   ),
+});
+
+/** An address as it stands in From: a mailbox alone, or a name and a mailbox in angle brackets. */
+const SENDER =
+  /^(?:|[^\s\p{Cc}<>()[\]\\,;:"@]+@[^\s\p{Cc}<>@]+|[^\p{Cc}<>"@]+ <[^\s\p{Cc}<>()[\]\\,;:"@]+@[^\s\p{Cc}<>@]+>)$/u;
+
+export const smtp = z.strictObject({
+  host: z
+    .string()
+    .max(255)
+    .regex(/^[A-Za-z0-9.:-]*$/, 'must be empty, a host name or an address')
+    .meta({ description: 'The mail server messages go to; empty means no e-mail. Used when messenger is gateway.' }),
+  port: whole(1, 65_535, 'The port of the mail server.'),
+  security: choice(
+    ['tls', 'starttls', 'none'],
+    'tls encrypts from the first byte, starttls before anything is said or nothing is sent; production refuses none.',
+  ),
+  user: z.string().max(255).meta({ description: 'The account at the mail server; empty where it asks for none.' }),
+  password: z.string().max(512).meta({ description: 'The password of that account.', secret: true }),
+  from: z
+    .string()
+    .max(320)
+    .regex(SENDER, 'must be such as no-reply@id.example or 通办 <no-reply@id.example>')
+    .meta({ description: 'The sender of every mail; needed with smtp.host.' }),
+  timeoutMs: whole(500, 8000, 'How long the mail server may be silent.'),
+  authorityFile: z
+    .string()
+    .max(1024)
+    .meta({ description: 'The authority of the mail server in PEM; empty means the public ones.' }),
 });
 
 export const messages = z.strictObject({

@@ -72,7 +72,7 @@ export function createMessages({ database, sealer, messenger }: MessageSources):
         Object.entries(values as Readonly<Record<string, string>>).map(([name, value]) => [name, messageValue(value)]),
       );
       const text = messageText(language, template, safe as unknown as typeof values);
-      const content: Content = { channel, address, template, values: safe, text };
+      const content: Content = { channel, address, template, values: safe, text, language };
       const sealed = sealer.seal(JSON.stringify(content), contextOf(id));
       await tx.run(INSERT, [id, sealed, nowSeconds() + lifetimeSeconds]);
       await enqueue(tx, {

@@ -1,4 +1,4 @@
-import type { TemplateName } from './texts/texts.ts';
+import type { MessageLanguage, TemplateName } from './texts/texts.ts';
 
 /** `voice` is a call that reads the message out. */
 export type Channel = 'sms' | 'email' | 'voice';
@@ -13,6 +13,8 @@ export interface Message {
   /** What the words were made of, for gateways that keep the words themselves. */
   readonly values: Readonly<Record<string, string>>;
   readonly text: string;
+  /** Of the text; messages written by an older version do not say. */
+  readonly language?: MessageLanguage;
 }
 
 /**

@@ -72,6 +72,17 @@ const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+/gu;
 export const messageValue = (value: string): string =>
   Array.from(value.replace(UNPRINTABLE, ' ').trim()).slice(0, VALUE_CHARACTERS_MAX).join('');
 
+/** What stands above a mail. It never tells the code: subjects are shown on locked screens. */
+export function subjectOf(
+  language: MessageLanguage = 'zh-CN',
+  template: TemplateName,
+  { nameZh, nameEn }: { readonly nameZh: string; readonly nameEn: string },
+): string {
+  const isCode = template.startsWith('code-');
+  if (language === 'en') return isCode ? `${nameEn}: your code` : `${nameEn}: about your account`;
+  return isCode ? `${nameZh}：您的验证码` : `${nameZh}：账户提醒`;
+}
+
 /** The words of a message. Values come from `messageValue`. */
 export function messageText<Name extends TemplateName>(
   language: MessageLanguage,
