@@ -20,6 +20,7 @@ import type { Corrections } from '../people/lifecycle/corrections.ts';
 import type { Merges } from '../people/lifecycle/merges.ts';
 import type { Persons } from '../people/persons.ts';
 import type { IdentitySource } from '../proofing/identity-source.ts';
+import type { ConsentRecord } from '../relying-parties/consent-record.ts';
 import type { RelyingParties } from '../relying-parties/relying-parties.ts';
 import type { Counters } from '../storage/counters.ts';
 import type { Database } from '../storage/database.ts';
@@ -65,22 +66,6 @@ export interface AccountConsent {
   readonly grantedAt: number;
 }
 
-/** One line of the ledger of consents: what was agreed to or taken back, for what, and what was shown (SM3, hex). */
-export interface AccountConsentRecord {
-  readonly id: string;
-  readonly clientId: string;
-  readonly act: 'given' | 'withdrawn' | 'moved';
-  readonly scopes: readonly string[];
-  readonly claims: readonly string[];
-  readonly purpose: string | undefined;
-  readonly legalBasis: string;
-  readonly noticeVersion: string | undefined;
-  readonly noticeHash: string | undefined;
-  readonly language: string | undefined;
-  readonly channel: string;
-  readonly at: number;
-}
-
 /** What a person says was not their doing: an entry of theirs, and where they say so from. */
 export interface NotMeReport extends Visit {
   readonly personId: string;
@@ -93,7 +78,7 @@ export interface NotMeReport extends Visit {
 export interface AccountDoors {
   /** Whose session this browser holds; undefined when nobody is signed in. */
   currentPerson(ctx: Context): Promise<SignedIn | undefined>;
-  /** Proves again, with the password, who holds this session; counted and recorded like a sign-in. The session gets a new id. */
+  /** Proves again, with the password, who holds the sign-in session; counted and recorded like a sign-in. The session gets a new id. */
   proveAgain(ctx: Context, person: SignedIn, password: string): Promise<ProofOutcome>;
   /** Proves that a second account is theirs as well; counted and recorded like a sign-in, and opens nothing. */
   proveOther(ctx: Context, person: SignedIn, identifier: string, password: string): Promise<OtherProof>;
@@ -104,7 +89,7 @@ export interface AccountDoors {
   consents(personId: string): Promise<readonly AccountConsent[]>;
   withdraw(personId: string, clientId: string, visit: Visit): Promise<void>;
   /** The ledger of consents, the newest first. */
-  consentHistory(personId: string): Promise<readonly AccountConsentRecord[]>;
+  consentHistory(personId: string): Promise<readonly ConsentRecord[]>;
   /** What the ledger says about a person, to be shown to that person alone. */
   readonly ledgerReader: TrailSource;
   /** Freezes the account and ends everything opened with it; resolves with the number of the case. May be asked again. */

@@ -6,7 +6,7 @@ import { machineTime } from '../web/language.ts';
 import { EVIDENCE_ACTIONS } from './company-review.ts';
 import {
   type Action,
-  activePerson,
+  byFrom,
   companyFrom,
   type ExitCode,
   type Grammar,
@@ -84,11 +84,6 @@ async function describe(id: string, { house }: LegalCommandContext): Promise<Sho
   };
 }
 
-const byOf = async (as: string | undefined, context: LegalCommandContext) =>
-  as === undefined
-    ? { operator: context.operator }
-    : { personId: await activePerson(as, context, 'as'), operator: context.operator };
-
 const add: Action = {
   options: ['uscc', 'name'],
   required: ['uscc', 'name'],
@@ -123,7 +118,7 @@ const post = (change: 'appoint' | 'dismiss'): Action => ({
   required: ['person'],
   async run(words, _operands, context) {
     const id = await companyFrom(words, context);
-    const by = await byOf(text(words, 'as'), context);
+    const by = await byFrom(words, context);
     const outcome = await context.house.legalPersons[change](id, text(words, 'person') ?? '', by);
     if (!outcome.ok) throw new Refusal(`Refused (${outcome.reason}); nothing was changed.`);
     return describe(id, context);
@@ -136,7 +131,7 @@ const importing: Action = {
   operands: 1,
   async run(words, [file = ''], context) {
     const legalPersonId = await companyFrom(words, context, 'company');
-    const by = await byOf(text(words, 'as'), context);
+    const by = await byFrom(words, context);
     const content = await readSmall(file);
     const wanted = { legalPersonId, content, dryRun: words['dry-run'] === true };
     const report = await context.house.mandates.importFile(wanted, by);

@@ -1,5 +1,6 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import type { House } from '../app.ts';
+import type { By } from '../legal-persons/by.ts';
 import { endOfDay } from '../legal-persons/mandate-rows.ts';
 import { parseUscc, type Uscc } from '../legal-persons/uscc.ts';
 import { visibleText } from '../web/visible-text.ts';
@@ -152,10 +153,17 @@ export function limitFrom(words: Words): { readonly limit?: number } {
   return { limit: Number(said) };
 }
 
+/** Who does it: staff alone, or with --as a person through staff. */
+export async function byFrom(words: Words, context: LegalCommandContext): Promise<Exclude<By, 'house'>> {
+  const as = text(words, 'as');
+  if (as === undefined) return { operator: context.operator };
+  return { personId: await activePerson(as, context), operator: context.operator };
+}
+
 /** A person who acts through staff must be able to act: shut accounts are not spoken for. */
-export async function activePerson(id: string, { house }: LegalCommandContext, option: string): Promise<string> {
+async function activePerson(id: string, { house }: LegalCommandContext): Promise<string> {
   const person = await house.persons.find(id);
-  if (person === undefined) throw new Refusal(`There is no person of --${option}.`);
-  if (person.status !== 'active') throw new Refusal(`The account of --${option} is not active.`);
+  if (person === undefined) throw new Refusal('There is no person of --as.');
+  if (person.status !== 'active') throw new Refusal('The account of --as is not active.');
   return id;
 }

@@ -5,7 +5,7 @@ import type { Grant } from '../legal-persons/mandate-grants.ts';
 import { parseDocument } from '../people/documents/parse.ts';
 import {
   type Action,
-  activePerson,
+  byFrom,
   companyFrom,
   type ExitCode,
   type Grammar,
@@ -64,12 +64,6 @@ async function described(id: string, { house }: LegalCommandContext): Promise<Sh
   const view = await house.mandates.view(id);
   if (view === undefined) throw new Refusal('There is no such mandate.');
   return shownMandate(view);
-}
-
-async function byFrom(words: Words, context: LegalCommandContext): Promise<Exclude<By, 'house'>> {
-  const as = text(words, 'as');
-  if (as === undefined) return { operator: context.operator };
-  return { personId: await activePerson(as, context, 'as'), operator: context.operator };
 }
 
 async function agentFrom(words: Words, { house }: LegalCommandContext): Promise<AgentChoice> {

@@ -34,7 +34,7 @@ export interface Wishes {
   readonly picked?: string | undefined;
   /** Asked for by the portal: `self` or a Unified Social Credit Code in its normal form. */
   readonly requested?: string | undefined;
-  /** Chosen in this session before: `self` or a reference. */
+  /** Chosen in the sign-in session before: `self` or a reference. */
   readonly kept?: string | undefined;
 }
 

@@ -1,7 +1,7 @@
+import { AGE_OF_MAJORITY, hasReached, nextMilestone } from '../people/birthdays.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import type { Transaction } from '../storage/database.ts';
 import { type AgentChoice, type AgentColumns, agentColumns, holdsInvited } from './agents.ts';
-import { AGE_OF_MAJORITY, hasReached, nextMilestone } from './birthdays.ts';
 import { actorOf, type By, nameOf } from './by.ts';
 import type { MandateParts } from './mandate-parts.ts';
 import { type Mandate, type MandateRow, mandateDetails, mandateOf } from './mandate-record.ts';

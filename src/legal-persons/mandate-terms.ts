@@ -1,4 +1,4 @@
-import { birthdaySeconds } from './birthdays.ts';
+import { birthdaySeconds } from '../people/birthdays.ts';
 import type { MandateKind, MandateRow } from './mandate-record.ts';
 import { listOf } from './mandate-record.ts';
 import { isWithin, type Matters, type Scope, type ScopeRefusal, scopeOf } from './matters.ts';

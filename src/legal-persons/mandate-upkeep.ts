@@ -1,6 +1,6 @@
+import { hasReached, nextMilestone } from '../people/birthdays.ts';
 import { maskName } from '../people/masking.ts';
 import { nowSeconds } from '../shared/clock.ts';
-import { hasReached, nextMilestone } from './birthdays.ts';
 import type { MandateChanges } from './mandate-changes.ts';
 import type { MandateParts } from './mandate-parts.ts';
 import { personName } from './person-names.ts';

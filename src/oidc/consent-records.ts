@@ -1,4 +1,5 @@
 import { sm3 } from '../crypto/digests.ts';
+import type { ConsentRecord } from '../relying-parties/consent-record.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import { newId } from '../shared/ids.ts';
 import type { Connection, Transaction } from '../storage/database.ts';
@@ -17,23 +18,6 @@ export interface ShownNotice {
   readonly language: string;
   readonly channel: 'web';
   readonly terms: ConsentTerms;
-}
-
-/** One line of the ledger of consents. Epoch seconds. */
-export interface ConsentRecord {
-  readonly id: string;
-  readonly clientId: string;
-  readonly act: 'given' | 'withdrawn' | 'moved';
-  readonly scopes: readonly string[];
-  readonly claims: readonly string[];
-  readonly purpose: string | undefined;
-  readonly legalBasis: string;
-  readonly noticeVersion: string | undefined;
-  /** SM3 of the text, hex. */
-  readonly noticeHash: string | undefined;
-  readonly language: string | undefined;
-  readonly channel: string;
-  readonly at: number;
 }
 
 /** Where a portal says nothing else, it acts on consent (PIPL 13). */

@@ -54,7 +54,7 @@ export function createSubjects({ acting, ledger }: { readonly acting: Acting; re
     return known;
   };
 
-  /** What this session chose last at this portal, unless the portal asks to choose anew. */
+  /** What was chosen last in the sign-in session at this portal, unless the portal asks to choose anew. */
   const keptIn = async ({ oidc }: KoaContextWithOIDC): Promise<string | undefined> => {
     const { client, session, account, prompts, provider } = oidc;
     const grantId = session?.grantIdFor(client?.clientId ?? '');

@@ -2,22 +2,11 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import type { Database, Transaction } from '../storage/database.ts';
 import type { NightlyJob } from '../storage/nightly-job.ts';
+import { AGE_OF_MAJORITY, AGES, birthdaySeconds } from './birthdays.ts';
 import { ageAt, todayInChina } from './documents/birth-date.ts';
 
-/**
- * The ages at which the law sees a young person anew: at 14 they consent for themselves (Personal Information Protection Law, article 31),
- * at 16 who lives on their own work counts as grown up, at 18 everybody does (Civil Code, articles 17 and 18).
- */
-const AGES = [14, 16, 18] as const;
+/** From this age on a young person consents for themselves (Personal Information Protection Law, article 31). */
 export const CONSENT_AGE = 14;
-const FULL_AGE = 18;
-const CHINA_OFFSET_MS = 8 * 3_600_000;
-
-/** Midnight in China at the beginning of the day on which somebody reaches an age, epoch seconds. */
-function birthday(birthDate: string, age: number): number {
-  const [year, month, day] = birthDate.split('-').map(Number) as [number, number, number];
-  return (Date.UTC(year + age, month - 1, day) - CHINA_OFFSET_MS) / 1000;
-}
 
 /** The birthdays of a young person that are still to come; undefined for everybody else. Pure but for the clock. */
 export function birthdaysOf(
@@ -25,9 +14,9 @@ export function birthdaysOf(
 ): { readonly fourteenAt?: number; readonly nextAt: number } | undefined {
   if (birthDate === undefined) return undefined;
   const now = nowSeconds();
-  const next = AGES.map((age) => birthday(birthDate, age)).find((at) => at > now);
+  const next = AGES.map((age) => birthdaySeconds(birthDate, age)).find((at) => at > now);
   if (next === undefined) return undefined;
-  const fourteenAt = birthday(birthDate, CONSENT_AGE);
+  const fourteenAt = birthdaySeconds(birthDate, CONSENT_AGE);
   return { nextAt: next, ...(fourteenAt > now ? { fourteenAt } : {}) };
 }
 
@@ -70,7 +59,7 @@ export function createBirthdayJob({ database, ledger, birthDateOf, tell, forget 
     await database.write(async (tx) => {
       // Another node was faster.
       if ((await tx.run(NEXT, [next, nowSeconds(), personId, at])) === 0 || birthDate === undefined) return;
-      const age = AGES.findLast((one) => birthday(birthDate, one) <= nowSeconds()) ?? FULL_AGE;
+      const age = AGES.findLast((one) => birthdaySeconds(birthDate, one) <= nowSeconds()) ?? AGE_OF_MAJORITY;
       await ledger.append(tx, { type: 'person.birthday', actor: 'system', personId, details: { age } });
       await tell(tx, personId, age);
     });

@@ -1,6 +1,9 @@
 const CHINA_OFFSET_MS = 8 * 3_600_000;
 
-/** The ages at which the law sees a young person anew; at the last one guardianship is over. */
+/**
+ * The ages at which the law sees a young person anew: at 14 they consent for themselves (Personal Information Protection Law, article 31),
+ * at 16 who lives on their own work counts as grown up, at 18 everybody does, and guardianship is over (Civil Code, articles 17 and 18).
+ */
 export const AGES = [14, 16, 18] as const;
 export const AGE_OF_MAJORITY = 18;
 
