@@ -3,10 +3,9 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import test, { type ExecutionContext } from 'ava';
 import { writePrivateFile } from '../src/commands/private-file.ts';
 import { csvLine } from '../src/ledger/auditing/csv.ts';
-import { type AuditDesk, auditDesk, manySignIns, REASON, writeSignIns } from './support/audit.ts';
+import { type AuditDesk, auditDesk, manySignIns, REASON, verdicts, writeSignIns } from './support/audit.ts';
 import { type EngineTest, embeddedTest, postgresTest } from './support/databases.ts';
 import { ledgerEntries } from './support/ledger.ts';
-import { pythonMissing, runPython } from './support/python-verifier.ts';
 
 const ENGINES: readonly (readonly ['sqlite' | 'postgres', EngineTest])[] = [
   ['sqlite', embeddedTest],
@@ -33,14 +32,6 @@ const linesOf = async (file: string): Promise<readonly Record<string, unknown>[]
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line) as Record<string, unknown>);
-
-/** Both verifiers, with the key an auditor brought. */
-async function verdicts({ audit, file }: AuditDesk, name: string): Promise<readonly (number | null)[]> {
-  const key = JSON.parse((await audit(['key', '--json'])).stdout).key as string;
-  const node = await audit(['verify', '--export', file(name), '--key', key]);
-  if (pythonMissing() !== undefined) return [node.code];
-  return [node.code, runPython([file(name), '--key', key]).status];
-}
 
 for (const [engine, engineTest] of ENGINES) {
   engineTest(

@@ -10,6 +10,7 @@ import { startSequencer } from '../../src/ledger/sequencing/sequencer.ts';
 import type { Language } from '../../src/web/language.ts';
 import { postgresSchema } from './databases.ts';
 import { temporaryFolder } from './folders.ts';
+import { pythonMissing, runPython } from './python-verifier.ts';
 
 export const REASON = 'complaint 2026-17 of the city office';
 export const OPERATOR = 'auditor7';
@@ -76,6 +77,14 @@ export async function auditDesk(t: ExecutionContext, engine: 'sqlite' | 'postgre
     sign: () => signAll(house),
     file: (name) => join(folder, name),
   };
+}
+
+/** What both verifiers say of an exported file, with the key an auditor brought. */
+export async function verdicts({ audit, file }: AuditDesk, name: string): Promise<readonly (number | null)[]> {
+  const key = JSON.parse((await audit(['key', '--json'])).stdout).key as string;
+  const node = await audit(['verify', '--export', file(name), '--key', key]);
+  if (pythonMissing() !== undefined) return [node.code];
+  return [node.code, runPython([file(name), '--key', key]).status];
 }
 
 export async function signAll({ database, ledgerKey }: House): Promise<void> {
