@@ -40,7 +40,7 @@ export const smtp = z.strictObject({
   port: whole(1, 65_535, 'The port of the mail server.'),
   security: choice(
     ['tls', 'starttls', 'none'],
-    'tls encrypts from the first byte, starttls before anything is said or nothing is sent; production refuses none.',
+    'How the way to the mail server is encrypted: tls from the first byte, starttls before anything is said; production refuses none.',
   ),
   user: z.string().max(255).meta({ description: 'The account at the mail server; empty where it asks for none.' }),
   password: z.string().max(512).meta({ description: 'The password of that account.', secret: true }),
