@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import test from 'ava';
 import { ListedActing, TEA } from './support/acting.ts';
 import { basic, introspect, pause, payloadOf, ROOMY } from './support/portal-calls.ts';
+import { credentials, type Fields, FORM, form, inPieces, raw } from './support/raw-requests.ts';
 import { startServer, type TestPortal, type TestServer, WANG } from './support/server.ts';
 import { type PortalName, TokenStates } from './support/token-states.ts';
 import { type Answer, openTwoWays, type TwoWays } from './support/two-ways.ts';
@@ -31,41 +32,25 @@ test.after.always(async () => {
 const portal = (name: PortalName): TestPortal => states.portal(name);
 const token = (name: string): string => states.token(name);
 
-type Headers = Readonly<Record<string, string>>;
-
-const raw = (method: string, path: string, headers: Headers, body?: string): string =>
-  [
-    `${method} ${path} HTTP/1.1`,
-    'Host: {host}',
-    'Connection: close',
-    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
-    ...(body === undefined ? [] : [`Content-Length: ${Buffer.byteLength(body)}`]),
-    '',
-    body ?? '',
-  ].join('\r\n');
-
-const FORM = { 'content-type': 'application/x-www-form-urlencoded' } as const;
 const INTROSPECTION = '/token/introspection';
-const credentials = (text: string): Headers => ({ authorization: `Basic ${btoa(text)}` });
-const form = (fields: Headers): string => new URLSearchParams(fields).toString();
-const as = (name: PortalName): Headers => basic(portal(name));
-const asking = (body: string, headers: Headers = as('home')): string =>
+const as = (name: PortalName): Fields => basic(portal(name));
+const asking = (body: string, headers: Fields = as('home')): string =>
   raw('POST', INTROSPECTION, { ...FORM, ...headers }, body);
 /** The usual question, by the portal `home` unless told, with more headers or fields. */
-const about = (name: string, headers: Headers = {}, fields: Headers = {}): string =>
+const about = (name: string, headers: Fields = {}, fields: Fields = {}): string =>
   asking(form({ token: token(name), ...fields }), { ...as('home'), ...headers });
 const TOKEN = '/token';
-const redeeming = (body: string, headers: Headers = as('home')): string =>
+const redeeming = (body: string, headers: Fields = as('home')): string =>
   raw('POST', TOKEN, { ...FORM, ...headers }, body);
 /** A token for the portal `home` itself, unless told, with more fields. */
-const service = (fields: Headers = {}, headers: Headers = as('home')): string =>
+const service = (fields: Fields = {}, headers: Fields = as('home')): string =>
   redeeming(form({ grant_type: 'client_credentials', ...fields }), headers);
-const posting = (name: PortalName, secret = portal(name).secret): Headers => ({
+const posting = (name: PortalName, secret = portal(name).secret): Fields => ({
   client_id: portal(name).id,
   client_secret: secret,
 });
-const bearer = (name: string): Headers => ({ authorization: `Bearer ${token(name)}` });
-const me = (name: string, headers: Headers = {}): string => raw('GET', '/me', { ...bearer(name), ...headers });
+const bearer = (name: string): Fields => ({ authorization: `Bearer ${token(name)}` });
+const me = (name: string, headers: Fields = {}): string => raw('GET', '/me', { ...bearer(name), ...headers });
 
 type Request = () => string | readonly string[] | Promise<string>;
 type Case = readonly [way: 'short' | 'long', name: string, request: Request];
@@ -289,12 +274,6 @@ const USERINFOS: readonly Case[] = [
   ['short', 'a page wanted', () => me('home', { accept: 'text/html' })],
   ['long', 'a refusal as a page', () => raw('GET', '/me', { authorization: 'Bearer at_x', accept: 'text/html' })],
 ];
-
-/** Head and body apart, the body in two. */
-function inPieces(request: string): readonly string[] {
-  const at = request.indexOf('\r\n\r\n') + 4;
-  return [request.slice(0, at), request.slice(at, at + 9), request.slice(at + 9)];
-}
 
 /** A signed answer is signed anew each time, at its own second, and no token is made twice. */
 function comparable(answer: Answer): Answer {

@@ -5,9 +5,9 @@ import type { Failures } from '../ledger/flood.ts';
 import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
 import { Fault } from '../shared/fault.ts';
 import type { ArtifactChange, ArtifactStore } from '../storage/artifact-store.ts';
-import { callerOf, type Evidence, evidenceOf } from './evidence.ts';
+import { type Evidence, evidenceOf, provenCaller } from './evidence.ts';
 import type { Subjects } from './subjects.ts';
-import { UnitOfWork, withUnit } from './unit-of-work.ts';
+import { type Spending, UnitOfWork, withUnit } from './unit-of-work.ts';
 
 export interface CommitSources {
   readonly store: ArtifactStore;
@@ -16,7 +16,7 @@ export interface CommitSources {
   readonly subjects: Pick<Subjects, 'entered'>;
   readonly portalSecrets: PortalSecrets;
   /** Writes a JSON or HTML refusal, as the library's own error handler would. */
-  readonly refuse: (ctx: KoaContextWithOIDC, error: string, description: string) => Promise<void>;
+  readonly refuse: (ctx: Context, error: string, description: string) => Promise<void>;
   /** Called after a commit that may have put notices into the outbox. */
   readonly wake: () => void;
 }
@@ -46,7 +46,7 @@ export function commitBeforeAnswer(sources: CommitSources): Middleware {
       if (event !== undefined) await sources.failures.record(event);
       throw error;
     });
-    if (!outcome.ok) await answerLoser(protocol, unit, outcome.conflict, sources);
+    if (!outcome.ok) await answerLoser(ctx, unit, outcome.conflict, sources);
     else if (oidc?.route === 'end_session_confirm') sources.wake();
   };
 }
@@ -83,14 +83,14 @@ function undoneBy({ code }: Fault, { oidc }: KoaContextWithOIDC, unit: UnitOfWor
 }
 
 async function answerLoser(
-  ctx: KoaContextWithOIDC | undefined,
+  ctx: Context,
   unit: UnitOfWork,
   conflict: ArtifactChange,
   sources: CommitSources,
 ): Promise<void> {
-  if (!ctx || conflict.kind !== 'consume') throw new Error(`unexpected conflict on ${conflict.kind}`);
+  if (conflict.kind !== 'consume') throw new Error(`unexpected conflict on ${conflict.kind}`);
   // Presented again within the seconds of a lost answer: the successor's ids follow from the spent token (token-ids.ts), so
-  // what the library has prepared is the first answer once more, and nothing of it needed to be written (A8).
+  // what has been prepared is the first answer once more, and nothing of it needed to be written (A8).
   // Gone instead of spent: it was revoked in the meantime, and nobody reused it.
   const spent = await sources.store.find(conflict.model, conflict.id);
   const isSpent = spent !== undefined && spent.consumedAt !== null;
@@ -101,18 +101,23 @@ async function answerLoser(
     await sources.refuse(ctx, 'invalid_request_uri', 'request_uri is invalid, expired, or was already used');
     return;
   }
-  const { AuthorizationCode, RotatedRefreshToken, RefreshToken } = ctx.oidc.entities;
-  const token = AuthorizationCode ?? RotatedRefreshToken ?? RefreshToken;
-  if (token?.grantId) {
-    await endGrant(token.grantId, sources, {
-      ...callerOf(ctx, unit),
+  const { client, grantId, personId } = unit.spending ?? spentByLibrary(ctx as unknown as KoaContextWithOIDC);
+  if (grantId !== undefined && client !== undefined) {
+    await endGrant(grantId, sources, {
+      ...provenCaller(client, unit),
       type: conflict.model === 'RefreshToken' ? (isSpent ? 'refresh.reused' : 'token.revoked') : 'code.replayed',
       outcome: 'failure',
-      personId: token.accountId,
+      personId,
       correlation: unit.requestId,
     });
   }
   await sources.refuse(ctx, 'invalid_grant', 'grant request is invalid');
+}
+
+function spentByLibrary({ oidc }: KoaContextWithOIDC): Partial<Spending> {
+  const { AuthorizationCode, RotatedRefreshToken, RefreshToken } = oidc.entities;
+  const token = AuthorizationCode ?? RotatedRefreshToken ?? RefreshToken;
+  return { client: oidc.client, grantId: token?.grantId, personId: token?.accountId };
 }
 
 /** The winner's tokens may just have been written: removing the Grant itself is what makes them worthless (R2). */

@@ -1,5 +1,5 @@
 import type { RequestListener } from 'node:http';
-import type { Middleware } from 'koa';
+import type { Context, Middleware } from 'koa';
 import { type Client, errors, type Grant, type JWK, type KoaContextWithOIDC } from 'oidc-provider';
 import type { Config } from '../config/schema.ts';
 import { createSealer } from '../crypto/sealing.ts';
@@ -19,6 +19,7 @@ import type { Database } from '../storage/database.ts';
 import type { Documents } from '../web/front.ts';
 import { createFindAccount } from './accounts.ts';
 import { aroundLibrary, type OwnPages } from './around-library.ts';
+import { createCodeRedemption } from './code-redemption.ts';
 import { commitBeforeAnswer } from './commit.ts';
 import type { IntrospectedToken } from './features.ts';
 import { grantLoader } from './grants.ts';
@@ -26,6 +27,7 @@ import { createInteractions } from './interactions.ts';
 import { createIntrospection } from './introspection.ts';
 import type { ProtocolPages } from './pages.ts';
 import { buildProvider, type ProviderSources } from './provider.ts';
+import { createRefreshRotation } from './refresh-rotation.ts';
 import { apiLookup, withApis } from './resources.ts';
 import { createSealedHints } from './sealed-hints.ts';
 import { createServiceTokens } from './service-tokens.ts';
@@ -34,6 +36,7 @@ import { shadow } from './shadows.ts';
 import type { ShortWay, ShortWays } from './short-way.ts';
 import { createStandings } from './standing.ts';
 import { createSubjects } from './subjects.ts';
+import { createTokenEndpoint } from './token-endpoint.ts';
 import { createSuccession } from './token-ids.ts';
 import { currentUnit } from './unit-of-work.ts';
 import { createUserinfo } from './userinfo.ts';
@@ -138,10 +141,11 @@ export function createEngine(sources: EngineSources, signingKeys: readonly JWK[]
     else sources.reportError(String(ctx.state.requestId), error);
   });
 
-  async function refuse(ctx: KoaContextWithOIDC, error: string, description: string): Promise<void> {
+  async function refuse(ctx: Context, error: string, description: string): Promise<void> {
     ctx.status = 400;
-    if (ctx.oidc.route === 'authorization' || ctx.oidc.route === 'resume') {
-      await pages.renderError(ctx, { error, error_description: description });
+    const oidc = ctx.oidc as KoaContextWithOIDC['oidc'] | undefined;
+    if (oidc?.route === 'authorization' || oidc?.route === 'resume') {
+      await pages.renderError(ctx as unknown as KoaContextWithOIDC, { error, error_description: description });
     } else ctx.body = { error, error_description: description };
   }
 
@@ -162,7 +166,12 @@ export function createEngine(sources: EngineSources, signingKeys: readonly JWK[]
     if (sources.shortWays === false) return ways;
     ways.set(provider.pathFor('introspection'), createIntrospection({ provider, actingClaimsOf }));
     ways.set(provider.pathFor('userinfo'), createUserinfo({ provider, findAccount }));
-    ways.set(provider.pathFor('token'), createServiceTokens({ provider, ledger }));
+    const grants = {
+      authorization_code: createCodeRedemption({ provider, findAccount }),
+      client_credentials: createServiceTokens(provider),
+      refresh_token: createRefreshRotation({ provider, findAccount }),
+    };
+    ways.set(provider.pathFor('token'), createTokenEndpoint({ provider, ledger, grants }));
     return ways;
   }
 

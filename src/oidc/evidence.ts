@@ -1,4 +1,4 @@
-import type { Client, KoaContextWithOIDC } from 'oidc-provider';
+import type { AccessToken, Client, ClientCredentials, KoaContextWithOIDC } from 'oidc-provider';
 import type { LedgerEvent } from '../ledger/ledger.ts';
 import type { Subjects } from './subjects.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
@@ -74,18 +74,30 @@ export const provenCaller = ({ clientId, clientAuthMethod }: Client, { address }
   ...(clientAuthMethod === 'none' ? { address } : { hostAddress: address }),
 });
 
+/** A portal was given a token, of a person or of its own. */
+export function tokenIssued(
+  client: Client,
+  unit: UnitOfWork,
+  grantType: string,
+  token: AccessToken | ClientCredentials,
+): LedgerEvent {
+  const whose = token.kind === 'AccessToken' ? { personId: token.accountId, sessionUid: token.sessionUid } : {};
+  return {
+    ...provenCaller(client, unit),
+    ...whose,
+    correlation: unit.requestId,
+    type: 'token.issued',
+    details: { grantType, scopes: token.scope ?? '' },
+  };
+}
+
 function tokenEvidence(ctx: KoaContextWithOIDC, unit: UnitOfWork, base: Omit<LedgerEvent, 'type'>): Evidence {
   const { oidc, status } = ctx;
   const asked = oidc.params?.grant_type ?? '';
   const grantType = GRANT_TYPES.has(asked) ? String(asked) : asked === '' ? '' : 'unknown';
   const { AccessToken, ClientCredentials } = oidc.entities;
   const issued = AccessToken ?? ClientCredentials;
-  if (status === 200 && issued) {
-    const whose = AccessToken ? { personId: AccessToken.accountId, sessionUid: AccessToken.sessionUid } : {};
-    return {
-      events: [{ ...base, ...whose, type: 'token.issued', details: { grantType, scopes: issued.scope ?? '' } }],
-    };
-  }
+  if (status === 200 && issued && oidc.client) return { events: [tokenIssued(oidc.client, unit, grantType, issued)] };
   if (status !== 400 && status !== 401) return NOTHING;
   const replays = [...unit.replayed].flatMap(([model, personId]): LedgerEvent[] => {
     if (model === 'AuthorizationCode') return [{ ...base, personId, type: 'code.replayed', outcome: 'failure' }];

@@ -12,23 +12,22 @@ export interface PortalForm {
   readonly fields: Readonly<Record<string, string | undefined>>;
 }
 
-/** Says of a field whether the endpoint knows it by this name and with this value. */
-export type KnownField = (name: string, value: string) => boolean;
+/** Says of a field whether the endpoint knows it by this name and with this value, beside the others, which are not yet judged. */
+export type KnownField = (name: string, value: string, fields: Readonly<Record<string, unknown>>) => boolean;
 
 /**
  * Reads the form of a client that proves itself with its secret the way it is registered (RFC 6749 2.3.1). Undefined for anything
  * else: another proof, a field that is not known, stands twice or says nothing. The body is only looked at, never taken, so that
- * the library reads it as if nobody had been here; one without `mark` is not even parsed. Throws `Fault('malformed_request')` when the sender went away within its body.
+ * the library reads it as if nobody had been here. Throws `Fault('malformed_request')` when the sender went away within its body.
  */
 export async function readPortalForm(
   { req }: Context,
   provider: Provider,
   isKnown: KnownField,
-  mark = '',
 ): Promise<PortalForm | undefined> {
   if (!isOrdinary(req)) return undefined;
   const body = await peekBody(req);
-  const fields = body?.includes(mark) ? fieldsOf(body, isKnown) : undefined;
+  const fields = body && fieldsOf(body, isKnown);
   const proof = fields && proofOf(req.headers.authorization, fields);
   if (!proof) return undefined;
   const client = await provider.Client.find(proof.clientId);
@@ -93,7 +92,7 @@ function fieldsOf(body: Buffer, isKnown: KnownField): Fields | undefined {
   for (const [name, value] of Object.entries(fields)) {
     if (typeof value !== 'string') return undefined;
     const isCredential = name === 'client_id' || name === 'client_secret';
-    if (!(isCredential ? PRINTABLE.test(value) : isKnown(name, value))) return undefined;
+    if (!(isCredential ? PRINTABLE.test(value) : isKnown(name, value, fields))) return undefined;
   }
   return fields as Fields;
 }

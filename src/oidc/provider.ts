@@ -1,4 +1,4 @@
-import { type Configuration, errors, type JWK, Provider } from 'oidc-provider';
+import { type Client, type Configuration, errors, type JWK, Provider } from 'oidc-provider';
 import type { Config } from '../config/schema.ts';
 import { CLAIMS_BY_SCOPE } from '../people/claims.ts';
 import { EXTRA_METADATA, sectorIsFetched } from '../relying-parties/relying-party.ts';
@@ -101,8 +101,7 @@ export function buildProvider(sources: ProviderSources): BuiltProvider {
       policy: promptPolicy(sources.subjects),
       url: async (_ctx, interaction) => `/interaction/${interaction.uid}`,
     },
-    issueRefreshToken: async (_ctx, client, code) =>
-      client.grantTypeAllowed('refresh_token') && code.scopes.has('offline_access'),
+    issueRefreshToken: async (_ctx, client, code) => issuesRefreshToken(client, code),
     jwks: { keys: keysAtHand(sources.signingKeys) },
     loadExistingGrant: sources.loadExistingGrant,
     pairwiseIdentifier: async (_ctx, accountId, client) =>
@@ -124,6 +123,10 @@ export function buildProvider(sources: ProviderSources): BuiltProvider {
   provider.maxIpsCount = config.http.trustedProxies;
   return { provider, sessions };
 }
+
+/** A portal that may refresh gets a refresh token where the person agreed to access in their absence. */
+export const issuesRefreshToken = (client: Client, { scopes }: { readonly scopes: ReadonlySet<string> }): boolean =>
+  client.grantTypeAllowed('refresh_token') && scopes.has('offline_access');
 
 /** How the cookie of a session is set, also where we set it ourselves (session-renewal.ts). */
 export const sessionCookie = (secure: boolean) =>

@@ -3,6 +3,7 @@ import type { RelyingParty } from '../relying-parties/relying-party.ts';
 import { secretMatches } from '../relying-parties/secret.ts';
 import { AlreadyMarked, type SessionAdapter } from './adapter.ts';
 import { type Succession, TYPED_MODELS, typedId } from './token-ids.ts';
+import { currentUnit } from './unit-of-work.ts';
 
 /** Delivers one logout token to one relying party; rejects unless it answers 200 or 204. */
 export type SendLogout = (client: Client, accountId: string, sid: string) => Promise<void>;
@@ -96,6 +97,8 @@ function shadowCodes(provider: Provider, acrOf: ShadowOptions['acrOf']): void {
 
 /** The refresh token this request spends, if it does. */
 function spentRefreshToken(): string | undefined {
+  const spending = currentUnit()?.spending;
+  if (spending !== undefined) return spending.refreshToken;
   const oidc = Provider.ctx?.oidc;
   if (oidc?.route !== 'token' || oidc.params?.grant_type !== 'refresh_token') return undefined;
   return String(oidc.params.refresh_token);

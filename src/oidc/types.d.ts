@@ -6,6 +6,7 @@ declare module 'oidc-provider' {
     generateTokenId(): string;
   }
   interface AuthorizationCode {
+    readonly consumed: unknown;
     generateTokenId(): string;
   }
   interface ClientCredentials {
@@ -13,6 +14,10 @@ declare module 'oidc-provider' {
   }
   interface Grant {
     generateTokenId(): string;
+  }
+  interface IdToken {
+    scope: string | undefined;
+    rejected: readonly string[] | undefined;
   }
   interface PushedAuthorizationRequest {
     generateTokenId(): string;

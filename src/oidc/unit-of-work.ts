@@ -1,6 +1,16 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Client } from 'oidc-provider';
 import type { Artifact, ArtifactChange, ArtifactOutcome, ArtifactStore } from '../storage/artifact-store.ts';
 import type { Transaction } from '../storage/database.ts';
+
+/** What a short way spends. Whoever loses the race for it, and how its successors are called, is told by this (commit.ts, shadows.ts). */
+export interface Spending {
+  readonly client: Client;
+  readonly grantId: string;
+  readonly personId: string | undefined;
+  /** The refresh token itself. */
+  readonly refreshToken?: string;
+}
 
 type Alongside = (tx: Transaction) => Promise<void>;
 
@@ -22,6 +32,8 @@ export class UnitOfWork {
   readonly replayed = new Map<string, string | undefined>();
   /** The interaction that this request has answered: its authorization request goes on at once (going-on.ts). */
   answered: string | undefined;
+  /** Set by a short way that has found everything in order and will not turn back. */
+  spending: Spending | undefined;
 
   constructor(requestId: string, address: string, userAgent: string) {
     this.requestId = requestId;

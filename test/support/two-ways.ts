@@ -20,7 +20,7 @@ const VIEWS = join(import.meta.dirname, '..', '..', 'views');
 /** Long enough that a server takes what is written before and after for two packets. */
 const PACKET_GAP_MS = 30;
 /** What goes on by itself while the portals are asking. */
-const BACKGROUND = /^(logout|ledger|server)\./;
+const BACKGROUND = /^(logout|ledger|server|watch|incident)\./;
 
 /** What came back, without what differs from one answer to the next. */
 export interface Answer {
@@ -32,9 +32,13 @@ export interface Answer {
 }
 
 export interface TwoWays {
-  /** Sends the same request (in so many packets) by both ways. `byShortWay` says whether the first was answered shortly. */
+  /**
+   * Sends the same request (in so many packets) by both ways; where a request spends something, `twin` is like it and spends something
+   * else. `byShortWay` says whether the first was answered shortly.
+   */
   ask(
     packets: readonly string[],
+    twin?: readonly string[],
   ): Promise<{ readonly short: Answer; readonly long: Answer; readonly byShortWay: boolean }>;
 }
 
@@ -99,13 +103,13 @@ export async function openTwoWays(server: TestServer, cleanup: Cleanup): Promise
     return { ...answer, events: events.map(({ ts: _ts, corr: _corr, ...told }) => withoutSalts(told)) };
   };
   return {
-    async ask(packets) {
+    async ask(packets, twin = packets) {
       isShort = true;
       byShortWay = false;
       const first = await send(packets);
       const outcome = { short: first, byShortWay };
       isShort = false;
-      return { ...outcome, long: await send(packets) };
+      return { ...outcome, long: await send(twin) };
     },
   };
 }
