@@ -156,6 +156,8 @@ const asked = (build: (more?: Fields, headers?: () => Fields) => Build): readonl
   ['long', 'from the page of a stranger', {}, build({}, () => ({ ...as('home'), origin: 'https://evil.cn' }))],
   ['long', 'for an API', {}, build({ resource: 'https://api.example' })],
   ['long', 'with a field nobody knows', {}, build({ colour: 'red' })],
+  ['long', 'with a field every object has', {}, build({ constructor: 'x' })],
+  ['long', 'with a field of every object', {}, build({ toString: 'x' } as unknown as Fields)],
   ['long', 'with another grant type', {}, build({ grant_type: 'client_credentials' })],
   ['long', 'without a grant type', {}, build({ grant_type: '' })],
 ];

@@ -23,7 +23,11 @@ export function createCodeRedemption(sources: PersonTokenSources): TokenGrant {
   };
 
   return {
-    parameters: { code: /^co_[\w-]{1,125}$/, redirect_uri: /./, code_verifier: VERIFIER },
+    parameters: new Map([
+      ['code', /^co_[\w-]{1,125}$/],
+      ['redirect_uri', /./],
+      ['code_verifier', VERIFIER],
+    ]),
     async issue({ client, fields }, unit) {
       const { code: presented, redirect_uri: redirectUri, code_verifier: verifier } = fields;
       if (presented === undefined || redirectUri === undefined || verifier === undefined) return undefined;

@@ -27,7 +27,7 @@ export function createRefreshRotation(sources: PersonTokenSources): TokenGrant {
   };
 
   return {
-    parameters: { refresh_token: /^rt_[\w-]{1,125}$/ },
+    parameters: new Map([['refresh_token', /^rt_[\w-]{1,125}$/]]),
     async issue({ client, fields }, unit) {
       const { refresh_token: value } = fields;
       if (value === undefined) return undefined;

@@ -2,11 +2,11 @@ import type { Client, Provider } from 'oidc-provider';
 import type { TokenGrant } from './token-endpoint.ts';
 
 /** The syntax of RFC 6749 3.3. */
-const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/;
+export const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/;
 
 /** A service acts for itself (RFC 6749 4.4) and asks for no more scope than it is registered for. */
 export const createServiceTokens = (provider: Provider): TokenGrant => ({
-  parameters: { scope: SCOPE },
+  parameters: new Map([['scope', SCOPE]]),
   async issue({ client, fields }) {
     const scope = scopeOf(client, fields.scope);
     if (scope === null) return undefined;

@@ -14,7 +14,7 @@ export interface Issued {
 /** One grant type on its short way. */
 export interface TokenGrant {
   /** The parameters it knows, `grant_type` aside, with what they may hold. */
-  readonly parameters: Readonly<Record<string, RegExp>>;
+  readonly parameters: ReadonlyMap<string, RegExp>;
   /** Undefined, with nothing changed, for everything but the ordinary request. */
   issue(form: PortalForm, unit: UnitOfWork): Promise<Issued | undefined>;
 }
@@ -34,7 +34,7 @@ export interface TokenEndpointSources {
  */
 export function createTokenEndpoint({ provider, ledger, grants }: TokenEndpointSources): ShortWay {
   const isKnown: KnownField = (name, value, { grant_type: grantType }) =>
-    isGrantType(grantType) && (name === 'grant_type' || (grants[grantType].parameters[name]?.test(value) ?? false));
+    isGrantType(grantType) && (name === 'grant_type' || (grants[grantType].parameters.get(name)?.test(value) ?? false));
   const isGrantType = (name: unknown): name is keyof TokenGrants =>
     typeof name === 'string' && Object.hasOwn(grants, name);
 
