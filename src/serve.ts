@@ -19,6 +19,7 @@ import { endInTurn } from './shared/end-in-turn.ts';
 import { createSqlCounters } from './storage/sql-counters.ts';
 import { startSweeper } from './storage/sweeper.ts';
 import { watchSubjects } from './subject-doors.ts';
+import { engineKeys } from './token-doors.ts';
 import { runWatch } from './watch-doors.ts';
 import { createDocuments, createFront, createHttpServer } from './web/front.ts';
 import type { HomeDemo } from './web/home.ts';
@@ -87,7 +88,7 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
     challenges,
     demo: options.demo,
   });
-  const build = async (): Promise<Engine> => createEngine(sources, (await keyring.jwks()).privateKeys);
+  const build = async (): Promise<Engine> => createEngine(sources, await engineKeys(keyring));
   engine = await build();
 
   /** Keys may be rotated by a command in another process: rebuild the engine and swap it, without a restart. */

@@ -1,7 +1,9 @@
 import test from 'ava';
 import { calculateJwkThumbprint, importJWK, jwtVerify, SignJWT } from 'jose';
+import { readSm2Jwk } from '../src/crypto/jose/sm2-jwk.ts';
 import { createKeyring } from '../src/crypto/keyring.ts';
 import { createSealer } from '../src/crypto/sealing.ts';
+import { readSm2PrivateKey, signSm2, verifySm2 } from '../src/crypto/sm2/sm2.ts';
 import { turnClock } from '../src/shared/clock.ts';
 import { Fault } from '../src/shared/fault.ts';
 import type { Database } from '../src/storage/database.ts';
@@ -38,9 +40,9 @@ test.serial(
     const { privateKeys } = await keyringOn(database).jwks();
     t.deepEqual(
       privateKeys.map(({ alg }) => alg),
-      ['ES256', 'RS256', 'ES256', 'RS256'],
+      ['ES256', 'RS256', 'SGD_SM3_SM2', 'ES256', 'RS256', 'SGD_SM3_SM2'],
     );
-    t.is(new Set(privateKeys.map(({ kid }) => kid)).size, 4);
+    t.is(new Set(privateKeys.map(({ kid }) => kid)).size, 6);
     for (const jwk of privateKeys) {
       t.is(jwk.use, 'sig');
       t.is(jwk.kid, await calculateJwkThumbprint(jwk), 'the kid is the RFC 7638 thumbprint');
@@ -52,7 +54,7 @@ test.serial(
       t.false(Buffer.from(row.private_sealed).includes('"d"'));
     }
     const events = await ledgerEntries(database, 'key.created');
-    t.is(events.length, 4);
+    t.is(events.length, 6);
     await t.throwsAsync(keyringOn(database, 2).jwks(), { instanceOf: Fault }, 'another root key opens none of them');
   },
 );
@@ -106,6 +108,11 @@ test.serial('the keys sign and verify', async (t) => {
   await keyringOn(database).ensure();
   for (const { d, p, q, dp, dq, qi, ...jwk } of (await keyringOn(database).jwks()).privateKeys) {
     const alg = jwk.alg!;
+    if (alg === 'SGD_SM3_SM2') {
+      const key = readSm2PrivateKey(Buffer.from(d!, 'base64url'));
+      t.true(verifySm2(Buffer.from('x'), signSm2(Buffer.from('x'), key), readSm2Jwk(jwk)));
+      continue;
+    }
     const key = await importJWK({ ...jwk, d, p, q, dp, dq, qi } as typeof jwk, alg);
     const token = await new SignJWT({ sub: 'x' }).setProtectedHeader({ alg }).sign(key);
     t.is((await jwtVerify(token, await importJWK(jwk, alg))).payload.sub, 'x');

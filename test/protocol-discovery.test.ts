@@ -90,7 +90,7 @@ test('C1 A5 A6 A14 S4 discovery promises what the server does and nothing else',
   t.is(metadata.registration_endpoint, undefined);
   t.is(metadata.device_authorization_endpoint, undefined);
   for (const name of ['token_endpoint_auth_signing_alg_values_supported', 'id_token_signing_alg_values_supported']) {
-    for (const alg of metadata[name] as string[]) t.regex(alg, /^(ES256|PS256|RS256)$/, name);
+    for (const alg of metadata[name] as string[]) t.regex(alg, /^(ES256|PS256|RS256|SGD_SM3_SM2)$/, name);
   }
 });
 

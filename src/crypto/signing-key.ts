@@ -1,7 +1,14 @@
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose';
+import { SM_JOSE } from './jose/profile.ts';
+import { sm2PublicJwk } from './jose/sm2-jwk.ts';
+import { freshSm2PrivateKey } from './sm2-key-file.ts';
+import { sm2PublicKey } from './sm2-software-signer.ts';
 
-/** What we sign with: ES256 by default, RS256 because OpenID Connect Core 15.1 asks every provider for it. */
-export const SIGNING_ALGORITHMS = ['ES256', 'RS256'] as const;
+/**
+ * What we sign with: ES256 by default, RS256 because OpenID Connect Core 15.1 asks every provider for it, SM2 for portals that
+ * ask for it.
+ */
+export const SIGNING_ALGORITHMS = ['ES256', 'RS256', SM_JOSE.signature] as const;
 export type SigningAlgorithm = (typeof SIGNING_ALGORITHMS)[number];
 
 const RSA_BITS = 2048;
@@ -18,6 +25,7 @@ export interface SigningKey {
  * that a key is good for one algorithm only (RFC 8725 3.1).
  */
 export async function freshSigningKey(alg: SigningAlgorithm): Promise<SigningKey> {
+  if (alg === SM_JOSE.signature) return freshSm2Key();
   const pair = await generateKeyPair(alg, { extractable: true, modulusLength: RSA_BITS });
   const bare = await exportJWK(pair.publicKey);
   const named = { kid: await calculateJwkThumbprint(bare), use: 'sig', alg };
@@ -27,4 +35,12 @@ export async function freshSigningKey(alg: SigningAlgorithm): Promise<SigningKey
     publicJwk: { ...bare, ...named },
     privateJwk: { ...(await exportJWK(pair.privateKey)), ...named },
   };
+}
+
+/** The private member is 32 bytes in base64url (RFC 7518 6.2.2.1). */
+function freshSm2Key(): SigningKey {
+  const privateKey = freshSm2PrivateKey();
+  const publicJwk = sm2PublicJwk(sm2PublicKey(privateKey), 'sig');
+  const d = Buffer.from(privateKey, 'hex').toString('base64url');
+  return { kid: publicJwk.kid, alg: SM_JOSE.signature, publicJwk, privateJwk: { ...publicJwk, d } };
 }

@@ -1,12 +1,21 @@
 import { readFileSync, statSync } from 'node:fs';
 import { Fault } from '../shared/fault.ts';
-import { SM2_ORDER } from './signer.ts';
+import { randomSecret } from '../shared/random.ts';
+import { SM2_ORDER, wholeNumber } from './signer.ts';
 
 const OTHERS_MAY = 0o077;
 const DIGITS = /^[0-9a-f]{64}$/i;
 
 /** Whether a private key is from 1 to n - 2 (GB/T 32918.1 6.1). */
 export const isSm2PrivateKey = (number: bigint): boolean => number >= 1n && number <= SM2_ORDER - 2n;
+
+/** A new private key, 64 hexadecimal digits. Numbers out of range, one in 2^32, are thrown away: all others stay equally likely. */
+export function freshSm2PrivateKey(): string {
+  for (;;) {
+    const drawn = randomSecret(32);
+    if (isSm2PrivateKey(wholeNumber(drawn))) return drawn.toString('hex');
+  }
+}
 
 /** A file that only its owner may read, without the blanks around its text. Throws `Fault('internal')`; `whose` begins the sentence. */
 export function readPrivateFile(file: string, whose: string): string {

@@ -15,10 +15,16 @@ export interface OwnPages {
   readonly handle: Middleware;
 }
 
+/** What we put into the library's constant documents. */
+export type Publish = Readonly<
+  Record<'discovery' | 'jwks', (document: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>>
+>;
+
 export interface AroundLibrary {
   readonly provider: Provider;
   readonly pages: OwnPages;
   readonly documents: Documents;
+  readonly publish: Publish;
   readonly shortWays: ShortWays;
 }
 
@@ -30,7 +36,7 @@ const QUERY_LENGTH_MAX = 8000;
  * Everything of ours that stands directly around the library, in one layer: each layer of the Koa stack costs every request
  * a promise or two.
  */
-export function aroundLibrary({ provider, pages, documents, shortWays }: AroundLibrary): Middleware {
+export function aroundLibrary({ provider, pages, documents, publish, shortWays }: AroundLibrary): Middleware {
   return async (ctx, next) => {
     const shortWay = shortWays.get(ctx.path);
     if (shortWay !== undefined && (await shortWay(ctx))) return;
@@ -47,7 +53,7 @@ export function aroundLibrary({ provider, pages, documents, shortWays }: AroundL
     switch (oidc?.route) {
       case 'discovery':
       case 'jwks':
-        return keepDocument(ctx, documents);
+        return keepDocument(ctx, documents, publish[oidc.route]);
       case 'authorization':
       case 'resume':
         return admitFormPost(ctx, oidc);
@@ -75,8 +81,9 @@ async function postAsGet(ctx: Context): Promise<void> {
 }
 
 /** Discovery and key set never change while an engine lives: the first answer is kept and served by the front from then on. */
-function keepDocument(ctx: Context, documents: Documents): void {
+function keepDocument(ctx: Context, documents: Documents, publish: Publish[keyof Publish]): void {
   if (ctx.status !== 200 || !ctx.body) return;
+  ctx.body = publish(ctx.body as Readonly<Record<string, unknown>>);
   documents.keep(ctx.path, String(ctx.response.get('content-type')), JSON.stringify(ctx.body));
   ctx.set('access-control-allow-origin', '*');
 }

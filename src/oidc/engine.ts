@@ -1,6 +1,6 @@
 import type { RequestListener } from 'node:http';
 import type { Context, Middleware } from 'koa';
-import { type Client, errors, type Grant, type JWK, type KoaContextWithOIDC } from 'oidc-provider';
+import { type Client, errors, type Grant, type KoaContextWithOIDC } from 'oidc-provider';
 import type { Config } from '../config/schema.ts';
 import { createSealer } from '../crypto/sealing.ts';
 import type { PortalSecrets } from '../defence/portal-secrets.ts';
@@ -11,14 +11,13 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { Acting } from '../legal-persons/acting.ts';
 import type { Persons } from '../people/persons.ts';
 import type { RelyingParties } from '../relying-parties/relying-parties.ts';
-import { toProtocolMetadata } from '../relying-parties/relying-party.ts';
 import { Fault } from '../shared/fault.ts';
 import type { Interactions } from '../sign-in/interactions.ts';
 import type { ArtifactStore } from '../storage/artifact-store.ts';
 import type { Database } from '../storage/database.ts';
 import type { Documents } from '../web/front.ts';
 import { createFindAccount } from './accounts.ts';
-import { aroundLibrary, type OwnPages } from './around-library.ts';
+import { aroundLibrary, type OwnPages, type Publish } from './around-library.ts';
 import { createCodeRedemption } from './code-redemption.ts';
 import { commitBeforeAnswer } from './commit.ts';
 import type { IntrospectedToken } from './features.ts';
@@ -27,6 +26,7 @@ import { createInteractions } from './interactions.ts';
 import { createIntrospection } from './introspection.ts';
 import type { ProtocolPages } from './pages.ts';
 import { buildProvider, type ProviderSources } from './provider.ts';
+import { algorithmsOf, publishedKeys, publishedMetadata } from './published.ts';
 import { createRefreshRotation } from './refresh-rotation.ts';
 import { apiLookup, withApis } from './resources.ts';
 import { createSealedHints } from './sealed-hints.ts';
@@ -34,6 +34,10 @@ import { createServiceTokens } from './service-tokens.ts';
 import type { LogoutNotice } from './session-ends.ts';
 import { shadow } from './shadows.ts';
 import type { ShortWay, ShortWays } from './short-way.ts';
+import type { EngineKeys } from './signing-keys.ts';
+import { createNotary } from './sm2-assertions.ts';
+import { toLibraryMetadata } from './sm2-client.ts';
+import { sealTokens } from './sm2-tokens.ts';
 import { createStandings } from './standing.ts';
 import { createSubjects } from './subjects.ts';
 import { createTokenEndpoint } from './token-endpoint.ts';
@@ -82,7 +86,7 @@ export interface Engine {
 }
 
 /** Builds an engine. To change keys, build another and swap the listener: requests under way finish on the old one. */
-export function createEngine(sources: EngineSources, signingKeys: readonly JWK[]): Engine {
+export function createEngine(sources: EngineSources, keys: EngineKeys): Engine {
   const { config, database, ledger, relyingParties, pages } = sources;
   const standings = createStandings({ acting: sources.acting, pairwiseSub: sources.pairwiseSub });
   const subjects = createSubjects({ acting: sources.acting, ledger });
@@ -95,16 +99,22 @@ export function createEngine(sources: EngineSources, signingKeys: readonly JWK[]
       unit?.also((tx) => ledger.append(tx, { ...base, type: 'personal-data.released', details: { claims } }));
     },
   });
+  const algorithms = algorithmsOf(false);
+  const publish: Publish = {
+    discovery: (document) => publishedMetadata(document, algorithms),
+    jwks: (document) => publishedKeys(document, keys.sealers),
+  };
+  const notary = createNotary();
   const { provider, sessions } = buildProvider({
     ...sources,
-    signingKeys,
+    keys,
     hints: createSealedHints(createSealer(sources.hintKey)),
     refreshRetrySeconds: config.ttl.refreshRetrySeconds,
     async findClient(clientId) {
       const party = await relyingParties.find(clientId);
       if (!party) return undefined;
       // The library refuses an empty scope and takes an absent one for every scope: a service without any gets the barest.
-      return { ...toProtocolMetadata(party), scope: party.record.scope || 'openid' };
+      return { ...toLibraryMetadata(party, notary.publicJwk), scope: party.record.scope || 'openid' };
     },
     findAccount,
     subjects,
@@ -121,6 +131,7 @@ export function createEngine(sources: EngineSources, signingKeys: readonly JWK[]
     successorId: createSuccession(sources.successionSecret),
     sessions,
     findParty: (clientId) => relyingParties.find(clientId),
+    notary,
     acrOf: subjects.acrOf,
     queueLogout: (clientId, accountId, sid) => {
       currentUnit()?.also(async (tx) => {
@@ -128,12 +139,14 @@ export function createEngine(sources: EngineSources, signingKeys: readonly JWK[]
       });
     },
   });
+  sealTokens(provider, keys.sealers);
   const interactions = createInteractions(provider, ledger, config);
 
   provider.use(sources.shell);
   provider.use(commitBeforeAnswer({ ...sources, subjects, refuse, wake: sources.wakeOutbox }));
   const { documents } = sources;
-  provider.use(aroundLibrary({ provider, pages: sources.routes(interactions), documents, shortWays: shortWays() }));
+  const ownPages = sources.routes(interactions);
+  provider.use(aroundLibrary({ provider, pages: ownPages, documents, publish, shortWays: shortWays() }));
 
   // The library answers these itself; without this line their cause would be lost.
   provider.on('server_error', (ctx, error) => {

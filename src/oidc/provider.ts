@@ -1,4 +1,4 @@
-import { type Client, type Configuration, errors, type JWK, Provider } from 'oidc-provider';
+import { type Client, type Configuration, errors, Provider } from 'oidc-provider';
 import type { Config } from '../config/schema.ts';
 import { CLAIMS_BY_SCOPE } from '../people/claims.ts';
 import { EXTRA_METADATA, sectorIsFetched } from '../relying-parties/relying-party.ts';
@@ -10,12 +10,14 @@ import { checkActingAs } from './acting-hint.ts';
 import { type AdapterSources, ArtifactAdapter, CLOCK_TOLERANCE_SECONDS, SessionAdapter } from './adapter.ts';
 import { type FeatureHooks, features } from './features.ts';
 import { promptPolicy } from './policy.ts';
-import { keysAtHand } from './signing-keys.ts';
+import { type EngineKeys, keysAtHand } from './signing-keys.ts';
+import { SM2_METADATA } from './sm2-client.ts';
+import { STAND_IN_ALG, StandInKey } from './sm2-stand-in.ts';
 import { claimsOfStructuredToken, type Standings } from './standing.ts';
 import type { Subjects } from './subjects.ts';
 
-/** Signing algorithms of the tokens we issue, and those accepted from relying parties. */
-const SIGNING_ALGORITHMS = ['ES256', 'RS256'] as const;
+/** Signing algorithms of the tokens we issue, as the library knows them, and those accepted from relying parties. */
+const SIGNING_ALGORITHMS = ['ES256', 'RS256', STAND_IN_ALG] as const;
 const INBOUND_ALGORITHMS = ['ES256', 'PS256', 'RS256'] as const;
 const ASSERTION_LIFETIME_SECONDS_MAX = 300;
 
@@ -24,7 +26,7 @@ const SCOPE_CLAIMS = { openid: ['sub', 'acr', 'amr', 'auth_time', ...ACTING_CLAI
 
 export interface ProviderSources extends AdapterSources, FeatureHooks {
   readonly config: Config;
-  readonly signingKeys: readonly JWK[];
+  readonly keys: EngineKeys;
   /** keygrip-compatible: sign, verify, index (crypto/cookie-keys.ts). */
   readonly cookieKeys: NonNullable<NonNullable<Configuration['cookies']>['keys']>;
   readonly findAccount: FindAccount;
@@ -86,7 +88,7 @@ export function buildProvider(sources: ProviderSources): BuiltProvider {
       dPoPSigningAlgValues: ['ES256', 'PS256'],
     },
     expiresWithSession: async (_ctx, token) => !token.scopes.has('offline_access'),
-    extraClientMetadata: { properties: [...EXTRA_METADATA] },
+    extraClientMetadata: { properties: [...EXTRA_METADATA, SM2_METADATA] },
     extraParams: { acting_as: checkActingAs },
     extraTokenClaims: (ctx, token) => claimsOfStructuredToken(sources.standings, ctx, token),
     features: features(config, sources),
@@ -102,7 +104,7 @@ export function buildProvider(sources: ProviderSources): BuiltProvider {
       url: async (_ctx, interaction) => `/interaction/${interaction.uid}`,
     },
     issueRefreshToken: async (_ctx, client, code) => issuesRefreshToken(client, code),
-    jwks: { keys: keysAtHand(sources.signingKeys) },
+    jwks: { keys: [...keysAtHand(sources.keys.classical), new StandInKey()] },
     loadExistingGrant: sources.loadExistingGrant,
     pairwiseIdentifier: async (_ctx, accountId, client) =>
       sources.pairwiseSub(accountId, String(client.sector ?? client.clientId)),

@@ -1,6 +1,8 @@
 import { type Client, type Configuration, errors, type Grant, type ResourceServer } from 'oidc-provider';
+import { SM_JOSE } from '../crypto/jose/profile.ts';
 import type { RelyingParties } from '../relying-parties/relying-parties.ts';
 import type { OfferedApi, RelyingPartyRecord } from '../relying-parties/schema.ts';
+import { STAND_IN_ALG } from './sm2-stand-in.ts';
 
 type LoadGrant = NonNullable<Configuration['loadExistingGrant']>;
 
@@ -29,12 +31,15 @@ export function apiLookup(relyingParties: Pick<RelyingParties, 'find'>, accessTo
   };
 }
 
-const serverOf = ({ identifier, scopes, token_format: format }: OfferedApi, seconds: number): ResourceServer => ({
+const serverOf = (
+  { identifier, scopes, token_format: format, token_signing_alg: alg }: OfferedApi,
+  seconds: number,
+): ResourceServer => ({
   scope: scopes.join(' '),
   audience: identifier,
   accessTokenFormat: format,
   accessTokenTTL: format === 'jwt' ? Math.min(seconds, STRUCTURED_TOKEN_SECONDS_MAX) : seconds,
-  ...(format === 'jwt' ? { jwt: { sign: { alg: 'ES256' as const } } } : {}),
+  ...(format === 'jwt' ? { jwt: { sign: { alg: alg === SM_JOSE.signature ? STAND_IN_ALG : alg } } } : {}),
 });
 
 /**

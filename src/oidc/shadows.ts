@@ -2,6 +2,7 @@ import { type Client, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import type { RelyingParty } from '../relying-parties/relying-party.ts';
 import { secretMatches } from '../relying-parties/secret.ts';
 import { AlreadyMarked, type SessionAdapter } from './adapter.ts';
+import type { Notary } from './sm2-assertions.ts';
 import { type Succession, TYPED_MODELS, typedId } from './token-ids.ts';
 import { currentUnit } from './unit-of-work.ts';
 
@@ -18,6 +19,8 @@ export interface ShadowOptions {
   readonly acrOf: (ctx: KoaContextWithOIDC, acr: string) => string;
   /** The active party of an id: the same object until its record changes. */
   readonly findParty: (clientId: string) => Promise<RelyingParty | undefined>;
+  /** Called wherever a request learns who calls, before any signature is looked at. */
+  readonly notary: Pick<Notary, 'vouch'>;
 }
 
 /**
@@ -25,10 +28,18 @@ export interface ShadowOptions {
  * class of this one provider; a test pins each of them, because the class names are part of what we rely on.
  * Returns the library's own delivery of logout tokens, for the outbox.
  */
-export function shadow({ provider, sessions, successorId, queueLogout, findParty, acrOf }: ShadowOptions): SendLogout {
+export function shadow({
+  provider,
+  sessions,
+  successorId,
+  queueLogout,
+  findParty,
+  notary,
+  acrOf,
+}: ShadowOptions): SendLogout {
   shadowSingleUse(provider, sessions);
   shadowTokenIds(provider, successorId);
-  shadowClients(provider, findParty);
+  shadowClients(provider, findParty, notary);
   shadowCodes(provider, acrOf);
 
   const prototype = provider.Client.prototype;
@@ -108,7 +119,11 @@ function spentRefreshToken(): string | undefined {
  * Client instances are kept until their record changes: the library would read and hash the whole metadata at every request.
  * A relying party's secret is kept as a digest, so what it presents is digested before it is compared, in constant time.
  */
-function shadowClients(provider: Provider, findParty: ShadowOptions['findParty']): void {
+function shadowClients(
+  provider: Provider,
+  findParty: ShadowOptions['findParty'],
+  notary: ShadowOptions['notary'],
+): void {
   const find = provider.Client.find.bind(provider.Client);
   const kept = new WeakMap<RelyingParty, Client>();
   Object.defineProperty(provider.Client, 'find', {
@@ -116,9 +131,11 @@ function shadowClients(provider: Provider, findParty: ShadowOptions['findParty']
       const party = typeof id === 'string' ? await findParty(id) : undefined;
       if (!party) return undefined;
       const held = kept.get(party);
-      if (held) return held;
-      const client = await find(id);
-      if (client) kept.set(party, client);
+      const client = held ?? (await find(id));
+      if (client === undefined) return undefined;
+      kept.set(party, client);
+      const oidc = Provider.ctx?.oidc;
+      if (oidc !== undefined) notary.vouch(oidc, client);
       return client;
     },
   });

@@ -1,5 +1,14 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto';
 import { ExternalSigningKey, type JWK } from 'oidc-provider';
+import type { TokenSealer } from '../crypto/jose/token-sealer.ts';
+
+/** The keys of one engine. */
+export interface EngineKeys {
+  /** Private keys of algorithms the library knows, in the order in which they are taken. */
+  readonly classical: readonly JWK[];
+  /** SM2 keys, the signing one first. */
+  readonly sealers: readonly TokenSealer[];
+}
 
 /**
  * An ES256 key that signs where it is asked. The library signs through WebCrypto, which hands each token to a thread of the
@@ -31,9 +40,12 @@ class KeyAtHand extends ExternalSigningKey {
   }
 
   override sign(data: Uint8Array): Buffer {
-    return sideBySide(sign('sha256', data, this.#private));
+    return signEs256(data, this.#private);
   }
 }
+
+/** ES256 (RFC 7518 3.4), 64 bytes, on the spot. */
+export const signEs256 = (data: Uint8Array, key: KeyObject): Buffer => sideBySide(sign('sha256', data, key));
 
 const NUMBER_BYTES = 32;
 

@@ -1,5 +1,6 @@
 import { hostOf, redirectUriFault } from './addresses.ts';
 import { type RecordMembers, SENSITIVE_SCOPES } from './schema.ts';
+import { sm2Faults } from './sm2-rules.ts';
 
 /** One thing wrong with a submitted record. `field` names the member, with the index where it is a list. */
 export interface RecordFault {
@@ -16,6 +17,7 @@ export function crossFaults(known: Known, scopesSupported?: readonly string[]): 
     ...redirectFaults(known),
     ...flowFaults(known),
     ...authenticationFaults(known),
+    ...sm2Faults(known),
     ...sectorFaults(known),
     ...scopeFaults(known, scopesSupported),
     ...logoutFaults(known),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { SIGNATURE_ENCODINGS, SM_JOSE } from '../crypto/jose/profile.ts';
 import { OWN_BEHALF, SUBJECT_KINDS } from './accepted-subjects.ts';
 import { apiIdentifierFault, calledUriFault, isHost, shownUriFault, URI_CHARACTERS_MAX } from './addresses.ts';
 import { keySetSchema } from './key-set.ts';
@@ -16,7 +17,11 @@ export const LEGAL_BASES = [
   'published_data',
 ] as const;
 
-const SIGNING_ALGS = ['ES256', 'RS256', 'PS256'] as const;
+const SIGNING_ALGS = ['ES256', 'RS256', 'PS256', SM_JOSE.signature] as const;
+const encryption = {
+  alg: z.literal(SM_JOSE.keyEncryption).optional(),
+  enc: z.literal(SM_JOSE.contentEncryption).optional(),
+};
 
 /** Control, bidirectional, zero-width, surrogate and unassigned characters: what makes one name look like another (E6). */
 const INVISIBLE = /\p{C}|\p{Zl}|\p{Zp}/u;
@@ -93,7 +98,14 @@ export const relyingPartySchema = z.strictObject({
   token_endpoint_auth_method: z
     .enum(['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'])
     .default('client_secret_basic'),
-  token_endpoint_auth_signing_alg: z.enum(['ES256', 'PS256']).optional(),
+  token_endpoint_auth_signing_alg: z.enum(['ES256', 'PS256', SM_JOSE.signature]).optional(),
+  /** How an older portal's SM2 signatures look: names and encodings other than those of the profile, where it needs them. */
+  sm2_signature_form: z
+    .strictObject({
+      alg: z.enum([SM_JOSE.signature, ...SM_JOSE.signatureAliases]).default(SM_JOSE.signature),
+      encoding: z.enum(SIGNATURE_ENCODINGS).default('raw'),
+    })
+    .optional(),
   jwks: keySetSchema.optional(),
   jwks_uri: called.optional(),
   subject_type: z.enum(['pairwise', 'public']).default('pairwise'),
@@ -101,7 +113,11 @@ export const relyingPartySchema = z.strictObject({
   /** The sector of the pairwise `sub`, given by the operator: a host name, kept when the portal moves to another address. */
   sector: z.string().refine(isHost, { message: 'must be a host name in lower case' }).optional(),
   id_token_signed_response_alg: z.enum(SIGNING_ALGS).default('ES256'),
+  id_token_encrypted_response_alg: encryption.alg,
+  id_token_encrypted_response_enc: encryption.enc,
   userinfo_signed_response_alg: z.enum(SIGNING_ALGS).optional(),
+  userinfo_encrypted_response_alg: encryption.alg,
+  userinfo_encrypted_response_enc: encryption.enc,
   introspection_signed_response_alg: z.enum(SIGNING_ALGS).optional(),
   backchannel_logout_uri: called.optional(),
   backchannel_logout_session_required: flag.default(false),
@@ -131,6 +147,8 @@ export const relyingPartySchema = z.strictObject({
       identifier: checked(apiIdentifierFault),
       scopes: z.array(scopeToken).min(1).max(32),
       token_format: z.enum(['jwt', 'opaque']).default('jwt'),
+      /** What tokens for this API are signed with; of no account for opaque ones. */
+      token_signing_alg: z.enum(['ES256', SM_JOSE.signature]).default('ES256'),
     })
     .optional(),
   /** Parties whose APIs the operator lets this one call, and with which of their scopes. */

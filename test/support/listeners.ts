@@ -4,7 +4,11 @@ import { type AddressInfo, createServer, type Server } from 'node:net';
 import type { ExecutionContext } from 'ava';
 
 /** Lets a server listen on a free port until the test ends; resolves with the port. */
-export async function listening(t: ExecutionContext, server: Server, host = '127.0.0.1'): Promise<number> {
+export async function listening(
+  t: Pick<ExecutionContext, 'teardown'>,
+  server: Server,
+  host = '127.0.0.1',
+): Promise<number> {
   server.listen(0, host);
   await once(server, 'listening');
   t.teardown(() => server.close());
@@ -13,7 +17,7 @@ export async function listening(t: ExecutionContext, server: Server, host = '127
 
 /** Counts whoever connects; nobody should. The host `::` stands for every address of this machine. */
 export async function trap(
-  t: ExecutionContext,
+  t: Pick<ExecutionContext, 'teardown'>,
   host: string,
 ): Promise<{ readonly seen: { connections: number }; readonly port: number }> {
   const seen = { connections: 0 };
@@ -25,7 +29,7 @@ export async function trap(
 }
 
 /** A web server of somebody else on this machine; resolves with its origin. Answers that hang end with the test. */
-export async function webServer(t: ExecutionContext, answer: RequestListener): Promise<string> {
+export async function webServer(t: Pick<ExecutionContext, 'teardown'>, answer: RequestListener): Promise<string> {
   const server = createHttpServer(answer);
   t.teardown(() => server.closeAllConnections());
   return `http://127.0.0.1:${await listening(t, server)}`;

@@ -9,6 +9,7 @@ import { createFailures } from '../../src/ledger/flood.ts';
 import { createEngine, type EngineSources } from '../../src/oidc/engine.ts';
 import { createProtocolPages } from '../../src/oidc/pages.ts';
 import { createPairwiseSub } from '../../src/oidc/pairwise.ts';
+import { engineKeys } from '../../src/token-doors.ts';
 import { loadAssets } from '../../src/web/assets.ts';
 import { createDocuments, createFront } from '../../src/web/front.ts';
 import { createRenderer } from '../../src/web/render.ts';
@@ -83,8 +84,8 @@ export async function openTwoWays(server: TestServer, cleanup: Cleanup): Promise
       byShortWay = ctx._matchedRouteName === undefined && ctx.state.page !== undefined;
     },
   };
-  const { privateKeys } = await house.keyring.jwks();
-  const [long, short] = [false, true].map((shortWays) => createEngine({ ...sources, shortWays }, privateKeys).listener);
+  const keys = await engineKeys(house.keyring);
+  const [long, short] = [false, true].map((shortWays) => createEngine({ ...sources, shortWays }, keys).listener);
   const front = createFront({
     config,
     documents: createDocuments(config),
