@@ -9,6 +9,7 @@ import { forgetConsent, listConsents } from './oidc/grants.ts';
 import { nowMs } from './shared/clock.ts';
 import { randomToken } from './shared/random.ts';
 import type { Identify } from './sign-in/identify.ts';
+import type { IdentifyPasskey } from './sign-in/identify-passkey.ts';
 import type { Interactions } from './sign-in/interactions.ts';
 import type { Transaction } from './storage/database.ts';
 
@@ -46,7 +47,7 @@ export async function ensureAccountCentre({ config, relyingParties }: House): Pr
 export function accountDoors(
   house: House,
   interactions: Interactions,
-  identify: Identify,
+  { identify, identifyPasskey }: { readonly identify: Identify; readonly identifyPasskey: IdentifyPasskey },
   wakeOutbox: () => void,
 ): AccountDoors {
   const { config, database, ledger, ledgerReader, sessionEnds } = house;
@@ -58,6 +59,14 @@ export function accountDoors(
       if (outcome.state === 'identifier_form') return 'refused';
       if (outcome.state === 'closing' || outcome.state === 'needs_guardian') return 'ended';
       if (outcome.state !== 'proven') return outcome.state;
+      return (await interactions.provenAgain(ctx, outcome.login, outcome.write)) ? 'proven' : 'ended';
+    },
+    async provePasskey(ctx, { personId, sessionUid }, assertion, bound) {
+      const again = { personId, sessionUid };
+      const outcome = await identifyPasskey.withPasskey(ctx, { assertion, bound, clientId: ACCOUNT_CENTRE, again });
+      if (outcome.state === 'closing' || outcome.state === 'needs_guardian') return 'ended';
+      if (outcome.state === 'too_many') return outcome.state;
+      if (outcome.state !== 'proven') return 'passkey_refused';
       return (await interactions.provenAgain(ctx, outcome.login, outcome.write)) ? 'proven' : 'ended';
     },
     async proveOther(ctx, { personId }, identifier, password) {

@@ -24,6 +24,7 @@ import { createSubjectEnds, type SubjectEnds } from './oidc/subject-ends.ts';
 import { createIdentifiers, type Identifiers } from './people/identifiers.ts';
 import type { PersonStatus } from './people/person-status.ts';
 import { createPersons, type Persons } from './people/persons.ts';
+import { createPossessionDoors, type PossessionDoors } from './possession-doors.ts';
 import { openRegisters, type Registers } from './proofing-doors.ts';
 import { createRelyingParties, type RelyingParties } from './relying-parties/relying-parties.ts';
 import { endInTurn } from './shared/end-in-turn.ts';
@@ -34,7 +35,7 @@ import { createSqlArtifacts } from './storage/sql-artifacts.ts';
 import { DOCUMENT_AGE_SECONDS } from './web/front.ts';
 
 /** Everything the house is made of, without the doors: what the commands work on, and what the server opens to the world. */
-export interface House extends FactorDoors, LegalDoors, LifeDoors {
+export interface House extends FactorDoors, LegalDoors, LifeDoors, PossessionDoors {
   readonly config: Config;
   readonly database: Database;
   readonly store: ArtifactStore;
@@ -145,6 +146,7 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
   const { ttl } = config;
   return {
     ...factors,
+    ...createPossessionDoors({ ...factors, config, database, ledger, keyFor: keysOf(config) }),
     ...legal,
     ...life,
     config,

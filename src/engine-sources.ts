@@ -20,6 +20,7 @@ import { createPairwiseSub } from './oidc/pairwise.ts';
 import { createKnownDevices } from './people/known-devices.ts';
 import { createAdmission } from './sign-in/admission.ts';
 import { createIdentify } from './sign-in/identify.ts';
+import { createIdentifyPasskey } from './sign-in/identify-passkey.ts';
 import type { Interactions } from './sign-in/interactions.ts';
 import { signInRoutes } from './sign-in/pages.ts';
 import type { Counters } from './storage/counters.ts';
@@ -83,6 +84,16 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
     admission,
   });
 
+  const identifyPasskey = createIdentifyPasskey({
+    passkeys: house.passkeys,
+    persons,
+    attempts,
+    admission,
+    database,
+    ledger,
+    notices: house.reaching.notices,
+  });
+
   const routes = (interactions: Interactions): OwnPages => {
     const routers = [
       homeRoute({
@@ -96,6 +107,12 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
       signInRoutes({
         interactions,
         identify,
+        passkeys: house.passkeys,
+        identifyPasskey,
+        admission,
+        scanCodes: house.scanCodes,
+        scanLimits: config.scan,
+        counters,
         persons,
         relyingParties,
         renderer,
@@ -111,7 +128,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         wakeOutbox,
       }),
       accountRoutes({
-        doors: accountDoors(house, interactions, identify, wakeOutbox),
+        doors: accountDoors(house, interactions, { identify, identifyPasskey }, wakeOutbox),
         persons,
         passwords,
         passwordPolicy: config.password,
@@ -146,6 +163,11 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         origin,
         recoveryCodes: house.reaching.recoveryCodes,
         boundFactors: house.boundFactors,
+        passkeys: house.passkeys,
+        scanCodes: house.scanCodes,
+        scanProofSeconds: config.scan.proofAgeSeconds,
+        trustedDevices: house.trustedDevices,
+        regionOf: () => undefined,
         factorPolicies: house.factorPolicies,
         freshProofSeconds: config.account.freshProofSeconds,
         closures: house.closures,

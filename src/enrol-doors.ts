@@ -138,6 +138,8 @@ export function enrolmentRouters(
     persons: house.persons,
     identifiers: house.identifiers,
     passwords: house.passwords,
+    passkeys: house.passkeys,
+    boundFactors: house.boundFactors,
     passwordPolicy: config.password,
     contextWords: [config.branding.nameEn, config.branding.nameZh, config.branding.provinceEn],
     codes: reaching.codes,
@@ -177,7 +179,8 @@ export function enrolmentRouters(
               },
             }),
             devices: createKnownDevices({ database: house.database }),
-            secondFactorsOf: async (personId) => [...(await house.boundFactors.kindsOf(personId))],
+            secondFactorsOf: (personId) => secondFactorsOf(house, personId),
+            trustedDevices: house.trustedDevices,
             async endSessions(personId, visit) {
               await house.sessionEnds.endAll(personId, 'password_recovered', visit);
             },
@@ -199,6 +202,12 @@ export function enrolmentRouters(
         ]
       : []),
   ];
+}
+
+/** What a recovery must not get around (D12). Where there is no password a passkey is the first factor: the very one that was lost. */
+async function secondFactorsOf({ boundFactors, passwords }: House, personId: string): Promise<readonly string[]> {
+  const [kinds, passwordAt] = await Promise.all([boundFactors.kindsOf(personId), passwords.changedAt(personId)]);
+  return [...kinds].filter((kind) => kind !== 'passkey' || passwordAt !== undefined);
 }
 
 /** Where a person who forgot their password begins, if that is open. */

@@ -119,6 +119,7 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
       (limit) => sweepGrantSubjects(database, limit),
       ...reaching.sweeps,
       house.factorChallenges.sweep,
+      ...house.possessionSweeps,
       ...house.legalSweeps,
     ],
     onError: (error) => log.error({ err: error }, 'expired rows could not be swept'),

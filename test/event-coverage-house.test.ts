@@ -324,6 +324,11 @@ const ELSEWHERE: Readonly<Partial<Record<EventType, string>>> = {
   'factor.removed': 'bound-factors',
   'factor.policy-changed': 'bound-factors',
   'factor.tokens-imported': 'second-factors',
+  'factor.cloned': 'passkeys',
+  'scan.approved': 'scan',
+  'scan.refused': 'scan',
+  'device.trusted': 'trusted-devices',
+  'device.distrusted': 'trusted-devices',
 };
 
 test('H5 every event of the catalogue has a scenario', (t) => {

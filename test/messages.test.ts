@@ -247,6 +247,7 @@ test('G8 whatever a value holds, a message stays one line of our words, without 
     'recovery-code-used',
     'factor-added',
     'factor-removed',
+    'passkey-cloned',
     'level-fell',
     'mandate-invited',
     'mandate-ended',

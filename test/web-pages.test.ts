@@ -7,6 +7,7 @@ import { PAGE_NAMES, type PageModels, type TrailDay, type TrailLine } from '../s
 import type { AccountPageModels } from '../src/web/pages-account.ts';
 import type { CompanyPageModels, MandateCard } from '../src/web/pages-companies.ts';
 import type { LifePageModels } from '../src/web/pages-life.ts';
+import type { PossessionPageModels } from '../src/web/pages-possession.ts';
 import { createRenderer, type PageContext } from '../src/web/render.ts';
 
 const viewsDir = join(import.meta.dirname, '../views');
@@ -22,6 +23,7 @@ const renderer = createRenderer({
 const hostile = '"><script>alert(1)</script>\u202egnp.exe\u200b`\'&';
 const portal = { name: hostile, host: 'zwfw.example.cn' };
 const form = { action: '/interaction/abc', formToken: 'token.mac' };
+const passkey = { action: '/interaction/abc/passkey', options: JSON.stringify({ challenge: hostile }) };
 const recovering = { ...form, continueWith: 'abc', problem: { code: 'toString' } };
 const step = { ...form, draft: '3', continueWith: 'abc' };
 
@@ -118,9 +120,14 @@ const accountModels: AccountPageModels = {
   'account-password': {
     ...form,
     passwordCharactersMin: 8,
+    isFirst: false,
     problem: { field: 'newPassword', code: 'password_toString' },
   },
-  'account-sessions': { formToken: 'token.mac', sessions: [session, { ...session, current: false }] },
+  'account-sessions': {
+    formToken: 'token.mac',
+    sessions: [session, { ...session, current: false }],
+    trusted: [{ id: hostile, device: hostile, address: hostile, trustedAt: 1_790_000_000, expiresAt: 1_792_000_000 }],
+  },
   'account-portals': { formToken: 'token.mac', portals: [allowed] },
   'account-data': {
     formToken: 'token.mac',
@@ -132,6 +139,8 @@ const accountModels: AccountPageModels = {
     ...form,
     next: '/account/documents',
     kept: [{ name: 'kept.name', value: hostile }],
+    hasPassword: true,
+    passkey,
     cancelUrl: '/account',
     problem: 'refused',
   },
@@ -293,10 +302,38 @@ const lifeModels: LifePageModels = {
   },
 };
 
+const possessionModels: PossessionPageModels = {
+  scan: {
+    action: '/interaction/abc/scan',
+    finishAction: '/interaction/abc/scan/finish',
+    stateUrl: '/interaction/abc/scan/state',
+    backUrl: '/interaction/abc',
+    formToken: 'token.mac',
+    portal,
+    state: 'waiting',
+    refreshSeconds: 3,
+    code: { size: 3, path: 'M0 0h1v1h-1z' },
+    matchNumber: '42',
+  },
+  'account-scan': {
+    ...form,
+    code: hostile,
+    portal: hostile,
+    device: hostile,
+    address: hostile,
+    region: hostile,
+    elsewhere: true,
+    wrong: true,
+  },
+  'account-scan-done': { end: 'mismatch', accountUrl: '/account' },
+  'account-passkey': { formToken: 'token.mac', passkey, label: hostile, backUrl: '/account/methods', problem: 'taken' },
+};
+
 const models: PageModels = {
   ...accountModels,
   ...companyModels,
   ...lifeModels,
+  ...possessionModels,
   home: {
     portals: [{ name: hostile, description: hostile, url: 'https://zwfw.example.cn/' }],
     demo: { people: [{ idNumber: '110101199003070978', name: hostile }], password: hostile },
@@ -307,6 +344,8 @@ const models: PageModels = {
     ...form,
     portal,
     identifier: hostile,
+    passkey,
+    scanAction: '/interaction/abc/scan',
     problem: 'refused',
     registerUrl: '/register',
     cancelAction: '/interaction/abc/cancel',
@@ -374,6 +413,7 @@ const models: PageModels = {
     ...step,
     maskedName: hostile,
     passwordCharactersMin: 8,
+    passkey,
     problem: { field: 'password', code: 'password_toString' },
   },
   'register-confirm': { ...form, idNumber: hostile, problem: { field: 'code', code: 'code_counter' } },
@@ -420,6 +460,7 @@ const models: PageModels = {
 
 /** Pages that show nothing a person could have typed. */
 const PLAIN: ReadonlySet<string> = new Set([
+  'account-scan-done',
   'account-close-done',
   'account-merged',
   'account-merge-undone',
@@ -456,7 +497,16 @@ test('E5 no page holds inline style or script, or anything from elsewhere', (t) 
     for (const name of PAGE_NAMES) {
       const html = render(name, language);
       t.notRegex(html, /<style|\sstyle=|\son[a-z]+="|javascript:/i, name);
-      t.deepEqual(html.match(/<script[^>]*>/g), [`<script src="${assets.url('tongban.js')}" defer>`]);
+      const scripts = [
+        'tongban.js',
+        ...(html.includes(' data-passkey=') ? ['passkey.js'] : []),
+        ...(name === 'scan' ? ['scan.js'] : []),
+      ];
+      t.deepEqual(
+        html.match(/<script[^>]*>/g),
+        scripts.map((file) => `<script src="${assets.url(file)}" defer>`),
+        name,
+      );
       const outside = html.match(/(?:src|href)="(?!\/|#|https:\/\/zwfw\.example\.cn\/|")[^"]*"/g);
       t.is(outside, null, name);
     }
@@ -492,7 +542,18 @@ test('the fields of every form keep their names', (t) => {
     [...render(name, 'zh-CN').matchAll(/<(?:input|button)[^>]*? name="([^"]+)"(?:[^>]*? value="([a-z]+)")?/g)].map(
       ([, field, value]) => (value && field !== 'form_token' ? `${field}=${value}` : field),
     );
-  t.deepEqual(names('sign-in'), ['form_token', 'identifier', 'password', 'form_token', 'decision=cancel']);
+  const signed = ['credential', 'clientData', 'authenticatorData', 'signature', 'userHandle'];
+  const made = ['credential', 'clientData', 'attestation', 'transports'];
+  t.deepEqual(names('sign-in'), [
+    'form_token',
+    'identifier',
+    'password',
+    'form_token',
+    ...signed,
+    'form_token',
+    'form_token',
+    'decision=cancel',
+  ]);
   t.deepEqual(names('continue-as'), ['form_token', 'decision=continue', 'decision=switch']);
   t.deepEqual(names('consent'), ['form_token', 'decision=allow', 'decision=deny']);
   const ofStep = ['form_token', 'draft', 'continue=abc'];
@@ -500,7 +561,17 @@ test('the fields of every form keep their names', (t) => {
   t.deepEqual(names('register-resume'), ['form_token', 'continue=abc', 'decision=continue', 'decision=over']);
   t.deepEqual(names('register-phone'), [...ofStep, 'phone']);
   t.deepEqual(names('register-code'), [...ofStep, 'code', ...ofStep]);
-  t.deepEqual(names('register-password'), [...ofStep, 'password', 'passwordAgain']);
+  t.deepEqual(names('register-password'), [
+    ...ofStep,
+    'password',
+    'passwordAgain',
+    'form_token',
+    'draft',
+    'continue=abc',
+    ...made,
+  ]);
+  t.deepEqual(names('account-passkey'), ['form_token', ...made, 'label']);
+  t.deepEqual(names('account-scan'), ['form_token', 'code', 'number', 'decision=approve', 'decision=refuse']);
   t.deepEqual(names('logout'), ['xsrf', 'logout=yes']);
   t.deepEqual(names('account'), ['form_token', 'id', 'form_token', 'client_id']);
   t.deepEqual(names('account-documents'), [
@@ -531,9 +602,12 @@ test('the fields of every form keep their names', (t) => {
     'id',
     'from=sessions',
     'form_token',
+    'form_token',
+    'id',
   ]);
   t.deepEqual(names('account-portals'), ['form_token', 'client_id', 'from=portals']);
-  t.deepEqual(names('account-prove'), ['form_token', 'next', 'kept.name', 'password']);
+  const proof = ['form_token', 'next', 'kept.name'];
+  t.deepEqual(names('account-prove'), [...proof, 'password', ...proof, ...signed]);
   const act = ['form_token', 'id', 'back'];
   t.deepEqual(names('account-companies').slice(0, 9), [...act, ...act, ...act]);
   t.deepEqual(names('account-company-review'), ['form_token', 'uscc', 'name', 'files']);

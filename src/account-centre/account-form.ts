@@ -43,7 +43,7 @@ export async function visitorOrSignIn(
 export async function accountForm<Values extends { form_token: string }>(
   ctx: Context,
   schema: z.ZodType<Values>,
-  purpose: string,
+  purpose: string | ((values: Values) => string),
   { doors, formTokens, origin }: AccountCentreSources,
 ): Promise<{ readonly values: Values; readonly person: SignedIn; readonly personId: string }> {
   if (isForeignPost(ctx.headers, origin)) throw new Fault('foreign_origin');
@@ -52,7 +52,8 @@ export async function accountForm<Values extends { form_token: string }>(
   const form = await readForm(ctx.req, schema);
   if (form.state === 'too_large') throw new Fault('body_too_large');
   if (form.state !== 'read') throw new Fault('malformed_request');
-  if (!formTokens.accepts(form.values.form_token, formTokens.knownBrowserOf(ctx), purpose)) {
+  const wanted = typeof purpose === 'string' ? purpose : purpose(form.values);
+  if (!formTokens.accepts(form.values.form_token, formTokens.knownBrowserOf(ctx), wanted)) {
     throw new Fault('form_token_refused');
   }
   return { values: form.values, person, personId: person.personId };

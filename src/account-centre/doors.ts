@@ -7,9 +7,13 @@ import type { Attempts } from '../factors/attempts.ts';
 import type { BoundFactors } from '../factors/bound-factors.ts';
 import type { FactorPolicies } from '../factors/factor-policies.ts';
 import type { OneTimeCodes } from '../factors/one-time-code.ts';
+import type { Assertion } from '../factors/passkeys/passkey-form.ts';
+import type { Passkeys } from '../factors/passkeys/passkeys.ts';
 import type { PasswordFactor } from '../factors/password.ts';
 import type { PasswordLengths } from '../factors/password-policy.ts';
 import type { RecoveryCodes } from '../factors/recovery-codes.ts';
+import type { ScanCodes } from '../factors/scan-codes.ts';
+import type { ChallengeBinding } from '../factors/signed-challenges.ts';
 import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
 import type { LegalPersons } from '../legal-persons/legal-persons.ts';
 import type { Mandates } from '../legal-persons/mandates.ts';
@@ -19,6 +23,7 @@ import type { Closures } from '../people/lifecycle/closures.ts';
 import type { Corrections } from '../people/lifecycle/corrections.ts';
 import type { Merges } from '../people/lifecycle/merges.ts';
 import type { Persons } from '../people/persons.ts';
+import type { TrustedDevices } from '../people/trusted-devices.ts';
 import type { IdentitySource } from '../proofing/identity-source.ts';
 import type { ConsentRecord } from '../relying-parties/consent-record.ts';
 import type { RelyingParties } from '../relying-parties/relying-parties.ts';
@@ -51,7 +56,7 @@ export interface SignedIn {
 }
 
 /** What came of proving again who one is. `ended`: the session was over by then. */
-export type ProofOutcome = 'proven' | 'refused' | 'too_many' | 'busy' | 'ended';
+export type ProofOutcome = 'proven' | 'refused' | 'passkey_refused' | 'too_many' | 'busy' | 'ended';
 
 /** What came of proving a second account. */
 export type OtherProof =
@@ -80,6 +85,8 @@ export interface AccountDoors {
   currentPerson(ctx: Context): Promise<SignedIn | undefined>;
   /** Proves again, with the password, who holds the sign-in session; counted and recorded like a sign-in. The session gets a new id. */
   proveAgain(ctx: Context, person: SignedIn, password: string): Promise<ProofOutcome>;
+  /** The same with a passkey of theirs, asked for on this page. */
+  provePasskey(ctx: Context, person: SignedIn, assertion: Assertion, bound: ChallengeBinding): Promise<ProofOutcome>;
   /** Proves that a second account is theirs as well; counted and recorded like a sign-in, and opens nothing. */
   proveOther(ctx: Context, person: SignedIn, identifier: string, password: string): Promise<OtherProof>;
   sessions(personId: string): Promise<readonly AccountSession[]>;
@@ -138,6 +145,13 @@ export interface AccountCentreSources {
   readonly reach: Reach;
   readonly recoveryCodes: RecoveryCodes;
   readonly boundFactors: BoundFactors;
+  readonly passkeys: Passkeys;
+  readonly scanCodes: ScanCodes;
+  /** How old the proof may be by which another screen is let in. */
+  readonly scanProofSeconds: number;
+  readonly trustedDevices: TrustedDevices;
+  /** Where an address is, as far as anybody has told us. */
+  regionOf(address: string): string | undefined;
   readonly factorPolicies: FactorPolicies;
   readonly legalPersons: LegalPersons;
   readonly mandates: Mandates;

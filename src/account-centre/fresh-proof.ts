@@ -1,12 +1,15 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { z } from 'zod';
+import { ASSERTION, ASSERTION_FIELDS } from '../factors/passkeys/passkey-form.ts';
+import type { ChallengeBinding } from '../factors/signed-challenges.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import { Fault } from '../shared/fault.ts';
 import { ACCOUNT_PURPOSE, accountForm, accountToken, goTo, type Visitor, visitorOrSignIn } from './account-form.ts';
 import type { AccountCentreSources, ProofOutcome, SignedIn } from './doors.ts';
 
 const PROVE = '/account/prove';
+const BY_PASSKEY_PAGE = `${PROVE}/passkey`;
 const FIELDS_KEPT_MAX = 250;
 const KEPT = 'kept.';
 
@@ -20,17 +23,23 @@ const OWN_PAGE = /^\/account(?:\/[A-Za-z0-9_-]{1,64}){0,4}(?:\?[A-Za-z0-9_.=&-]{
 export const ownPage = (address: unknown): string =>
   typeof address === 'string' && OWN_PAGE.test(address) ? address : '/account';
 
-const OWN_FIELDS: ReadonlySet<string> = new Set(['form_token', 'next', 'password', 'send']);
 const text = (max: number) => z.string().max(max);
-const FORM = z
-  .object({ form_token: text(128), next: text(512), password: text(4096), send: z.literal('form').optional() })
-  .catchall(text(8192))
-  .refine((fields) => {
-    const others = Object.keys(fields).filter((name) => !OWN_FIELDS.has(name));
-    return (
-      others.length <= FIELDS_KEPT_MAX && others.every((name) => /^kept\.[A-Za-z0-9][A-Za-z0-9._-]{0,80}$/.test(name))
-    );
-  });
+
+/** A form of the page: what proves the person, and whatever is kept of a form that waits. */
+const formWith = <Proof extends z.ZodRawShape>(proof: Proof) => {
+  const fields = { form_token: text(128), next: text(512), send: z.literal('form').optional(), ...proof };
+  return z
+    .object(fields)
+    .catchall(text(8192))
+    .refine((values) => {
+      const others = Object.keys(values).filter((name) => !Object.hasOwn(fields, name));
+      return (
+        others.length <= FIELDS_KEPT_MAX && others.every((name) => /^kept\.[A-Za-z0-9][A-Za-z0-9._-]{0,80}$/.test(name))
+      );
+    });
+};
+const BY_PASSWORD = formWith({ password: text(4096) });
+const BY_PASSKEY = formWith(ASSERTION_FIELDS);
 
 /** A form that was sent when the proof had grown old: kept in the page that asks for a new one, so that nothing is typed twice. */
 interface Waiting {
@@ -42,7 +51,8 @@ interface Waiting {
 /** The page on which a person proves again who they are, and goes on to where they wanted to go. */
 export function addFreshProofRoutes(router: Router, sources: AccountCentreSources): void {
   router.get(PROVE, (ctx) => showProve(ctx as unknown as Context, sources));
-  router.post(PROVE, (ctx) => postProve(ctx as unknown as Context, sources));
+  router.post(PROVE, (ctx) => postPassword(ctx as unknown as Context, sources));
+  router.post(BY_PASSKEY_PAGE, (ctx) => postPasskey(ctx as unknown as Context, sources));
 }
 
 export const isFresh = ({ at }: SignedIn, { freshProofSeconds }: AccountCentreSources): boolean =>
@@ -77,7 +87,7 @@ export async function provenForm<Values extends { form_token: string }>(
   const kept = Object.entries(form.values).flatMap(([name, value]) =>
     typeof value === 'string' && name !== 'form_token' ? [{ name, value }] : [],
   );
-  showForm(ctx, sources, { next: ctx.path, isForm: true, kept });
+  await showForm(ctx, form.person, sources, { next: ctx.path, isForm: true, kept });
   return undefined;
 }
 
@@ -86,19 +96,35 @@ async function showProve(ctx: Context, sources: AccountCentreSources): Promise<v
   const visitor = await visitorOrSignIn(ctx, sources);
   if (!visitor) return;
   const next = ownPage(ctx.query.next);
-  if (isFresh(visitor, sources)) goTo(ctx, next);
-  else showForm(ctx, sources, { next, isForm: false, kept: [] });
+  if (isFresh(visitor, sources)) return goTo(ctx, next);
+  await showForm(ctx, visitor, sources, { next, isForm: false, kept: [] });
 }
 
-function showForm(
+const boundOf = (ctx: Context, { sessionUid }: SignedIn, { formTokens }: AccountCentreSources): ChallengeBinding => ({
+  purpose: 'prove',
+  binding: sessionUid,
+  browser: formTokens.browserOf(ctx),
+});
+
+async function showForm(
   ctx: Context,
+  person: SignedIn,
   sources: AccountCentreSources,
   { next, isForm, kept }: Waiting,
   problem?: Exclude<ProofOutcome, 'proven' | 'ended'>,
-): void {
+): Promise<void> {
   ctx.state.page = 'account-prove';
   if (problem === 'busy') ctx.set('retry-after', '3');
   if (problem === 'too_many') ctx.set('retry-after', '60');
+  const { passkeys, passwords, boundFactors } = sources;
+  const [records, passwordChangedAt] = await Promise.all([
+    boundFactors.records(person.personId, 'passkey'),
+    passwords.changedAt(person.personId),
+  ]);
+  const passkey = {
+    action: BY_PASSKEY_PAGE,
+    options: passkeys.proofOptions(boundOf(ctx, person, sources), records),
+  };
   sources.renderer.page(
     ctx,
     'account-prove',
@@ -110,24 +136,49 @@ function showForm(
         ...(isForm ? [{ name: 'send', value: 'form' }] : []),
         ...kept.map(({ name, value }) => ({ name: KEPT + name, value })),
       ],
+      hasPassword: passwordChangedAt !== undefined || records.length === 0,
+      ...(records.length > 0 ? { passkey } : {}),
       cancelUrl: '/account',
       ...(problem ? { problem } : {}),
     },
-    { status: problem ? { refused: 401, too_many: 429, busy: 503 }[problem] : 200 },
+    { status: problem ? STATUS[problem] : 200 },
   );
 }
 
-async function postProve(ctx: Context, sources: AccountCentreSources): Promise<void> {
+const STATUS = { refused: 401, passkey_refused: 401, too_many: 429, busy: 503 } as const;
+
+async function postPassword(ctx: Context, sources: AccountCentreSources): Promise<void> {
   ctx.state.page = 'account-prove';
-  const { values, person } = await accountForm(ctx, FORM, ACCOUNT_PURPOSE, sources);
-  const next = ownPage(values.next);
+  const { values, person } = await accountForm(ctx, BY_PASSWORD, ACCOUNT_PURPOSE, sources);
+  const outcome = await sources.doors.proveAgain(ctx, person, values.password);
+  await afterProof(ctx, person, sources, waitingIn(values), outcome);
+}
+
+async function postPasskey(ctx: Context, sources: AccountCentreSources): Promise<void> {
+  ctx.state.page = 'account-prove';
+  const { values, person } = await accountForm(ctx, BY_PASSKEY, ACCOUNT_PURPOSE, sources);
+  const assertion = ASSERTION.parse(values);
+  const outcome = await sources.doors.provePasskey(ctx, person, assertion, boundOf(ctx, person, sources));
+  await afterProof(ctx, person, sources, waitingIn(values), outcome);
+}
+
+function waitingIn(values: Readonly<Record<string, string | undefined>>): Waiting {
   const kept = Object.entries(values).flatMap(([name, value]) =>
     name.startsWith(KEPT) && value !== undefined ? [{ name: name.slice(KEPT.length), value }] : [],
   );
-  const isForm = values.send === 'form';
-  const outcome = await sources.doors.proveAgain(ctx, person, values.password);
+  return { next: ownPage(values.next), isForm: values.send === 'form', kept };
+}
+
+async function afterProof(
+  ctx: Context,
+  person: SignedIn,
+  sources: AccountCentreSources,
+  waiting: Waiting,
+  outcome: ProofOutcome,
+): Promise<void> {
   if (outcome === 'ended') throw new Fault('ceremony_expired');
-  if (outcome !== 'proven') return showForm(ctx, sources, { next, isForm, kept }, outcome);
+  if (outcome !== 'proven') return showForm(ctx, person, sources, waiting, outcome);
+  const { next, isForm, kept } = waiting;
   if (!isForm) return goTo(ctx, next);
   // A form goes on by the person's own hand: the browser would repeat the password to a 307 (A23).
   sources.renderer.page(ctx, 'account-proven', { action: next, formToken: accountToken(ctx, sources), kept });

@@ -9,7 +9,7 @@ import { addPasswordRoutes } from './password-pages.ts';
 import { addUserNameRoutes } from './user-name-pages.ts';
 
 const PAGE = '/account/methods';
-const DONE = z.enum(['password', 'bound', 'removed']);
+const DONE = z.enum(['password', 'bound', 'removed', 'passkey']);
 
 /** With what a person signs in, and how they change it. Documents always open the account, so nothing here can lock anybody out. */
 export function addMethodRoutes(router: Router, sources: AccountCentreSources): void {

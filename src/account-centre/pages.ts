@@ -19,8 +19,10 @@ import { addFreshProofRoutes } from './fresh-proof.ts';
 import { addMergeRoutes } from './merge-pages.ts';
 import { addMethodRoutes } from './method-pages.ts';
 import { addOverviewRoutes } from './overview-pages.ts';
+import { addPasskeyRoutes } from './passkey-pages.ts';
 import { addPortalRoutes } from './portal-pages.ts';
 import { addRecoveryCodeRoutes } from './recovery-code-pages.ts';
+import { addScanRoutes } from './scan-pages.ts';
 import { addSessionRoutes } from './session-pages.ts';
 import { addTrailRoutes } from './trail-pages.ts';
 
@@ -30,8 +32,10 @@ export function accountRoutes(sources: AccountCentreSources): Router {
   addOverviewRoutes(router, sources);
   addDocumentRoutes(router, sources);
   addMethodRoutes(router, sources);
+  addPasskeyRoutes(router, sources);
   addRecoveryCodeRoutes(router, sources);
   addSessionRoutes(router, sources);
+  addScanRoutes(router, sources);
   addPortalRoutes(router, sources);
   addTrailRoutes(router, sources);
   addCompanyListRoutes(router, sources);

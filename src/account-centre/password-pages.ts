@@ -6,6 +6,7 @@ import { Fault } from '../shared/fault.ts';
 import type { PasswordChangeProblem } from '../web/pages-account.ts';
 import { ACCOUNT_PURPOSE, accountForm, accountToken, goTo, visitOf, visitorOrSignIn } from './account-form.ts';
 import type { AccountCentreSources, SignedIn } from './doors.ts';
+import { isFresh, proofAddress } from './fresh-proof.ts';
 
 const METHODS = '/account/methods';
 const PAGE = `${METHODS}/password`;
@@ -13,13 +14,14 @@ const PAGE = `${METHODS}/password`;
 const typed = z.string().max(4096);
 const CHANGE = z.strictObject({
   form_token: z.string().max(128),
-  password: typed,
+  /** The old one; of an account that has none the field is not there. */
+  password: typed.optional(),
   newPassword: typed,
   newPasswordAgain: typed,
   endOthers: z.literal('yes').optional(),
 });
 
-/** Changing the password, with the old one. */
+/** Changing the password with the old one, or setting the first after another fresh proof. */
 export function addPasswordRoutes(router: Router, sources: AccountCentreSources): void {
   router.get(PAGE, (ctx) => showPassword(ctx as unknown as Context, sources));
   router.post(PAGE, (ctx) => postPassword(ctx as unknown as Context, sources));
@@ -27,10 +29,22 @@ export function addPasswordRoutes(router: Router, sources: AccountCentreSources)
 
 async function showPassword(ctx: Context, sources: AccountCentreSources): Promise<void> {
   const visitor = await visitorOrSignIn(ctx, sources);
-  if (visitor) showPasswordForm(ctx, sources);
+  if (!visitor) return;
+  const isFirst = await hasNone(visitor.personId, sources);
+  if (isFirst && !isFresh(visitor, sources)) return goTo(ctx, proofAddress(PAGE));
+  showPasswordForm(ctx, sources, isFirst);
 }
 
-function showPasswordForm(ctx: Context, sources: AccountCentreSources, problem?: PasswordChangeProblem): void {
+async function hasNone(personId: string, { passwords }: AccountCentreSources): Promise<boolean> {
+  return (await passwords.changedAt(personId)) === undefined;
+}
+
+function showPasswordForm(
+  ctx: Context,
+  sources: AccountCentreSources,
+  isFirst: boolean,
+  problem?: PasswordChangeProblem,
+): void {
   ctx.state.page = 'account-password';
   if (problem?.code === 'busy') ctx.set('retry-after', '3');
   if (problem?.code === 'too_many') ctx.set('retry-after', '60');
@@ -42,6 +56,7 @@ function showPasswordForm(ctx: Context, sources: AccountCentreSources, problem?:
       action: PAGE,
       formToken: accountToken(ctx, sources),
       passwordCharactersMin: sources.passwordPolicy.minLength,
+      isFirst,
       ...(problem ? { problem } : {}),
     },
     { status },
@@ -54,18 +69,21 @@ async function postPassword(ctx: Context, sources: AccountCentreSources): Promis
   ctx.state.page = 'account-password';
   const { values, person } = await accountForm(ctx, CHANGE, ACCOUNT_PURPOSE, sources);
   const { passwords, database, notices, doors } = sources;
+  const isFirst = await hasNone(person.personId, sources);
+  // A password is never kept in a page, so whoever took too long begins anew.
+  if (isFirst && !isFresh(person, sources)) return goTo(ctx, proofAddress(PAGE));
+  const show = (problem: PasswordChangeProblem): void => showPasswordForm(ctx, sources, isFirst, problem);
   const wrong = await problemOfNew(values, person, sources);
-  if (wrong) return showPasswordForm(ctx, sources, wrong);
+  if (wrong) return show(wrong);
   // The old password is judged last: what can be mended without it must cost no attempt.
-  const proof = await doors.proveAgain(ctx, person, values.password);
+  const proof = isFirst ? 'proven' : await doors.proveAgain(ctx, person, values.password ?? '');
   if (proof === 'ended') throw new Fault('ceremony_expired');
-  if (proof !== 'proven') {
-    return showPasswordForm(ctx, sources, proof === 'refused' ? { field: 'password', code: proof } : { code: proof });
-  }
+  if (proof !== 'proven') return show(proof === 'refused' ? { field: 'password', code: proof } : { code: proof });
   const prepared = await passwords.prepare(values.newPassword);
-  if (prepared === 'busy') return showPasswordForm(ctx, sources, { code: 'busy' });
+  if (prepared === 'busy') return show({ code: 'busy' });
   await database.write(async (tx) => {
     await passwords.store(tx, person.personId, prepared, 'account', visitOf(ctx));
+    await sources.trustedDevices.revokeAllIn(tx, person.personId, 'password_changed', visitOf(ctx));
     await notices.tell(tx, person.personId, 'password-changed', {});
   });
   if (values.endOthers) await doors.endOtherSessions(person.personId, person.sessionUid, visitOf(ctx));

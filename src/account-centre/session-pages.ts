@@ -22,6 +22,7 @@ const END = z.strictObject({
   id: z.string().min(1).max(64),
   from: z.literal('sessions').optional(),
 });
+const DISTRUST = z.strictObject({ form_token: z.string().max(128), id: z.string().min(1).max(64) });
 const END_OTHERS = z.strictObject({ form_token: z.string().max(128) });
 
 /** Where a person is signed in, and how they end it: one by one, or everywhere but here (E9). */
@@ -29,6 +30,7 @@ export function addSessionRoutes(router: Router, sources: AccountCentreSources):
   router.get(PAGE, (ctx) => showSessions(ctx as unknown as Context, sources));
   router.post(`${PAGE}/end`, (ctx) => postEnd(ctx as unknown as Context, sources));
   router.post(`${PAGE}/end-others`, (ctx) => postEndOthers(ctx as unknown as Context, sources));
+  router.post(`${PAGE}/distrust`, (ctx) => postDistrust(ctx as unknown as Context, sources));
 }
 
 /** The sessions of the visitor: this one first, then the one used last. */
@@ -66,7 +68,22 @@ async function showSessions(ctx: Context, sources: AccountCentreSources): Promis
   renderer.page(ctx, 'account-sessions', {
     formToken: accountToken(ctx, sources),
     sessions: await sessionsShown(visitor, language, sources),
+    trusted: (await sources.trustedDevices.list(visitor.personId)).map((device) => ({
+      id: device.id,
+      device: describeDevice(device.userAgent, language),
+      address: describeAddress(device.address),
+      trustedAt: device.trustedAt,
+      expiresAt: device.expiresAt,
+    })),
   });
+}
+
+async function postDistrust(ctx: Context, sources: AccountCentreSources): Promise<void> {
+  ctx.state.page = 'account-sessions';
+  const { values, personId } = await accountForm(ctx, DISTRUST, ACCOUNT_PURPOSE, sources);
+  // One that is not theirs, or gone already, is simply not on the page that follows (V39).
+  await sources.trustedDevices.revoke(personId, values.id, visitOf(ctx));
+  goTo(ctx, PAGE);
 }
 
 async function postEnd(ctx: Context, sources: AccountCentreSources): Promise<void> {

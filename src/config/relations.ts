@@ -41,6 +41,11 @@ const registerRelations = (register: HttpRegister): readonly Relation[] => {
 
 const RELATIONS: readonly Relation[] = [
   {
+    paths: ['passkeys.attestationRootFiles', 'passkeys.attestation'],
+    broken: ({ passkeys }) => passkeys.attestation === 'direct' && passkeys.attestationRootFiles.length === 0,
+    reason: 'must name at least one file when passkeys.attestation is direct',
+  },
+  {
     paths: ['issuer', 'profile'],
     broken: (config) => config.issuer === '' && config.profile === 'production',
     reason: 'must be set in production',

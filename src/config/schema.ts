@@ -6,6 +6,7 @@ import { legalPersons } from './sections-legal-persons.ts';
 import * as message from './sections-messages.ts';
 import { monitoring } from './sections-monitoring.ts';
 import { person } from './sections-person.ts';
+import * as possession from './sections-possession.ts';
 import * as proofing from './sections-proofing.ts';
 import * as server from './sections-server.ts';
 import { watch } from './sections-watch.ts';
@@ -50,6 +51,9 @@ export const configSchema = z.strictObject({
   password: identity.password,
   limits: identity.limits,
   account,
+  passkeys: possession.passkeys,
+  scan: possession.scan,
+  trustedDevice: possession.trustedDevice,
   person,
   registers: proofing.registers,
   recheck: proofing.recheck,

@@ -8,7 +8,11 @@ import { nextStep } from './ceremony.ts';
 import { postSubject, showChooseSubject, subjectOfConsent } from './choose-subject.ts';
 import { postKeep, showClosing } from './closing.ts';
 import { noticeOf, termsShown } from './consent-notice.ts';
+import type { IdentifyOutcome } from './identify.ts';
+import type { PasskeyOutcome } from './identify-passkey.ts';
 import type { CeremonyRequest } from './interactions.ts';
+import { passkeyView, provePasskey } from './passkey-step.ts';
+import { finishScan, postScan, scanState, showScan } from './scan-step.ts';
 import {
   ceremonyOf,
   DECISION,
@@ -38,6 +42,11 @@ export function signInRoutes(sources: SignInSources): Router {
   const router = new Router();
   router.get('/interaction/:uid', (ctx) => showStep(ctx as unknown as Context, sources));
   router.post('/interaction/:uid/identify', (ctx) => postCredentials(ctx as unknown as Context, sources));
+  router.post('/interaction/:uid/passkey', (ctx) => postPasskey(ctx as unknown as Context, sources));
+  router.get('/interaction/:uid/scan', (ctx) => showScan(ctx as unknown as Context, sources));
+  router.get('/interaction/:uid/scan/state', (ctx) => scanState(ctx as unknown as Context, sources));
+  router.post('/interaction/:uid/scan', (ctx) => postScan(ctx as unknown as Context, sources));
+  router.post('/interaction/:uid/scan/finish', (ctx) => postScanned(ctx as unknown as Context, sources));
   router.post('/interaction/:uid/continue-as', (ctx) => postContinueAs(ctx as unknown as Context, sources));
   router.post('/interaction/:uid/choose-subject', (ctx) => postSubject(ctx as unknown as Context, sources));
   router.post('/interaction/:uid/consent', (ctx) => postConsent(ctx as unknown as Context, sources));
@@ -81,6 +90,8 @@ async function showSignIn(
       formToken,
       portal,
       identifier: identifier.slice(0, 64),
+      passkey: passkeyView(ctx, request, sources),
+      scanAction: `/interaction/${request.uid}/scan`,
       ...(problem ? { problem } : {}),
       ...(kept ? { kept } : {}),
       ...(sources.registerUrl ? { registerUrl: registrationAddress(sources.registerUrl, request.uid) } : {}),
@@ -130,17 +141,56 @@ async function showConsent(ctx: Context, request: CeremonyRequest, sources: Sign
 async function postCredentials(ctx: Context, sources: SignInSources): Promise<void> {
   const request = await requestOf(ctx, sources);
   const { identifier, password } = await formOf(ctx, CREDENTIALS, sources);
-  // Whoever may be signed in already, somebody says now who they are: the session is not asked.
+  atIdentify(request);
+  const outcome = await sources.identify.withPassword(ctx, { identifier, password, clientId: request.clientId });
+  await afterProof(ctx, request, sources, { outcome, identifier });
+}
+
+async function postPasskey(ctx: Context, sources: SignInSources): Promise<void> {
+  const request = await requestOf(ctx, sources);
+  atIdentify(request);
+  const outcome = await provePasskey(ctx, request, sources);
+  await afterProof(ctx, request, sources, { outcome, identifier: '', by: 'passkey' });
+}
+
+async function postScanned(ctx: Context, sources: SignInSources): Promise<void> {
+  const request = await requestOf(ctx, sources);
+  atIdentify(request);
+  const outcome = await finishScan(ctx, request, sources);
+  // The page of the code tells what became of it.
+  if (outcome.state === 'expired') return goOn(ctx, `/interaction/${request.uid}/scan`);
+  await afterProof(ctx, request, sources, { outcome, identifier: '' });
+}
+
+/** Whoever may be signed in already, somebody says now who they are: the session is not asked. */
+function atIdentify(request: CeremonyRequest): void {
   const step = nextStep({ ...ceremonyOf(request), signedIn: undefined, wantsSwitch: true });
   if (step !== 'identify') throw new Fault('ceremony_expired');
-  const outcome = await sources.identify.withPassword(ctx, { identifier, password, clientId: request.clientId });
+}
+
+const STATUS = {
+  needs_guardian: 403,
+  refused: 401,
+  expired: 401,
+  identifier_form: 400,
+  too_many: 429,
+  busy: 503,
+} as const;
+
+/** Goes on with whoever has proven who they are; everybody else sees the page again. */
+async function afterProof(
+  ctx: Context,
+  request: CeremonyRequest,
+  sources: SignInSources,
+  { outcome, identifier, by }: { outcome: IdentifyOutcome | PasskeyOutcome; identifier: string; by?: 'passkey' },
+): Promise<void> {
   if (outcome.state === 'proven')
     return goOn(ctx, await sources.interactions.signedIn(request, outcome.login, outcome.write));
   if (outcome.state === 'closing') return showClosing(ctx, request, sources, outcome.personId);
   if (outcome.state === 'busy') ctx.set('retry-after', '3');
   if (outcome.state === 'too_many') ctx.set('retry-after', '60');
-  const status = { needs_guardian: 403, refused: 401, identifier_form: 400, too_many: 429, busy: 503 }[outcome.state];
-  await showSignIn(ctx, request, sources, { identifier, problem: outcome.state, status });
+  const problem = by === 'passkey' && outcome.state === 'refused' ? 'passkey_refused' : outcome.state;
+  await showSignIn(ctx, request, sources, { identifier, problem, status: STATUS[outcome.state] });
 }
 
 async function postContinueAs(ctx: Context, sources: SignInSources): Promise<void> {

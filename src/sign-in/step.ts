@@ -1,5 +1,7 @@
 import type { Context } from 'koa';
 import { z } from 'zod';
+import type { Passkeys } from '../factors/passkeys/passkeys.ts';
+import type { ScanCodes } from '../factors/scan-codes.ts';
 import type { Failures } from '../ledger/flood.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Acting } from '../legal-persons/acting.ts';
@@ -10,18 +12,27 @@ import type { Persons } from '../people/persons.ts';
 import type { RelyingParties } from '../relying-parties/relying-parties.ts';
 import { shownName } from '../relying-parties/relying-party.ts';
 import { Fault } from '../shared/fault.ts';
+import type { Counters } from '../storage/counters.ts';
 import { type FormTokens, isForeignPost } from '../web/form-tokens.ts';
 import { type FormOutcome, readForm } from '../web/forms.ts';
 import type { PortalView } from '../web/pages.ts';
 import type { Renderer } from '../web/render.ts';
 import { contentPolicy, formTarget } from '../web/security-headers.ts';
+import type { Admission } from './admission.ts';
 import { nextStep, type Step } from './ceremony.ts';
 import type { Identify } from './identify.ts';
+import type { IdentifyPasskey } from './identify-passkey.ts';
 import type { CeremonyRequest, Interactions } from './interactions.ts';
 
 export interface SignInSources {
   readonly interactions: Interactions;
   readonly identify: Identify;
+  readonly passkeys: Passkeys;
+  readonly identifyPasskey: IdentifyPasskey;
+  readonly admission: Admission;
+  readonly scanCodes: ScanCodes;
+  readonly scanLimits: { readonly startsPerAddress: number };
+  readonly counters: Pick<Counters, 'take'>;
   readonly persons: Persons;
   readonly relyingParties: RelyingParties;
   readonly renderer: Renderer;

@@ -11,6 +11,8 @@ import { lifecycle } from './migrations/0007-lifecycle.ts';
 import { proofing } from './migrations/0008-proofing.ts';
 import { foundAtOnce } from './migrations/0010-found-at-once.ts';
 import { factors } from './migrations/0011-factors.ts';
+import { signedProofs } from './migrations/0012-signed-proofs.ts';
+import { trustedDevices } from './migrations/0013-trusted-devices.ts';
 import { defence } from './migrations/0014-defence.ts';
 import { unavailable } from './storage-errors.ts';
 
@@ -26,6 +28,8 @@ const MIGRATIONS: readonly Migration[] = [
   proofing,
   foundAtOnce,
   factors,
+  signedProofs,
+  trustedDevices,
   defence,
 ];
 

@@ -39,6 +39,8 @@ export function createFormTokens(options: {
   const key = createSecretKey(Buffer.from(hkdfSync('sha256', options.secret, '', 'tongban form tokens v1', 32)));
   const lifetimeSeconds = options.lifetimeSeconds ?? LIFETIME_SECONDS_DEFAULT;
   const cookieName = hostCookieName(BROWSER_COOKIE, options.secure);
+  /** Two parts of one page that ask must be given the same name. */
+  const named = new WeakMap<BrowserContext, string>();
 
   const knownBrowserOf = (ctx: Pick<BrowserContext, 'get'>): string | undefined => {
     const value = readCookie(ctx.get('cookie'), cookieName);
@@ -48,9 +50,10 @@ export function createFormTokens(options: {
   return {
     knownBrowserOf,
     browserOf(ctx) {
-      const known = knownBrowserOf(ctx);
+      const known = knownBrowserOf(ctx) ?? named.get(ctx);
       if (known !== undefined) return known;
       const browser = randomToken(22);
+      named.set(ctx, browser);
       ctx.append('Set-Cookie', writeCookie(BROWSER_COOKIE, browser, { secure: options.secure }));
       return browser;
     },

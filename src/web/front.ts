@@ -135,7 +135,7 @@ function judge(request: IncomingMessage, address: string, path: string, host: st
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'OPTIONS']);
 /** Paths that end in an identifier or a content hash of mixed case. */
 const CASE_BEARING =
-  /^\/(?:(?:auth|interaction|assets)\/[^/]+|account\/(?:companies|mandates)\/[a-z]{3}_[\w-]+)(?:\/[a-z-]+)?$/;
+  /^\/(?:(?:auth|interaction|assets)\/[^/]+|account\/(?:companies|mandates)\/[a-z]{3}_[\w-]+)(?:\/[a-z-]+){0,2}$/;
 
 function answerHealth(response: ServerResponse, healthy: boolean): void {
   response.statusCode = healthy ? 200 : 503;

@@ -1,6 +1,6 @@
 import type { DocumentType } from '../people/documents/document.ts';
 import type { IdentifierRefusal, IdentifierType } from '../people/identifiers/identifier.ts';
-import type { FormView, PortalView, TrailDay } from './pages.ts';
+import type { FormView, PasskeyView, PortalView, TrailDay } from './pages.ts';
 
 /** A place where a person is signed in. */
 export interface SessionView {
@@ -12,6 +12,15 @@ export interface SessionView {
   readonly current: boolean;
   /** Names of the portals it has opened. */
   readonly portals: readonly string[];
+}
+
+/** A browser in which a second factor is not asked for again. */
+export interface TrustedView {
+  readonly id: string;
+  readonly device: string;
+  readonly address: string;
+  readonly trustedAt: number;
+  readonly expiresAt: number;
 }
 
 /** A portal a person has allowed something. `signedIn`: one of their sessions is open there now. */
@@ -53,7 +62,7 @@ export interface DocumentProblem {
 }
 
 /** Why a proof of identity did not count. */
-export type ProofProblem = 'refused' | 'too_many' | 'busy';
+export type ProofProblem = 'refused' | 'passkey_refused' | 'too_many' | 'busy';
 
 export interface PasswordChangeProblem {
   readonly field?: 'password' | 'newPassword' | 'newPasswordAgain';
@@ -116,7 +125,7 @@ export interface AccountPageModels {
       readonly boundAt?: number;
       readonly bindable: boolean;
     }[];
-    readonly done?: 'password' | 'bound' | 'removed';
+    readonly done?: 'password' | 'bound' | 'removed' | 'passkey';
   };
   /** Posts `address`. */
   readonly 'account-contact': FormView & {
@@ -138,10 +147,17 @@ export interface AccountPageModels {
   /** Posts `password` (the old one), `newPassword`, `newPasswordAgain` and, when ticked, `endOthers=yes`. */
   readonly 'account-password': FormView & {
     readonly passwordCharactersMin: number;
+    /** The account has none yet: the old one is not asked for. */
+    readonly isFirst: boolean;
     readonly problem?: PasswordChangeProblem;
   };
   /** /account/sessions/end posts `id`, /account/sessions/end-others its token alone. */
-  readonly 'account-sessions': { readonly formToken: string; readonly sessions: readonly SessionView[] };
+  readonly 'account-sessions': {
+    readonly formToken: string;
+    readonly sessions: readonly SessionView[];
+    /** Each with a form that posts its `id` to /account/sessions/distrust. */
+    readonly trusted: readonly TrustedView[];
+  };
   /** /account/portals/withdraw posts `client_id`. */
   readonly 'account-portals': { readonly formToken: string; readonly portals: readonly AllowedPortalView[] };
   /** /account/merge/undo posts the `id` of a merge. */
@@ -157,6 +173,9 @@ export interface AccountPageModels {
   readonly 'account-prove': FormView & {
     readonly next: string;
     readonly kept: readonly HiddenField[];
+    /** Of an account that has none the field is not shown. */
+    readonly hasPassword: boolean;
+    readonly passkey?: PasskeyView;
     readonly cancelUrl: string;
     readonly problem?: ProofProblem;
   };

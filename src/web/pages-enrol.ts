@@ -1,4 +1,4 @@
-import type { FormView } from './pages.ts';
+import type { FormView, PasskeyView } from './pages.ts';
 
 export type EnrolField = 'name' | 'idNumber' | 'identifier' | 'phone' | 'code' | 'password' | 'passwordAgain';
 
@@ -63,6 +63,8 @@ export interface EnrolPageModels {
   readonly 'register-password': StepView & {
     readonly maskedName: string;
     readonly passwordCharactersMin: number;
+    /** A passkey in place of the password. */
+    readonly passkey: PasskeyView;
     readonly backUrl?: string;
   };
   /** Posts `idNumber`, `code`. */

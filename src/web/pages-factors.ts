@@ -4,4 +4,9 @@ export type FactorTrailKind =
   | 'factor-renamed'
   | 'factor-removed'
   | 'factor-always'
-  | 'factor-sometimes';
+  | 'factor-sometimes'
+  | 'factor-cloned'
+  | 'scan-approved'
+  | 'scan-refused'
+  | 'device-trusted'
+  | 'device-distrusted';

@@ -4,6 +4,7 @@ import { type ActingTrailKind, COMPANY_PAGE_NAMES, type CompanyPageModels } from
 import { ENROL_PAGE_NAMES, type EnrolPageModels } from './pages-enrol.ts';
 import type { FactorTrailKind } from './pages-factors.ts';
 import { LIFE_PAGE_NAMES, type LifePageModels } from './pages-life.ts';
+import { POSSESSION_PAGE_NAMES, type PossessionPageModels } from './pages-possession.ts';
 import { SUBJECT_PAGE_NAMES, type SubjectPageModels, type SubjectView } from './pages-subject.ts';
 
 /** A portal as pages name it: the registered name and the host people can compare with the address bar. */
@@ -20,7 +21,20 @@ export interface FormView {
   readonly formToken: string;
 }
 
-export type SignInProblem = 'needs_guardian' | 'refused' | 'too_many' | 'busy' | 'identifier_form';
+/** What a script hands to the device: `options` are JSON. The form's own fields are filled by it. */
+export interface PasskeyView {
+  readonly action: string;
+  readonly options: string;
+}
+
+export type SignInProblem =
+  | 'needs_guardian'
+  | 'refused'
+  | 'too_many'
+  | 'busy'
+  | 'identifier_form'
+  | 'passkey_refused'
+  | 'expired';
 
 /** What a line of the trail tells; each kind has its sentence in the catalogues. */
 export type TrailKind =
@@ -106,6 +120,7 @@ export interface PageModels
     CompanyPageModels,
     EnrolPageModels,
     LifePageModels,
+    PossessionPageModels,
     SubjectPageModels {
   readonly home: {
     readonly portals: readonly { readonly name: string; readonly description: string; readonly url: string }[];
@@ -121,6 +136,9 @@ export interface PageModels
   readonly 'sign-in': FormView & {
     readonly portal?: PortalView;
     readonly identifier: string;
+    readonly passkey: PasskeyView;
+    /** Posts its token alone: a code for a phone is shown then. */
+    readonly scanAction: string;
     readonly problem?: SignInProblem;
     /** The person has just kept an account that was to be closed. */
     readonly kept?: boolean;
@@ -198,6 +216,7 @@ export const PAGE_NAMES = [
   'fault',
   ...ENROL_PAGE_NAMES,
   ...LIFE_PAGE_NAMES,
+  ...POSSESSION_PAGE_NAMES,
   ...ACCOUNT_PAGE_NAMES,
   ...COMPANY_PAGE_NAMES,
 ] as const satisfies readonly PageName[];

@@ -112,6 +112,8 @@ const shellOf = ({ assets, branding, hotline }: RendererOptions, language: Langu
   shell: {
     stylesheet: assets.url('tongban.css'),
     script: assets.url('tongban.js'),
+    passkeyScript: assets.url('passkey.js'),
+    scanScript: assets.url('scan.js'),
     icon: assets.url('mark.svg'),
     mark: assets.url('mark.svg'),
     name: language === 'en' ? branding.nameEn : branding.nameZh,

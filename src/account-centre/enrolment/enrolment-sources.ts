@@ -2,7 +2,9 @@ import type { BlindIndex } from '../../crypto/blind-index.ts';
 import type { MessageQuota } from '../../delivery/message-quota.ts';
 import type { Messages } from '../../delivery/messages.ts';
 import type { Attempts } from '../../factors/attempts.ts';
+import type { BoundFactors } from '../../factors/bound-factors.ts';
 import type { OneTimeCodes } from '../../factors/one-time-code.ts';
+import type { Passkeys } from '../../factors/passkeys/passkeys.ts';
 import type { PasswordFactor } from '../../factors/password.ts';
 import type { PasswordLengths } from '../../factors/password-policy.ts';
 import type { Failures } from '../../ledger/flood.ts';
@@ -23,6 +25,8 @@ export interface EnrolmentSources {
   readonly identifiers: Identifiers;
   readonly drafts: EnrolmentDrafts;
   readonly passwords: PasswordFactor;
+  readonly passkeys: Passkeys;
+  readonly boundFactors: BoundFactors;
   readonly passwordPolicy: PasswordLengths;
   /** Words of the service that may not carry a password. */
   readonly contextWords: readonly string[];

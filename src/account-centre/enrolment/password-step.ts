@@ -1,12 +1,15 @@
 import type { Context } from 'koa';
 import { z } from 'zod';
+import type { PasskeyOwner } from '../../factors/passkeys/passkeys.ts';
 import { judgePassword } from '../../factors/password-policy.ts';
+import type { ChallengeBinding } from '../../factors/signed-challenges.ts';
 import { factsOfDocument } from '../../people/documents/parse.ts';
 import { openAccount } from '../../people/enrolment.ts';
 import type { Draft } from '../../people/enrolment-drafts.ts';
 import { maskName } from '../../people/masking.ts';
 import type { Person } from '../../people/person.ts';
 import { Fault } from '../../shared/fault.ts';
+import type { Transaction } from '../../storage/database.ts';
 import type { FormProblem } from '../../web/pages-enrol.ts';
 import { goTo, visitOf } from '../account-form.ts';
 import { atAddress } from '../stranger-form.ts';
@@ -40,7 +43,7 @@ export async function showPassword(ctx: Context, sources: EnrolmentSources): Pro
   if (draft) renderPassword(ctx, draft, sources);
 }
 
-function renderPassword(ctx: Context, draft: Draft, sources: EnrolmentSources, problem?: FormProblem): void {
+export function renderPassword(ctx: Context, draft: Draft, sources: EnrolmentSources, problem?: FormProblem): void {
   sources.renderer.page(
     ctx.method === 'POST' ? atAddress(ctx, PAGE_OF.password) : ctx,
     'register-password',
@@ -49,6 +52,10 @@ function renderPassword(ctx: Context, draft: Draft, sources: EnrolmentSources, p
       ...hiddenOf(ctx, draft, sources),
       maskedName: maskName(draft.content.name),
       passwordCharactersMin: sources.passwordPolicy.minLength,
+      passkey: {
+        action: PASSKEY,
+        options: sources.passkeys.creationOptions(boundOf(draft), ownerOf(draft), []),
+      },
       ...(draft.kind === 'self' ? { backUrl: PAGE_OF.phone } : {}),
       ...(draft.content.continue === undefined ? {} : { continueWith: draft.content.continue }),
       ...(problem ? { problem } : {}),
@@ -57,7 +64,7 @@ function renderPassword(ctx: Context, draft: Draft, sources: EnrolmentSources, p
   );
 }
 
-/** The last step: opens the account. Factors other than a password are added in the account centre. */
+/** The last step, for whoever chooses a password. */
 export async function postPassword(ctx: Context, sources: EnrolmentSources): Promise<void> {
   const form = await stepForm(ctx, 'password', FORM, sources);
   if (!form) return;
@@ -67,9 +74,19 @@ export async function postPassword(ctx: Context, sources: EnrolmentSources): Pro
   const prepared = await sources.passwords.prepare(values.password);
   if (prepared === 'busy') throw new Fault('overloaded', undefined, { retryAfterSeconds: 3 });
   const from = visitOf(ctx);
-  const outcome = await openAccount(sources, draft, from, (tx, person) =>
+  await finish(ctx, draft, sources, (tx, person) =>
     sources.passwords.store(tx, person.id, prepared, 'registration', from),
   );
+}
+
+/** Opens the account together with what its owner will sign in with, and says so. */
+export async function finish(
+  ctx: Context,
+  draft: Draft,
+  sources: EnrolmentSources,
+  equip: (tx: Transaction, person: Person) => Promise<void>,
+): Promise<void> {
+  const outcome = await openAccount(sources, draft, visitOf(ctx), equip);
   if (outcome.state === 'stale') return outOfOrder(ctx, draft, sources);
   if (outcome.state === 'exists') {
     await refusal(ctx, 'exists', sources);
@@ -84,6 +101,19 @@ export async function postPassword(ctx: Context, sources: EnrolmentSources): Pro
     { status: 201 },
   );
 }
+
+/** Where a passkey is posted that takes the place of the password, what it is asked for, and for whom. */
+export const PASSKEY = `${PAGE}/passkey`;
+export const boundOf = ({ id, content: { browser } }: Draft): ChallengeBinding => ({
+  purpose: 'register',
+  binding: id,
+  browser,
+});
+export const ownerOf = ({ id, content: { name } }: Draft): PasskeyOwner => ({
+  id,
+  name: maskName(name),
+  displayName: maskName(name),
+});
 
 function problemOf(
   { content }: Draft,

@@ -3,7 +3,8 @@ import type { Context } from 'koa';
 import { postConfirm, showConfirm } from './confirm-step.ts';
 import type { EnrolmentSources } from './enrolment-sources.ts';
 import { postIdentity, postResume, showIdentity } from './identity-step.ts';
-import { postPassword, showExists, showPassword } from './password-step.ts';
+import { postPasskey } from './passkey-step.ts';
+import { PASSKEY, postPassword, showExists, showPassword } from './password-step.ts';
 import { postCode, postCodeAgain, postPhone, showCode, showPhone } from './phone-steps.ts';
 import { PAGE, PAGE_OF } from './steps.ts';
 
@@ -27,6 +28,7 @@ export function enrolmentRoutes(sources: EnrolmentSources): Router {
   router.post(`${PAGE_OF.code}/again`, at(postCodeAgain));
   router.get(PAGE_OF.password, at(showPassword));
   router.post(PAGE_OF.password, at(postPassword));
+  router.post(PASSKEY, at(postPasskey));
   router.get(PAGE_OF.exists, at(showExists));
   router.get(PAGE_OF.confirm, at(showConfirm));
   router.post(PAGE_OF.confirm, at(postConfirm));

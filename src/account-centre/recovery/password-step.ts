@@ -100,7 +100,8 @@ async function complete(
   prepared: PreparedPassword,
   sources: RecoverySources,
 ): Promise<boolean> {
-  const { database, recoveries, passwords, devices, ledger, notices, persons, attempts, endSessions } = sources;
+  const { database, recoveries, passwords, devices, trustedDevices, ledger, notices, persons, attempts, endSessions } =
+    sources;
   const visit = visitOf(ctx);
   // Before and after: a crash in between must not leave a stranger's session beside the new password.
   await endSessions(id, visit);
@@ -108,6 +109,7 @@ async function complete(
     if (!(await recoveries.complete(tx, recovery))) return false;
     await passwords.store(tx, id, prepared, ORIGIN, visit);
     await devices.forgetAllIn(tx, id);
+    await trustedDevices.revokeAllIn(tx, id, 'password_recovered', visit);
     const details = { route: recovery.route };
     await ledger.append(tx, { ...visit, type: 'recovery.completed', personId: id, details });
     await notices.tell(tx, id, 'recovery-completed', {});

@@ -13,6 +13,7 @@ import type { Identifiers } from '../../people/identifiers.ts';
 import type { KnownDevices } from '../../people/known-devices.ts';
 import type { Persons } from '../../people/persons.ts';
 import type { Recoveries } from '../../people/recoveries.ts';
+import type { TrustedDevices } from '../../people/trusted-devices.ts';
 import type { IdentitySource } from '../../proofing/identity-source.ts';
 import type { Database } from '../../storage/database.ts';
 import type { FormTokens } from '../../web/form-tokens.ts';
@@ -45,6 +46,7 @@ export interface RecoverySources {
   readonly attempts: Attempts;
   /** Of recoveries begun: their own count for each number and device, and the count of addresses shared with sign-in. */
   readonly begins: Attempts;
+  readonly trustedDevices: TrustedDevices;
   readonly devices: KnownDevices;
   /**
    * Factors a person signs in with beside the password. Recovery stands in for the password alone: whoever has another must prove

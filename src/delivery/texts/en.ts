@@ -33,6 +33,8 @@ export const messagesEn: MessageTexts = {
     'A way to prove yourself was just added to your account. If this was not you, please call the help line at once.',
   'factor-removed': () =>
     'A way to prove yourself was just removed from your account. If this was not you, please call the help line at once.',
+  'passkey-cloned': () =>
+    'One of your passkeys may have been copied; a sign-in with it was just refused. Please sign in, remove that passkey and call the hotline.',
   'level-fell': () =>
     'The identity level of your account has fallen; some services may ask for a new check. Sign in to see why.',
   'mandate-invited': ({ company }) =>

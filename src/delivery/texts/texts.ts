@@ -34,6 +34,7 @@ export interface TemplateValues {
   readonly 'recovery-code-used': NoValues;
   readonly 'factor-added': NoValues;
   readonly 'factor-removed': NoValues;
+  readonly 'passkey-cloned': NoValues;
   readonly 'level-fell': NoValues;
   readonly 'mandate-invited': CompanyValues;
   readonly 'mandate-ended': CompanyValues;

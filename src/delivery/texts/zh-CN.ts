@@ -27,6 +27,8 @@ export const messagesZh: MessageTexts = {
   'recovery-code-used': () => '您的账户刚刚使用恢复码通过了验证。如非本人操作，请立即拨打服务热线。',
   'factor-added': () => '您的账户刚刚添加了一种验证方式。如非本人操作，请立即拨打服务热线。',
   'factor-removed': () => '您的账户刚刚移除了一种验证方式。如非本人操作，请立即拨打服务热线。',
+  'passkey-cloned': () =>
+    '您的一把通行密钥可能已被复制，刚才用它的登录已被拒绝。请登录后移除这把通行密钥，并联系服务热线。',
   'level-fell': () => '您的账户的实名等级已经下降，部分事项可能需要重新核验身份。登录后可查看原因。',
   'mandate-invited': ({ company }) => `“${company}”邀请您担任经办人。请登录后查看，由您决定是否接受。`,
   'mandate-ended': ({ company }) => `您为“${company}”办事的授权已经结束。`,

@@ -22,10 +22,13 @@ export const accountPagesEn: typeof accountPagesZh = {
   prove: {
     title: 'Please prove again who you are',
     lead: 'What you are about to do concerns the safety of your account. Please enter your password once more, so that we know it is you.',
+    leadPasskey:
+      'What you are about to do concerns the safety of your account. Please confirm with your passkey that it is you.',
     password: 'Password',
     submit: 'Prove and continue',
     problems: {
       refused: 'The password is not right. Please check it and enter it again.',
+      passkey_refused: 'This passkey was not recognised. Please try again.',
       too_many:
         'Too many attempts. To protect your account, please wait a few minutes. Your account has not been switched off.',
       busy: 'Many people are here right now. Your password was not judged wrong. Please press “Prove and continue” again in a moment.',
@@ -90,6 +93,7 @@ export const accountPagesEn: typeof accountPagesZh = {
       password: 'Your password was changed. Please use the new one next time.',
       bound: 'Done. You can sign in with it from now on.',
       removed: 'Removed. It no longer opens your account.',
+      passkey: 'The passkey was added; use it next time you sign in.',
     },
     document: 'Document number',
     documentText: 'You can always sign in with it; it cannot be removed here.',

@@ -20,10 +20,12 @@ export const accountPagesZh = {
   prove: {
     title: '请再次核实身份',
     lead: '接下来的操作关系到您的账户安全。请再输入一次密码，确认是您本人。',
+    leadPasskey: '接下来的操作关系到您的账户安全。请用通行密钥确认是您本人。',
     password: '登录密码',
     submit: '核实并继续',
     problems: {
       refused: '密码不正确，请检查后重新输入。',
+      passkey_refused: '没有认出这把通行密钥，请再试一次。',
       too_many: '尝试次数过多，为保护账户安全请稍等几分钟再试。您的账户没有被停用。',
       busy: '当前人数较多，您的密码没有被判为错误。请稍后再按一次“核实并继续”。',
     },
@@ -80,6 +82,7 @@ export const accountPagesZh = {
       password: '密码已更改。下次登录请使用新密码。',
       bound: '已绑定，下次可以用它登录。',
       removed: '已解除，不能再用它登录。',
+      passkey: '通行密钥已添加，下次登录即可使用。',
     },
     document: '证件号码',
     documentText: '始终可以用来登录，不能解除。',

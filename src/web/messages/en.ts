@@ -4,6 +4,7 @@ import { enrolEn } from './enrol-en.ts';
 import { factorsEn } from './factors-en.ts';
 import { lifeEn } from './life-en.ts';
 import { peopleEn } from './people-en.ts';
+import { possessionEn } from './possession-en.ts';
 import { subjectEn } from './subject-en.ts';
 import type { Messages } from './zh-CN.ts';
 
@@ -58,6 +59,8 @@ export const en: Messages = {
       needs_guardian:
         'An account of somebody under 14 needs a guardian. Please have your guardian registered at a service counter, with the household register and their ID card; then you can use it.',
       refused: 'The sign-in name or password is not right. Please check both and try again.',
+      passkey_refused: 'This passkey was not recognised. Please try again, or sign in another way.',
+      expired: 'The page had been open for too long. Please try again.',
       too_many: 'Too many attempts. To protect the account, please wait a few minutes. It has not been switched off.',
       busy: 'Many people are signing in right now. Your password was not judged wrong; please try again in a moment.',
       identifier_form:
@@ -149,6 +152,7 @@ export const en: Messages = {
   companies: companiesEn,
   enrol: enrolEn,
   people: peopleEn,
+  possession: possessionEn,
   subject: subjectEn,
   life: lifeEn,
   factors: factorsEn,

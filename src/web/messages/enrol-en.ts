@@ -2,6 +2,8 @@ import type { enrolZh } from './enrol-zh-CN.ts';
 import { problemTextOf } from './problem-text.ts';
 
 const PROBLEMS: Readonly<Record<string, string>> = {
+  passkey_refused: 'The passkey was not created. Please try again, use another device, or choose a password.',
+  passkey_expired: 'The page had been open for too long. Please try again.',
   name_empty: 'Please enter your name.',
   under_14:
     'Children under 14 cannot register on their own. Please have a guardian come to a service counter, with the household register and their ID card: the account is opened there, and the guardian registered.',
@@ -52,6 +54,7 @@ export const enrolEn: typeof enrolZh = {
     'factor-added': 'a way to prove yourself was added',
     'factor-removed': 'a way to prove yourself was removed',
     'level-fell': 'identity level fell',
+    'passkey-cloned': 'a passkey may have been copied',
     'mandate-invited': 'asked to act for a company',
     'mandate-ended': 'no longer acting for a company',
     'mandate-changed': 'a mandate has changed',

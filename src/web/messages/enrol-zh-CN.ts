@@ -2,6 +2,8 @@ import { problemTextOf } from './problem-text.ts';
 
 const PROBLEMS: Readonly<Record<string, string>> = {
   name_empty: '请填写姓名。',
+  passkey_refused: '通行密钥没有创建成功。可以再试一次，换一台设备，或改为设置密码。',
+  passkey_expired: '页面停留时间过长，请再试一次。',
   under_14: '未满 14 周岁不能自行注册。请监护人携带户口簿和身份证到服务窗口，为孩子开通账户并登记监护关系。',
   mismatch: '姓名与身份证号码核对不一致。请对照身份证逐字逐位检查后再试。',
   unavailable: '身份核验服务暂时不可用，您填写的内容没有被判为错误。请稍后再试。',
@@ -47,6 +49,7 @@ export const enrolZh = {
     'factor-added': '添加了验证方式',
     'factor-removed': '移除了验证方式',
     'level-fell': '实名等级下降',
+    'passkey-cloned': '通行密钥可能已被复制',
     'mandate-invited': '受邀担任经办人',
     'mandate-ended': '经办授权已结束',
     'mandate-changed': '授权有变化',

@@ -7,6 +7,11 @@ export const factorTrailEn: typeof factorTrailZh = {
   'factor-removed': () => 'A way to prove yourself was removed',
   'factor-always': () => 'A second factor is asked for at each sign-in from now on',
   'factor-sometimes': () => 'A second factor is no longer asked for at each sign-in',
+  'factor-cloned': () => 'A passkey may have been copied; a sign-in with it was refused',
+  'scan-approved': () => 'You scanned a code and let another screen sign in',
+  'scan-refused': () => 'A sign-in by scanning was refused',
+  'device-trusted': () => 'You chose to trust a device',
+  'device-distrusted': () => 'A device is trusted no more',
 };
 
 /** The texts about factors in English. */

@@ -8,6 +8,11 @@ export const factorTrailZh: Readonly<Record<FactorTrailKind, () => string>> = {
   'factor-removed': () => '移除了验证方式',
   'factor-always': () => '已设为每次登录都要第二次验证',
   'factor-sometimes': () => '不再要求每次登录都第二次验证',
+  'factor-cloned': () => '一把通行密钥可能已被复制，用它的登录被拒绝',
+  'scan-approved': () => '用手机扫码，允许了另一块屏幕登录',
+  'scan-refused': () => '扫码登录未通过',
+  'device-trusted': () => '将一台设备设为受信任',
+  'device-distrusted': () => '不再信任设备',
 };
 
 const KINDS: Readonly<Record<FactorKind, string>> = {

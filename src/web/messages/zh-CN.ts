@@ -4,6 +4,7 @@ import { enrolZh } from './enrol-zh-CN.ts';
 import { factorsZh } from './factors-zh-CN.ts';
 import { lifeZh } from './life-zh-CN.ts';
 import { peopleZh } from './people-zh-CN.ts';
+import { possessionZh } from './possession-zh-CN.ts';
 import { subjectZh } from './subject-zh-CN.ts';
 
 /** Chinese texts: plain and respectful, the first language of every page. Other catalogues have the same keys, checked by type. */
@@ -56,6 +57,8 @@ export const zhCN = {
       needs_guardian:
         '未满 14 周岁的账户需要监护人代为办理。请监护人携带户口簿和身份证到服务窗口登记监护关系，登记后即可使用。',
       refused: '登录名或密码不正确，请检查后重新输入。',
+      passkey_refused: '没有认出这把通行密钥。可以再试一次，或换一种方式登录。',
+      expired: '页面停留时间过长，请再试一次。',
       too_many: '尝试次数过多，为保护账户安全请稍等几分钟再试。您的账户没有被停用。',
       busy: '当前登录人数较多，您的密码没有被判为错误。请稍后再按一次“登录”。',
       identifier_form: '没有认出您填写的内容，请逐字核对。身份证号码应为 18 位，末位可以是字母 X。',
@@ -140,6 +143,7 @@ export const zhCN = {
   companies: companiesZh,
   enrol: enrolZh,
   people: peopleZh,
+  possession: possessionZh,
   subject: subjectZh,
   life: lifeZh,
   factors: factorsZh,

@@ -1,0 +1,362 @@
+import test, { type ExecutionContext } from 'ava';
+import { turnClock } from '../src/shared/clock.ts';
+import { codeFor, codesFor, enrolToPassword, freshPhone } from './support/enrolment.ts';
+import type { HttpBrowser, Page } from './support/http-client.ts';
+import { ROOMY } from './support/portal-calls.ts';
+import {
+  authorizationPath,
+  LI,
+  PASSWORD,
+  startServer,
+  type TestPortal,
+  type TestServer,
+  WANG,
+} from './support/server.ts';
+import {
+  type Authenticator,
+  createAuthenticator,
+  type Kind,
+  type Oddity,
+  optionsIn,
+} from './support/webauthn-device.ts';
+
+const ENROL = '/account/methods/passkey';
+
+test.afterEach.always(() => turnClock(0));
+
+interface Scene {
+  readonly server: TestServer;
+  readonly portal: TestPortal;
+  readonly wang: string;
+  readonly browser: HttpBrowser;
+}
+
+/** Somebody who has just signed in with their password. */
+async function signedIn(t: ExecutionContext, overrides: Parameters<typeof startServer>[1] = {}): Promise<Scene> {
+  const server = await startServer(t, { ...ROOMY, ...overrides });
+  const [wang, portal] = [await server.addPerson(WANG), await server.addPortal()];
+  const browser = server.browser();
+  await server.signIn(browser, portal);
+  return { server, portal, wang, browser };
+}
+
+async function enrolPasskey(browser: HttpBrowser, device: Authenticator, oddity: Oddity = {}): Promise<Page> {
+  const page = await browser.get(ENROL);
+  return browser.submit({ ...device.create(optionsIn(page.text, ENROL), oddity), label: '我的手机' }, ENROL);
+}
+
+/** Somebody with a passkey. */
+async function withPasskey(t: ExecutionContext, kind: Kind = {}, overrides: Parameters<typeof startServer>[1] = {}) {
+  const scene = await signedIn(t, overrides);
+  const device = createAuthenticator(scene.server.issuer, kind);
+  const page = await enrolPasskey(scene.browser, device);
+  t.is(page.location, `${scene.server.issuer}/account/methods?done=passkey`);
+  return { ...scene, device };
+}
+
+async function atSignIn({ server, portal }: Scene, browser = server.browser()): Promise<HttpBrowser> {
+  await browser.get(authorizationPath(portal));
+  await browser.follow();
+  return browser;
+}
+
+const answer = (browser: HttpBrowser, device: Authenticator, oddity: Oddity = {}): Promise<Page> =>
+  browser.submit(device.get(optionsIn(browser.page.text, '/passkey'), oddity), '/passkey');
+
+const isIn = (page: Page): boolean => page.status === 303 && !page.location?.includes('error');
+
+const reasons = async ({ server }: Scene): Promise<readonly unknown[]> =>
+  (await server.events('sign-in.refused')).map(({ data }) => data.reason);
+
+test.serial(
+  'D14 a passkey is added after a fresh proof, signs in without a name or a password, and says how',
+  async (t) => {
+    const scene = await withPasskey(t);
+    const { server, device, wang } = scene;
+    const browser = await atSignIn(scene);
+    const options = JSON.parse(optionsIn(browser.page.text, '/passkey'));
+    t.deepEqual(options.allowCredentials, [], 'D9 the page names nobody');
+    t.is(options.userVerification, 'required');
+    t.true(isIn(await answer(browser, device)));
+    const [, event] = await server.events('sign-in.succeeded');
+    t.like(event, { subject: wang, data: { amr: ['hwk', 'user', 'mfa'], device: 'new' } });
+    t.like((await server.events('factor.bound'))[0], { subject: wang, data: { kind: 'passkey', origin: 'account' } });
+    const notices = (await server.events('person.notified')).map(({ data }) => data.notice);
+    t.true(notices.includes('sign-in-changed'));
+  },
+);
+
+test.serial('B8 a passkey that may be copied between devices is told as a software key', async (t) => {
+  const scene = await withPasskey(t, { synced: true, counts: false });
+  t.true(isIn(await answer(await atSignIn(scene), scene.device)));
+  t.true(
+    isIn(await answer(await atSignIn(scene), scene.device)),
+    'a device without a counter signs in again and again',
+  );
+  const events = await scene.server.events('sign-in.succeeded');
+  t.deepEqual(events.at(-1)?.data.amr, ['swk', 'user', 'mfa']);
+});
+
+const WRONG: readonly (readonly [string, Oddity])[] = [
+  ['another origin', { origin: 'https://tongban.example.evil' }],
+  ['another relying party', { rpId: 'evil.example' }],
+  ['another type', { type: 'webauthn.create' }],
+  ['no verification', { verified: false }],
+  ['nobody present', { present: false, verified: false }],
+  ['a page within another', { crossOrigin: true }],
+  ['another challenge', { challenge: 'A'.repeat(70) }],
+  ['another handle', { userHandle: 'AAAA' }],
+  ['no handle', { userHandle: '' }],
+  ['a signature of nothing', { signature: 'MEUCIQDx' }],
+  ['an unknown credential', { credential: 'bm9ib2R5' }],
+];
+
+test.serial(
+  'V14 D14 origin, relying party, type, challenge, presence and verification are each checked on the server',
+  async (t) => {
+    const scene = await withPasskey(t);
+    const pages: Page[] = [];
+    for (const [name, oddity] of WRONG) {
+      const page = await answer(await atSignIn(scene), scene.device, oddity);
+      t.is(page.status, 401, name);
+      pages.push(page);
+    }
+    t.is((await reasons(scene)).length, WRONG.length);
+    t.is(new Set(pages.map(({ text }) => /class="problem"[\s\S]*?<\/div>/.exec(text)?.[0])).size, 1, 'D9 one answer');
+    t.true(isIn(await answer(await atSignIn(scene), scene.device)), 'and the right one still signs in');
+  },
+);
+
+test.serial(
+  'D14 V53 a challenge is answered once, in the browser and the sign-in it was shown for, and in time',
+  async (t) => {
+    const scene = await withPasskey(t);
+    const { server, device } = scene;
+    const browser = await atSignIn(scene);
+    const signed = device.get(optionsIn(browser.page.text, '/passkey'));
+    const stranger = await atSignIn(scene);
+    t.is((await stranger.submit(signed, '/passkey')).status, 401, 'another browser');
+    const second = await atSignIn(scene, browser);
+    t.is((await second.submit(signed, '/passkey')).status, 401, 'another sign-in of the same browser');
+
+    const late = await atSignIn(scene);
+    const options = optionsIn(late.page.text, '/passkey');
+    turnClock(601_000);
+    const page = await late.submit(device.get(options), '/passkey');
+    t.is(page.status, 401);
+    t.true(page.text.includes('停留时间过长'));
+    turnClock(0);
+    t.deepEqual(await reasons(scene), ['challenge', 'challenge', 'expired']);
+
+    const once = await atSignIn(scene);
+    const answers = device.get(optionsIn(once.page.text, '/passkey'));
+    const form = once.page;
+    const results: Page[] = [];
+    for (const _ of [1, 2]) {
+      const token = /name="form_token" value="([^"]+)"/.exec(form.text)?.[1] ?? '';
+      const action = /action="([^"]+\/passkey)"/.exec(form.text)?.[1] ?? '';
+      results.push(await once.post(action, { ...answers, form_token: token }));
+    }
+    t.true(isIn(results[0]!));
+    t.false(isIn(results[1]!), 'the very answer a second time');
+    t.is((await server.events('sign-in.succeeded')).length, 2);
+  },
+);
+
+test.serial('D14 of one answer sent many times at once, one signs in', async (t) => {
+  const scene = await withPasskey(t, { counts: false });
+  const browser = await atSignIn(scene);
+  const { text } = browser.page;
+  const fields = {
+    ...scene.device.get(optionsIn(text, '/passkey')),
+    form_token: /name="form_token" value="([^"]+)"/.exec(text)?.[1] ?? '',
+  };
+  const action = /action="([^"]+\/passkey)"/.exec(text)?.[1] ?? '';
+  const pages = await Promise.all(Array.from({ length: 10 }, () => browser.post(action, fields)));
+  t.is(pages.filter(isIn).length, 1);
+});
+
+test.serial('D14 a copied authenticator is refused, recorded and told, and the counter never goes back', async (t) => {
+  const scene = await withPasskey(t);
+  const { server, device, wang } = scene;
+  const copy = device.clone();
+  t.true(isIn(await answer(await atSignIn(scene), device)));
+  t.true(isIn(await answer(await atSignIn(scene), device)));
+  t.is((await answer(await atSignIn(scene), copy)).status, 401);
+  t.like((await server.events('factor.cloned'))[0], { subject: wang, actor: 'anonymous', data: { kind: 'passkey' } });
+  t.deepEqual(await reasons(scene), ['cloned']);
+  t.true((await server.events('person.notified')).some(({ data }) => data.notice === 'passkey-cloned'));
+  const forged = await answer(await atSignIn(scene), copy, { counter: 1, signature: 'MEUCIQDx' });
+  t.is(forged.status, 401);
+  t.is((await server.events('factor.cloned')).length, 1, 'only who holds the key raises the alarm');
+});
+
+test.serial('D8 wrong answers of a passkey are limited and never shut the password out', async (t) => {
+  const scene = await withPasskey(t, {}, { limits: { failuresPerAccount: 3, failuresPerAddress: 1000 } });
+  for (let at = 0; at < 5; at += 1) await answer(await atSignIn(scene), scene.device, { verified: false });
+  t.deepEqual((await reasons(scene)).slice(3), ['locked', 'locked']);
+  t.is((await answer(await atSignIn(scene), scene.device)).status, 401, 'the right one waits as well');
+  const browser = await atSignIn(scene);
+  t.true(isIn(await browser.submit({ identifier: WANG.idNumber, password: PASSWORD }, '/identify')));
+});
+
+test.serial('F2 V42 a passkey of a disabled account opens nothing, and the answer does not say why', async (t) => {
+  const scene = await withPasskey(t);
+  await scene.server.house.persons.disable(scene.wang, 'test');
+  const page = await answer(await atSignIn(scene), scene.device);
+  t.is(page.status, 401);
+  t.deepEqual(await reasons(scene), ['disabled']);
+});
+
+test.serial(
+  'D15 V12 a passkey is added only after a fresh proof, by whoever is signed in, once, and to one account',
+  async (t) => {
+    const scene = await signedIn(t);
+    const { server, browser } = scene;
+    const device = createAuthenticator(server.issuer);
+    const options = optionsIn((await browser.get(ENROL)).text, ENROL);
+    const fields = device.create(options);
+    turnClock(400_000);
+    t.true((await browser.submit({ ...fields, label: '' }, ENROL)).text.includes('name="password"'), 'an old proof');
+    turnClock(0);
+    await browser.get(ENROL);
+    t.is((await browser.submit({ ...fields, label: '' }, ENROL)).status, 303);
+    await browser.get(ENROL);
+    t.is((await browser.submit({ ...fields, label: '' }, ENROL)).status, 400, 'the challenge is spent');
+
+    await server.addPerson(LI);
+    const other = server.browser();
+    await server.signIn(other, scene.portal, { identifier: LI.idNumber });
+    t.is((await enrolPasskey(other, device)).status, 409, 'a passkey of somebody else');
+    await browser.get(ENROL);
+    t.is(
+      (await browser.submit({ ...createAuthenticator(server.issuer).create(options), label: '' }, ENROL)).status,
+      400,
+    );
+    t.is((await server.events('factor.bound')).length, 1);
+  },
+);
+
+test.serial('V14 a new passkey of another origin, relying party or unverified device is not taken', async (t) => {
+  const { server, browser } = await signedIn(t);
+  const oddities: Oddity[] = [
+    { origin: 'https://evil.example' },
+    { rpId: 'evil.example' },
+    { type: 'webauthn.get' },
+    { verified: false },
+    { challenge: 'A'.repeat(70) },
+    { crossOrigin: true },
+    { credential: 'b3RoZXI' },
+  ];
+  for (const oddity of oddities) {
+    const page = await enrolPasskey(browser, createAuthenticator(server.issuer), oddity);
+    t.is(page.status, 400, JSON.stringify(oddity));
+  }
+  t.is((await server.events('factor.bound')).length, 0);
+});
+
+test.serial('D14 where makers must sign for their devices, a device that signs for itself is refused', async (t) => {
+  const roots = new URL('../src/factors/passkeys/attestation.ts', import.meta.url).pathname;
+  const { server, browser } = await signedIn(t, {
+    passkeys: { attestation: 'direct', attestationRootFiles: [roots] },
+  });
+  const options = JSON.parse(optionsIn((await browser.get(ENROL)).text, ENROL));
+  t.is(options.attestation, 'direct');
+  for (const attestation of ['none', 'self'] as const) {
+    const page = await enrolPasskey(browser, createAuthenticator(server.issuer, { attestation }));
+    t.is(page.status, 400, attestation);
+  }
+  t.is((await server.events('factor.bound')).length, 0);
+});
+
+test.serial(
+  'D13 D15 an account with a passkey alone is whole: it is opened, signs in, proves itself afresh, and gets a password',
+  async (t) => {
+    const server = await startServer(t, ROOMY);
+    const portal = await server.addPortal();
+    const browser = server.browser();
+    const page = await enrolToPassword(browser, { idNumber: WANG.idNumber, name: WANG.name });
+    const device = createAuthenticator(server.issuer);
+    const opened = await browser.submit(device.create(optionsIn(page.text, '/register/passkey')), '/register/passkey');
+    t.is(opened.status, 201, opened.text.slice(0, 300));
+    t.like((await server.events('factor.bound'))[0], { data: { kind: 'passkey', origin: 'registration' } });
+    t.is((await server.events('password.changed')).length, 0);
+
+    const scene = { server, portal, wang: '', browser };
+    const own = await atSignIn(scene, server.browser());
+    t.true(isIn(await answer(own, device)));
+    await own.follow((url) => url.origin !== server.issuer);
+    turnClock(400_000);
+    const prove = await own.get('/account/prove?next=%2Faccount%2Fmethods%2Fpassword');
+    t.false(prove.text.includes('name="password"'), 'there is no password to ask for');
+    const fresh = await own.submit(device.get(optionsIn(prove.text, '/prove/passkey')), '/prove/passkey');
+    t.is(fresh.location, `${server.issuer}/account/methods/password`);
+    await own.follow();
+    t.false(own.page.text.includes('name="password"'));
+    const password = 'seven blue kites';
+    const set = await own.submit({ newPassword: password, newPasswordAgain: password }, '/methods/password');
+    t.is(set.location, `${server.issuer}/account/methods?done=password`, set.text.slice(0, 400));
+    turnClock(0);
+    const again = await atSignIn(scene, server.browser());
+    t.true(isIn(await again.submit({ identifier: WANG.idNumber, password }, '/identify')));
+  },
+);
+
+test.serial(
+  'D12 whoever lost their only passkey recovers by the register and their phone; beside a password it is not got around',
+  async (t) => {
+    const server = await startServer(t, ROOMY);
+    const person = { idNumber: WANG.idNumber, name: WANG.name };
+    const phone = freshPhone();
+    const browser = server.browser();
+    const page = await enrolToPassword(browser, person, phone);
+    const device = createAuthenticator(server.issuer);
+    await browser.submit(device.create(optionsIn(page.text, '/register/passkey')), '/register/passkey');
+
+    const recover = async (): Promise<Page> => {
+      const seen = await codesFor(server.issuer, phone);
+      const fresh = server.browser();
+      await fresh.get('/recover');
+      await fresh.submit(person, '/recover');
+      await fresh.follow();
+      await fresh.submit({ code: await codeFor(server.issuer, phone, seen) }, '/recover/code');
+      await fresh.follow();
+      if (!fresh.page.text.includes('name="passwordAgain"')) return fresh.page;
+      const password = 'seven blue kites';
+      return fresh.submit({ password, passwordAgain: password }, '/recover/password');
+    };
+    await recover();
+    t.is((await server.events('recovery.completed')).length, 1);
+    await recover();
+    t.is((await server.events('recovery.completed')).length, 1, 'now the passkey stands beside a password');
+    t.like((await server.events('recovery.refused'))[0], { data: { reason: 'second_factor' } });
+  },
+);
+
+test.serial('D15 E1 a fresh proof with a passkey counts for its own session and person alone', async (t) => {
+  const scene = await withPasskey(t);
+  const { server, browser, device } = scene;
+  turnClock(400_000);
+  const { text } = await browser.get('/account/prove?next=%2Faccount%2Fmethods%2Fpasskey');
+  const options = optionsIn(text, '/prove/passkey');
+  await server.addPerson(LI);
+  turnClock(0);
+  const other = server.browser();
+  await server.signIn(other, scene.portal, { identifier: LI.idNumber });
+  turnClock(400_000);
+  const theirs = await other.get('/account/prove?next=%2Faccount');
+  t.false(theirs.text.includes('data-passkey'), 'somebody without one is not asked for one');
+  const token = /name="form_token" value="([^"]+)"/.exec(theirs.text)?.[1] ?? '';
+  const stolen = await other.post('/account/prove/passkey', {
+    ...device.get(options),
+    form_token: token,
+    next: '/account',
+  });
+  t.is(stolen.status, 401);
+  await browser.get('/account/prove?next=%2Faccount%2Fmethods%2Fpasskey');
+  const before = browser.cookie('tongban')?.value;
+  const page = await browser.submit(device.get(optionsIn(browser.page.text, '/prove/passkey')), '/prove/passkey');
+  t.is(page.location, server.issuer + ENROL);
+  t.not(browser.cookie('tongban')?.value, before);
+  t.like((await server.events('sign-in.renewed'))[0], { data: { amr: ['hwk', 'user', 'mfa'] } });
+});
