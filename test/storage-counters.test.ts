@@ -69,13 +69,20 @@ function counterSuite(
     },
   );
 
-  test.serial(`a cleared counter starts again (${name})`, async (t) => {
+  test.serial(`what turned out right starts again or gets one back, and nothing else changes (${name})`, async (t) => {
     const counters = await open(t);
-    await counters.take('c', 60);
-    await counters.take('c', 60);
-    await counters.clear('c');
-    t.is(await counters.read('c'), 0);
+    for (const counter of ['c', 'd', 'e', 'f']) {
+      await counters.take(counter, 60);
+      await counters.take(counter, 60);
+    }
+    await counters.settle({ cleared: ['c', 'd', 'unknown'], returned: ['e', 'unknown'] });
+    const read = async (): Promise<readonly number[]> =>
+      Promise.all(['c', 'd', 'e', 'f', 'unknown'].map((counter) => counters.read(counter)));
+    t.deepEqual(await read(), [0, 0, 1, 2, 0]);
     t.is(await counters.take('c', 60), 1);
+    await counters.settle({ cleared: [], returned: ['e'] });
+    await counters.settle({ cleared: [], returned: ['e'] });
+    t.deepEqual(await read(), [1, 0, 0, 2, 0], 'never below nought');
   });
 }
 
@@ -90,6 +97,21 @@ redisTest('a counter works after Redis forgot its scripts', async (t) => {
   t.is(await counters.take('x', 60), 1);
   await redis.client.sendCommand(['SCRIPT', 'FLUSH']);
   t.is(await counters.take('x', 60), 2);
+});
+
+embeddedTest('what a right secret settles is undone with the write it belongs to', async (t) => {
+  const database = await sqliteDatabase(t);
+  const counters = createSqlCounters(database);
+  await counters.take('c', 60);
+  const settle = (undone: boolean): Promise<void> =>
+    database.write(async (tx) => {
+      await counters.settle({ cleared: ['c'], returned: [] }, tx);
+      if (undone) throw new Error('undone');
+    });
+  await t.throwsAsync(settle(true), { message: 'undone' });
+  t.is(await counters.read('c'), 1);
+  await settle(false);
+  t.is(await counters.read('c'), 0);
 });
 
 embeddedTest('memory counters stay bounded under a flood of names', async (t) => {

@@ -1,5 +1,6 @@
 import { addressGroup, networkOf } from '../defence/networks.ts';
-import type { Allowance, Counters } from '../storage/counters.ts';
+import type { Allowance, Counters, Settled } from '../storage/counters.ts';
+import type { Transaction } from '../storage/database.ts';
 
 /** The settings of `limits` that concern secrets. */
 export interface AttemptLimits {
@@ -42,6 +43,8 @@ export interface Attempts {
   take(attempt: Attempt): Promise<AttemptOutcome>;
   /** The secret was right: what this attempt was counted under starts anew. Address and network get this one back: a service hall signs in hundreds of people behind one. */
   succeeded(attempt: Attempt): Promise<void>;
+  /** The same together with what the right secret brings about, where the store can: resolves with what is left to be written with it. */
+  succeeding(attempt: Attempt): Promise<(tx: Transaction) => Promise<void>>;
 }
 
 const DAY_SECONDS = 24 * 3600;
@@ -99,6 +102,11 @@ export function createAttempts({
   const placeAllowances = (attempt: Attempt): readonly Allowance[] =>
     isOwnDevice(attempt) ? [] : placesOf(attempt.address, limits);
 
+  const settledBy = (attempt: Attempt): Settled => ({
+    cleared: accountAllowances(attempt).map(({ name }) => name),
+    returned: placeAllowances(attempt).map(({ name }) => name),
+  });
+
   return {
     async take(attempt) {
       const places = placeAllowances(attempt);
@@ -108,11 +116,13 @@ export function createAttempts({
       return full < places.length ? 'address_exhausted' : 'account_exhausted';
     },
 
-    async succeeded(attempt) {
-      await Promise.all([
-        ...accountAllowances(attempt).map(({ name }) => counters.clear(name)),
-        ...placeAllowances(attempt).map(({ name }) => counters.giveBack(name)),
-      ]);
+    succeeded: (attempt) => counters.settle(settledBy(attempt)),
+
+    async succeeding(attempt) {
+      const settled = settledBy(attempt);
+      if (counters.oneWriter) return (tx) => counters.settle(settled, tx);
+      await counters.settle(settled);
+      return async () => {};
     },
   };
 }

@@ -130,10 +130,14 @@ export function createAdmission(sources: AdmissionSources): Admission {
   ): Promise<(tx: Transaction) => Promise<void>> => {
     const { person, clientId, sessionUid } = proven;
     const secret = secretOf(ctx);
-    const [remembered] = await Promise.all([devices.remember(person.id, secret), attempts.succeeded(proven.attempt)]);
+    const [remembered, settle] = await Promise.all([
+      devices.remember(person.id, secret),
+      attempts.succeeding(proven.attempt),
+    ]);
     ctx.append('set-cookie', writeCookie(DEVICE_COOKIE, remembered.secret, { secure, maxAgeSeconds: DEVICE_SECONDS }));
     return async (tx) => {
       await spend(tx, proven);
+      await settle(tx);
       await remembered.write(tx);
       await sources.alongside(tx, person.id, visitOf(ctx));
       await ledger.append(tx, {

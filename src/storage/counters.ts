@@ -1,8 +1,18 @@
+import type { Transaction } from './database.ts';
+
 /** How much of something may be had within a window. */
 export interface Allowance {
   readonly name: string;
   readonly max: number;
   readonly windowSeconds: number;
+}
+
+/** What changes when an attempt turned out right, by name. */
+export interface Settled {
+  /** Start anew. */
+  readonly cleared: readonly string[];
+  /** Get one back that turned out not to count; never below 0, never in a window that is over. */
+  readonly returned: readonly string[];
 }
 
 /**
@@ -19,9 +29,10 @@ export interface Counters {
   takeWithin(allowances: readonly Allowance[]): Promise<number>;
   /** The present count, 0 when the window is over. */
   read(name: string): Promise<number>;
-  clear(name: string): Promise<void>;
-  /** Takes one back that turned out not to count; never below 0, never in a window that is over. */
-  giveBack(name: string): Promise<void>;
+  /** In the caller's transaction where there is one, which only a store with one writer takes. */
+  settle(settled: Settled, tx?: Transaction): Promise<void>;
+  /** Whether `settle` may be handed a transaction: locks on rows that many share would be held for as long as it takes. */
+  readonly oneWriter: boolean;
 }
 
 /** `takeWithin` out of single takes: for stores where each is a step of its own. */
@@ -30,4 +41,13 @@ export async function takeInTurn(take: Counters['take'], allowances: readonly Al
     if ((await take(name, windowSeconds)) > max) return place;
   }
   return -1;
+}
+
+/** `settle` out of single changes: for stores where each is a step of its own. */
+export async function settleSingly(
+  { cleared, returned }: Settled,
+  clear: (name: string) => Promise<void>,
+  giveBack: (name: string) => Promise<void>,
+): Promise<void> {
+  await Promise.all([...cleared.map(clear), ...returned.map(giveBack)]);
 }

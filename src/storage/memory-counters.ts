@@ -1,5 +1,5 @@
 import { nowMs } from '../shared/clock.ts';
-import type { Counters } from './counters.ts';
+import { type Counters, settleSingly } from './counters.ts';
 
 /** Counters held at once; about 20 MB. An address list of an attacker must not grow the process. */
 const COUNTERS_MAX = 100_000;
@@ -52,17 +52,20 @@ export function createMemoryCounters(countersMax: number = COUNTERS_MAX): Counte
     return 1;
   };
 
+  const clear = async (name: string): Promise<void> => {
+    windows.delete(name);
+  };
+  const giveBack = async (name: string): Promise<void> => {
+    const window = live(name);
+    if (window !== undefined && window.value > 0) window.value -= 1;
+  };
+
   return {
     take: async (name, windowSeconds) => take(name, windowSeconds),
     takeWithin: async (allowances) =>
       allowances.findIndex(({ name, max, windowSeconds }) => take(name, windowSeconds) > max),
     read: async (name) => live(name)?.value ?? 0,
-    clear: async (name) => {
-      windows.delete(name);
-    },
-    giveBack: async (name) => {
-      const window = live(name);
-      if (window !== undefined && window.value > 0) window.value -= 1;
-    },
+    settle: (settled) => settleSingly(settled, clear, giveBack),
+    oneWriter: false,
   };
 }

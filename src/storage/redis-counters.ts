@@ -1,4 +1,4 @@
-import { type Counters, takeInTurn } from './counters.ts';
+import { type Counters, settleSingly, takeInTurn } from './counters.ts';
 import { command, type RedisCommands, RedisScript } from './redis-script.ts';
 
 /** NX: the first take fixes the end of the window, and a later one never moves it. */
@@ -25,15 +25,17 @@ export function createRedisCounters({
   const keyOf = (name: string): string => `${prefix}:counter:${name}`;
   const take = async (name: string, windowSeconds: number): Promise<number> =>
     Number(await TAKE.run(client, [keyOf(name)], [String(windowSeconds)]));
+  const clear = async (name: string): Promise<void> => {
+    await command(client, ['DEL', keyOf(name)]);
+  };
+  const giveBack = async (name: string): Promise<void> => {
+    await GIVE_BACK.run(client, [keyOf(name)], []);
+  };
   return {
     take,
     takeWithin: (allowances) => takeInTurn(take, allowances),
     read: async (name) => Number((await command(client, ['GET', keyOf(name)])) ?? 0),
-    clear: async (name) => {
-      await command(client, ['DEL', keyOf(name)]);
-    },
-    giveBack: async (name) => {
-      await GIVE_BACK.run(client, [keyOf(name)], []);
-    },
+    settle: (settled) => settleSingly(settled, clear, giveBack),
+    oneWriter: false,
   };
 }
