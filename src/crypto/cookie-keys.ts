@@ -6,6 +6,9 @@ import { hmacKey } from './digests.ts';
 const SIGNATURE_CHARS = 27;
 const SIGNATURE = new RegExp(`^[\\w-]{${SIGNATURE_CHARS}}$`);
 
+/** Signatures kept in memory: some 2 MB. */
+const SIGNATURES_KEPT_MAX = 10_000;
+
 /** What the cookie libraries ask of a key ring: the interface of keygrip. */
 export interface CookieKeys {
   /** Signs with the newest key. */
@@ -24,13 +27,19 @@ class CookieKeyRing implements CookieKeys {
   readonly #keys: readonly KeyObject[];
   readonly #expected = Buffer.alloc(SIGNATURE_CHARS);
   readonly #presented = Buffer.alloc(SIGNATURE_CHARS);
+  /**
+   * Signatures of the newest key by what they sign: a browser shows each cookie again and again, and a ceremony clears the same one each time.
+   * Only what was signed here or was found right, so that invented cookies push nothing out.
+   */
+  readonly #kept = new Map<string, string>();
 
   constructor(keys: readonly KeyObject[]) {
     this.#keys = keys;
   }
 
   sign(text: string): string {
-    return signatureOf(text, this.#keys[0]!);
+    const kept = this.#kept.get(text);
+    return kept ?? this.#keep(text, signatureOf(text, this.#keys[0]!));
   }
 
   verify(text: string, signature: string): boolean {
@@ -42,10 +51,21 @@ class CookieKeyRing implements CookieKeys {
     if (!SIGNATURE.test(signature)) return -1;
     this.#presented.write(signature, 'latin1');
     for (let place = 0; place < this.#keys.length; place += 1) {
-      this.#expected.write(signatureOf(text, this.#keys[place]!), 'latin1');
-      if (timingSafeEqual(this.#expected, this.#presented)) return place;
+      const kept = place === 0 ? this.#kept.get(text) : undefined;
+      const expected = kept ?? signatureOf(text, this.#keys[place]!);
+      this.#expected.write(expected, 'latin1');
+      if (!timingSafeEqual(this.#expected, this.#presented)) continue;
+      if (place === 0 && kept === undefined) this.#keep(text, expected);
+      return place;
     }
     return -1;
+  }
+
+  #keep(text: string, signature: string): string {
+    if (this.#kept.size >= SIGNATURES_KEPT_MAX)
+      for (const oldest of this.#kept.keys()) if (this.#kept.delete(oldest)) break;
+    this.#kept.set(text, signature);
+    return signature;
   }
 }
 

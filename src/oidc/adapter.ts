@@ -163,13 +163,15 @@ function keysOf(model: string, payload: AdapterPayload): ArtifactKeys {
 export class SessionAdapter implements Adapter {
   readonly #database: Database;
   readonly #read = new WeakMap<UnitOfWork, Map<string, SessionRow>>();
+  readonly #byUid = new WeakMap<UnitOfWork, SessionRow>();
 
   constructor(database: Database) {
     this.#database = database;
   }
 
   async find(id: string): Promise<AdapterPayload | undefined> {
-    const row = await findSessionById(this.#database, tokenDigest(id));
+    const digest = tokenDigest(id);
+    const row = this.#foundByUid(digest) ?? (await findSessionById(this.#database, digest));
     if (!row) return undefined;
     this.#remember(row);
     return payloadOf(row, id);
@@ -177,7 +179,19 @@ export class SessionAdapter implements Adapter {
 
   async findByUid(uid: string): Promise<AdapterPayload | undefined> {
     const row = await findSessionByUid(this.#database, uid);
+    const unit = currentUnit();
+    if (unit && row) this.#byUid.set(unit, row);
     return row && payloadOf(row, undefined);
+  }
+
+  /** An interaction looks up the session it began with, and its page then asks whose session this is: mostly the same row. */
+  #foundByUid(digest: string): SessionRow | undefined {
+    const unit = currentUnit();
+    const row = unit && this.#byUid.get(unit);
+    // Once only, and not for what goes on after an answer: a password may have taken its time in between.
+    if (unit === undefined || row?.idDigest !== digest || unit.answered !== undefined) return undefined;
+    this.#byUid.delete(unit);
+    return row;
   }
 
   async upsert(id: string, payload: AdapterPayload, expiresIn: number): Promise<void> {

@@ -1,5 +1,5 @@
 import { nowSeconds } from '../shared/clock.ts';
-import type { Database, Transaction } from '../storage/database.ts';
+import type { Database, SqlValue, Transaction } from '../storage/database.ts';
 
 /** The relying parties of a session, by client_id, as the protocol library keeps them. */
 export type Authorizations = Record<string, { sid?: string; grantId?: string; persistsLogout?: boolean }>;
@@ -45,6 +45,8 @@ const INSERT = `INSERT INTO sessions
   VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9) ON CONFLICT (uid) DO NOTHING`;
 const UPDATE = `UPDATE sessions SET id_digest = $2, account_id = $3, payload = $4, authorizations = $5, expires_at = $6, seen_at = $7
   WHERE uid = $1`;
+/** The row is as the request had read it: nothing has to be merged, and one statement does. */
+const UPDATE_AS_READ = `${UPDATE} AND id_digest = $8 AND authorizations = $9 AND ended_at IS NULL`;
 const MERGE = 'UPDATE sessions SET authorizations = $2, seen_at = $3 WHERE uid = $1';
 
 const toRow = (stored: StoredSession): SessionRow => ({
@@ -92,6 +94,7 @@ export async function writeSession(tx: Transaction, write: SessionWrite): Promis
   const now = nowSeconds();
   // A request that has read none makes one: only what another has written under this uid meanwhile needs to be looked at.
   if (!write.readAs && (await insertSession(tx, write, now))) return;
+  if (write.readAs && (await updateAsRead(tx, write, write.readAs, now))) return;
   const stored = await tx.get<StoredSession>(BY_UID, [write.uid]);
   // Without a row it was swept or ended since this request read it.
   if (!stored || stored.ended_at !== null) return;
@@ -107,15 +110,23 @@ export async function writeSession(tx: Transaction, write: SessionWrite): Promis
     await tx.run(MERGE, [write.uid, authorizations, now]);
     return;
   }
-  await tx.run(UPDATE, [
-    write.uid,
-    write.idDigest,
-    write.accountId,
-    JSON.stringify(write.payload),
-    authorizations,
-    write.expiresAt,
-    now,
-  ]);
+  await tx.run(UPDATE, updated(write, authorizations, now));
+}
+
+const updated = (write: SessionWrite, authorizations: string, now: number): SqlValue[] => [
+  write.uid,
+  write.idDigest,
+  write.accountId,
+  JSON.stringify(write.payload),
+  authorizations,
+  write.expiresAt,
+  now,
+];
+
+/** False when somebody else has written or ended the session since it was read. */
+async function updateAsRead(tx: Transaction, write: SessionWrite, readAs: SessionRow, now: number): Promise<boolean> {
+  const row = updated(write, JSON.stringify(write.authorizations), now);
+  return (await tx.run(UPDATE_AS_READ, [...row, readAs.idDigest, JSON.stringify(readAs.authorizations)])) === 1;
 }
 
 /** False when there is a row of this uid already. */
