@@ -75,6 +75,7 @@ const STATES: readonly (readonly [way: Case[0], name: string, likeness: Likeness
   ['short', 'as it comes', {}],
   ['short', 'of a public subject', { at: 'common' }],
   ['short', 'for an ID token with RS256', { at: 'rsa' }],
+  ['short', 'for an ID token with SM2', { at: 'sm2' }],
   ['short', 'of a portal registered for less by now', { at: 'modest' }],
   ['short', 'of a person on their own behalf', { of: 'own' }],
   ['short', 'for a company', { of: 'company' }],

@@ -27,6 +27,7 @@ import { createIntrospection } from './introspection.ts';
 import type { ProtocolPages } from './pages.ts';
 import { buildProvider, type ProviderSources } from './provider.ts';
 import { algorithmsOf, publishedKeys, publishedMetadata } from './published.ts';
+import { createPushedRequests } from './pushed-requests.ts';
 import { createRefreshRotation } from './refresh-rotation.ts';
 import { apiLookup, withApis } from './resources.ts';
 import { createSealedHints } from './sealed-hints.ts';
@@ -179,6 +180,7 @@ export function createEngine(sources: EngineSources, keys: EngineKeys): Engine {
     if (sources.shortWays === false) return ways;
     ways.set(provider.pathFor('introspection'), createIntrospection({ provider, actingClaimsOf }));
     ways.set(provider.pathFor('userinfo'), createUserinfo({ provider, findAccount }));
+    ways.set(provider.pathFor('pushed_authorization_request'), createPushedRequests(provider));
     const grants = {
       authorization_code: createCodeRedemption({ provider, findAccount }),
       client_credentials: createServiceTokens(provider),

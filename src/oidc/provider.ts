@@ -24,6 +24,12 @@ const ASSERTION_LIFETIME_SECONDS_MAX = 300;
 /** Which claims each scope opens. Without the first line the ID token would say nothing about how the citizen signed in. */
 const SCOPE_CLAIMS = { openid: ['sub', 'acr', 'amr', 'auth_time', ...ACTING_CLAIMS], ...CLAIMS_BY_SCOPE } as const;
 
+export const SUPPORTED_SCOPES: ReadonlySet<string> = new Set([
+  'openid',
+  'offline_access',
+  ...Object.keys(SCOPE_CLAIMS),
+]);
+
 export interface ProviderSources extends AdapterSources, FeatureHooks {
   readonly config: Config;
   readonly keys: EngineKeys;
@@ -113,7 +119,7 @@ export function buildProvider(sources: ProviderSources): BuiltProvider {
     responseTypes: ['code'],
     revokeGrantPolicy: async (ctx) => !(ctx.oidc.route === 'revocation' && ctx.oidc.entities.AccessToken !== undefined),
     rotateRefreshToken: async () => true,
-    scopes: ['openid', 'offline_access', ...Object.keys(SCOPE_CLAIMS).filter((scope) => scope !== 'openid')],
+    scopes: [...SUPPORTED_SCOPES],
     sectorIdentifierUriValidate: (client) => sectorIsFetched(client.sectorIdentifierUri ?? ''),
     subjectTypes: ['pairwise', 'public'],
     ttl: lifetimes(config),

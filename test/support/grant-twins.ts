@@ -13,6 +13,7 @@ const RECORDS = {
   open: { token_endpoint_auth_method: 'none', grant_types: CODE_FLOW },
   common: { subject_type: 'public', grant_types: CODE_FLOW },
   rsa: { id_token_signed_response_alg: 'RS256' },
+  sm2: { id_token_signed_response_alg: 'SGD_SM3_SM2' },
   once: { grant_types: ['authorization_code'] },
   service: { grant_types: ['client_credentials'], redirect_uris: [] },
   bound: { dpop_bound_access_tokens: true },
