@@ -56,7 +56,7 @@ export function accountDoors(
     currentPerson: (ctx: Context) => interactions.currentPerson(ctx),
     async proveAgain(ctx, { personId, sessionUid }, password) {
       const outcome = await identify.again(ctx, { personId, sessionUid, password, clientId: ACCOUNT_CENTRE });
-      if (outcome.state === 'identifier_form') return 'refused';
+      if (outcome.state === 'identifier_form' || outcome.state === 'unproven') return 'refused';
       if (outcome.state === 'closing' || outcome.state === 'needs_guardian') return 'ended';
       if (outcome.state !== 'proven') return outcome.state;
       return (await interactions.provenAgain(ctx, outcome.login, outcome.write)) ? 'proven' : 'ended';
@@ -71,7 +71,8 @@ export function accountDoors(
     },
     async proveOther(ctx, { personId }, identifier, password) {
       const outcome = await identify.other(ctx, { personId, identifier, password, clientId: ACCOUNT_CENTRE });
-      if (outcome.state === 'closing' || outcome.state === 'needs_guardian') return { state: 'refused' };
+      const isShut = outcome.state === 'closing' || outcome.state === 'needs_guardian';
+      if (isShut || outcome.state === 'unproven') return { state: 'refused' };
       if (outcome.state !== 'proven') return { state: outcome.state };
       await database.write(outcome.write);
       return { state: 'proven', personId: outcome.login.personId };

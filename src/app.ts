@@ -8,6 +8,7 @@ import { selfTest } from './crypto/self-test.ts';
 import { enqueue } from './delivery/outbox.ts';
 import { createReaching, keysOf, type Reaching } from './enrol-doors.ts';
 import { createFactorDoors, type FactorDoors } from './factor-doors.ts';
+import { createBreachedPasswords } from './factors/breached-passwords.ts';
 import { createPasswordFactor, type PasswordFactor } from './factors/password.ts';
 import { type LedgerKey, ledgerKey, ledgerOrigin } from './ledger/checkpoints/ledger-key.ts';
 import { createFailures, type Failures } from './ledger/flood.ts';
@@ -193,7 +194,16 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
       persons,
       tellLoss: (tx, personId, type) => reaching.notices.tell(tx, personId, `${type}-left`, {}),
     }),
-    passwords: createPasswordFactor({ database, ledger, pepper: bytesOf(secrets.pepper), options: config.password }),
+    passwords: createPasswordFactor({
+      database,
+      ledger,
+      pepper: bytesOf(secrets.pepper),
+      options: config.password,
+      breached: createBreachedPasswords({
+        file: config.password.breachedFile,
+        onFault: (error) => process.emitWarning(`password.breachedFile could not be read again: ${String(error)}`),
+      }),
+    }),
     relyingParties: createRelyingParties({
       database,
       ledger,

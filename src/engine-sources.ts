@@ -8,6 +8,7 @@ import type { House } from './app.ts';
 import { createCookieKeys } from './crypto/cookie-keys.ts';
 import { deriveKeyBytes, hmacKey } from './crypto/digests.ts';
 import { createPortalSecrets } from './defence/portal-secrets.ts';
+import { createDefence } from './defence-doors.ts';
 import { createOutbound } from './delivery/outbound.ts';
 import { cancelRecoveries, enrolmentRouters, isRegistrationOpen, recoverUrl } from './enrol-doors.ts';
 import { createAttempts } from './factors/attempts.ts';
@@ -28,6 +29,7 @@ import { loadAssets } from './web/assets.ts';
 import { createFormTokens } from './web/form-tokens.ts';
 import type { Observe } from './web/front.ts';
 import { type HomeDemo, homeRoute } from './web/home.ts';
+import { captchaRoutes } from './web/passage.ts';
 import { registerNoticeRoute } from './web/register-notices.ts';
 import { createRenderer } from './web/render.ts';
 import { createShell, createShowFault } from './web/shell.ts';
@@ -65,6 +67,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
   const showFault = createShowFault(renderer, config);
   const formTokens = createFormTokens({ secret: derived('form-tokens'), secure });
   const attempts = createAttempts({ counters, limits: config.limits });
+  const { gate, captcha } = createDefence(house, log, counters);
   const admission = createAdmission({
     attempts,
     devices: createKnownDevices({ database }),
@@ -82,6 +85,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
     attempts,
     challenges,
     admission,
+    gate,
   });
 
   const identifyPasskey = createIdentifyPasskey({
@@ -103,6 +107,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         currentPerson: interactions.currentPerson,
         ...(demo ? { demo } : {}),
       }),
+      captchaRoutes(captcha),
       ...(house.registerNotice ? [registerNoticeRoute(house.registerNotice)] : []),
       signInRoutes({
         interactions,
@@ -113,6 +118,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         scanCodes: house.scanCodes,
         scanLimits: config.scan,
         counters,
+        gate,
         persons,
         relyingParties,
         renderer,
@@ -235,4 +241,12 @@ function pages(assets: ReturnType<typeof loadAssets>, routers: readonly Router[]
   };
 }
 
-const OWN_PREFIXES = ['/interaction/', '/account', '/register', '/recover', '/mailbox', '/assets/'] as const;
+const OWN_PREFIXES = [
+  '/interaction/',
+  '/captcha/',
+  '/account',
+  '/register',
+  '/recover',
+  '/mailbox',
+  '/assets/',
+] as const;

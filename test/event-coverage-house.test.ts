@@ -329,6 +329,8 @@ const ELSEWHERE: Readonly<Partial<Record<EventType, string>>> = {
   'scan.refused': 'scan',
   'device.trusted': 'trusted-devices',
   'device.distrusted': 'trusted-devices',
+  'defence.raised': 'defence-gate',
+  'defence.lowered': 'defence-gate',
 };
 
 test('H5 every event of the catalogue has a scenario', (t) => {

@@ -70,3 +70,35 @@ test('a hash that fails frees its place', async (t) => {
   await t.throwsAsync(failing, { message: 'out of memory' });
   t.deepEqual(await following, { state: 'done', value: 'fine' });
 });
+
+test('P7 X6 those who are known go first and have places of their own, and strangers have a turn in five', async (t) => {
+  const queue = createHashQueue({ hashesAtOnce: 1, queueMax: 10, queueDeadlineMs: 10_000 });
+  const begun: string[] = [];
+  let open = (): void => {};
+  const gate = queue.run(
+    () =>
+      new Promise<void>((resolve) => {
+        open = resolve;
+      }),
+  );
+  const enter = (name: string, who: 'known' | 'stranger') =>
+    queue.run(async () => {
+      begun.push(name);
+    }, who);
+  const strangers = Array.from({ length: 10 }, (_, n) => enter(`s${n}`, 'stranger'));
+  t.deepEqual(await enter('one too many', 'stranger'), { state: 'busy' });
+  const known = Array.from({ length: 8 }, (_, n) => enter(`k${n}`, 'known'));
+  t.is(queue.load().waiting, 18);
+  open();
+  await Promise.all([gate, ...strangers, ...known]);
+  t.deepEqual(begun.slice(0, 10), ['k0', 'k1', 'k2', 'k3', 's0', 'k4', 'k5', 'k6', 'k7', 's1']);
+});
+
+test('P7 X6 who would wait past the deadline, by what the last hashes took, is refused at once', async (t) => {
+  const queue = createHashQueue({ hashesAtOnce: 1, queueMax: 1000, queueDeadlineMs: 250 });
+  await queue.run(() => pause(100));
+  const waiting = Array.from({ length: 6 }, () => queue.run(() => pause(100)));
+  t.deepEqual(await queue.run(async () => 'late'), { state: 'busy' });
+  t.deepEqual(await queue.run(async () => 'in time', 'known'), { state: 'done', value: 'in time' });
+  await Promise.all(waiting);
+});

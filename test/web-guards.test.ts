@@ -50,7 +50,7 @@ test('E5 the header set, and a form target that cannot smuggle a directive', (t)
   const headers = securityHeaders({ secure: true, formTargets: ['https://zwfw.example.cn'] });
   t.is(
     headers['content-security-policy'],
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self' https://zwfw.example.cn; frame-ancestors 'none'; base-uri 'none'",
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; form-action 'self' https://zwfw.example.cn; frame-ancestors 'none'; base-uri 'none'",
   );
   t.is(headers['strict-transport-security'], 'max-age=31536000; includeSubDomains');
   t.is(headers['referrer-policy'], 'no-referrer');

@@ -94,13 +94,14 @@ async function postPassword(ctx: Context, sources: AccountCentreSources): Promis
 async function problemOfNew(
   { password, newPassword, newPasswordAgain }: z.infer<typeof CHANGE>,
   { personId }: SignedIn,
-  { persons, passwordPolicy }: AccountCentreSources,
+  { persons, passwords, passwordPolicy }: AccountCentreSources,
 ): Promise<PasswordChangeProblem | undefined> {
   const profile = await persons.profile(personId);
   if (profile?.status !== 'active') throw new Fault('ceremony_expired', 'the signed-in person may not act any more');
   if (newPassword !== newPasswordAgain) return { field: 'newPasswordAgain', code: 'passwords_differ' };
   if (newPassword === password) return { field: 'newPassword', code: 'password_unchanged' };
   const { idNumber, birthDate, phone, name, email } = profile;
-  const verdict = judgePassword(newPassword, passwordPolicy, { idNumber, birthDate, phone, name, email });
+  const breached = await passwords.isBreached(newPassword);
+  const verdict = judgePassword(newPassword, passwordPolicy, { idNumber, birthDate, phone, name, email, breached });
   return verdict.ok ? undefined : { field: 'newPassword', code: `password_${verdict.reason}` };
 }

@@ -1,14 +1,15 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { renderPolicies } from '../config/policies.ts';
 import { EVENTS } from '../ledger/events.ts';
 import { FAULTS } from '../shared/faults.ts';
 
 const EXIT_USAGE = 2;
 
-export const BOOKS = ['faults', 'events'] as const;
+export const BOOKS = ['faults', 'events', 'policies'] as const;
 export type Book = (typeof BOOKS)[number];
 
-const USAGE = `Usage: tongban docs faults|events [--write]
-  prints the reference of all faults or ledger events, or writes it to docs/
+const USAGE = `Usage: tongban docs faults|events|policies [--write]
+  prints the reference of all faults, ledger events or policies, or writes it to docs/
 `;
 
 const documentOf = (book: Book): URL => new URL(`../../docs/${book}.md`, import.meta.url);
@@ -83,8 +84,10 @@ ${[row('Event', 'Meaning', 'Details', 'Severity', 'Clause', 'OCSF'), row('-', '-
 `;
 }
 
-/** The text of docs/faults.md or docs/events.md, rendered from the catalogue. */
-export const renderBook = (book: Book): string => (book === 'faults' ? faults() : events());
+const RENDERED: Readonly<Record<Book, () => string>> = { faults, events, policies: renderPolicies };
+
+/** The text of docs/faults.md, docs/events.md or docs/policies.md, rendered from what the code holds. */
+export const renderBook = (book: Book): string => RENDERED[book]();
 
 /** The book as it is written down. */
 export const readBook = (book: Book): string => readFileSync(documentOf(book), 'utf8');

@@ -12,6 +12,7 @@ const PASSWORD_REFUSALS: Readonly<Record<PasswordRefusal, string>> = {
   ill_formed: 'The password is not well-formed text.',
   too_short: 'The password is too short.',
   too_long: 'The password is too long.',
+  kinds: 'The password has too few kinds of characters: capitals, small letters, digits, others.',
   common: 'The password is one that attackers try first.',
   personal: 'The password holds a part of the ID number, birth date, phone number or name.',
   context: 'The password leans on the name of this service.',
@@ -26,7 +27,8 @@ export async function passwordFor(
   const password = await firstLine(context.stdin);
   if (password === undefined) return refuse('Standard input is not UTF-8 text, or too long for a password.');
   const { birthDate } = factsOfDocument(document);
-  const known = { ...details, idNumber: document.number, birthDate, words: context.contextWords };
+  const breached = await context.passwords.isBreached(password);
+  const known = { ...details, idNumber: document.number, birthDate, words: context.contextWords, breached };
   const judged = judgePassword(password, context.passwordLengths, known);
   if (!judged.ok) return refuse(PASSWORD_REFUSALS[judged.reason]);
   const prepared = await context.passwords.prepare(password);

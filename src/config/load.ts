@@ -77,7 +77,7 @@ function readTree(file: string | URL, path: string, faults: ConfigFault[]): Tree
 }
 
 /** The settings of one file in config/, as they stand there. A file of ours that cannot be read yields no settings. */
-export const shippedSettings = (name: 'default' | 'demo' | 'test'): Tree =>
+export const shippedSettings = (name: 'default' | 'demo' | 'test' | 'policy-mlps3'): Tree =>
   readTree(new URL(`${name}.json`, FOLDER), name, []);
 
 /** Turns the text of a variable into what the schema expects; what cannot be turned stays text and fails the schema. */
@@ -148,7 +148,7 @@ function freeze<T>(value: T): T {
 }
 
 /**
- * The configuration: config/default.json, over it config/<profile>.json, the file TONGBAN_CONFIG names, the environment, and
+ * The configuration: config/default.json, over it config/policy-mlps3.json where that is the policy, config/<profile>.json, the file TONGBAN_CONFIG names, the environment, and
  * `overrides`. Promises all faults at once, none of which holds a value. Secrets that are not configured are empty strings
  * (see `completeSecrets`); `issuer` is filled in and `dataDir` absolute.
  */
@@ -163,6 +163,8 @@ export function loadConfig({ env = process.env, overrides = {} }: LoadInput = {}
     overrides as Tree,
   );
   let base = readTree(new URL('default.json', FOLDER), 'config/default.json', faults);
+  if ((given.policy ?? base.policy) === 'mlps3')
+    base = merge(base, readTree(new URL('policy-mlps3.json', FOLDER), 'config/policy-mlps3.json', faults));
   const profile = PROFILES.find((name) => name === (given.profile ?? base.profile));
   // Production has no file of its own: the defaults are what production needs.
   if (profile === 'demo' || profile === 'test') {

@@ -13,9 +13,10 @@ const INTRODUCTION = `# Configuration reference
 
 Every setting has a default in \`config/default.json\`. Over the defaults come, each winning over the one before:
 
-1. \`config/demo.json\` or \`config/test.json\`, when that is the profile. Production has no file: the defaults are made for it.
-2. The JSON file that \`TONGBAN_CONFIG\` names. \`config/production.example.json\` is one to begin with.
-3. The environment. The name follows from the key: \`session.idleSeconds\` is \`TONGBAN_SESSION_IDLE_SECONDS\`; the section
+1. \`config/policy-mlps3.json\`, when \`policy\` is \`mlps3\`: [what the policies set](policies.md).
+2. \`config/demo.json\` or \`config/test.json\`, when that is the profile. Production has no file: the defaults are made for it.
+3. The JSON file that \`TONGBAN_CONFIG\` names. \`config/production.example.json\` is one to begin with.
+4. The environment. The name follows from the key: \`session.idleSeconds\` is \`TONGBAN_SESSION_IDLE_SECONDS\`; the section
    \`secrets\` is left out. With \`_FILE\` at the end of the name the value is read from that file, without the blanks around it.
    Lists are separated by commas.
 
@@ -55,13 +56,13 @@ function describe({ type, minimum, maximum, items, ...rest }: JsonType): string 
   return rest.maxLength === undefined ? 'text' : `text, ${rest.maxLength} characters at most`;
 }
 
-function limitsOf({ path, schema }: Setting): string {
+export function limitsOf({ path, schema }: Setting): string {
   const unit = UNITS.find(([ending]) => ending.test(path.at(-1) ?? ''))?.[1];
   const limits = describe(z.toJSONSchema(schema) as JsonType);
   return unit === undefined ? limits : `${limits} ${unit}`;
 }
 
-const valueAt = (tree: Tree, path: readonly string[]): unknown =>
+export const valueAt = (tree: Tree, path: readonly string[]): unknown =>
   path.reduce<unknown>((value, key) => (value as Tree | undefined)?.[key], tree);
 
 function shown(setting: Setting, tree: Tree): string {

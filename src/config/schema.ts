@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { choice, isWebOrigin, text, whole } from './fields.ts';
 import { account } from './sections-account.ts';
+import { defence } from './sections-defence.ts';
 import * as identity from './sections-identity.ts';
 import { legalPersons } from './sections-legal-persons.ts';
 import * as message from './sections-messages.ts';
@@ -9,9 +10,11 @@ import { person } from './sections-person.ts';
 import * as possession from './sections-possession.ts';
 import * as proofing from './sections-proofing.ts';
 import * as server from './sections-server.ts';
+import { staff } from './sections-staff.ts';
 import { watch } from './sections-watch.ts';
 
 export const PROFILES = ['demo', 'test', 'production'] as const;
+export const POLICIES = ['citizen-default', 'mlps3'] as const;
 export type Profile = (typeof PROFILES)[number];
 
 /**
@@ -20,6 +23,10 @@ export type Profile = (typeof PROFILES)[number];
  */
 export const configSchema = z.strictObject({
   profile: choice(PROFILES, 'What this server is for; production refuses everything that only suits a demonstration.'),
+  policy: choice(
+    POLICIES,
+    'The defaults for passwords, sessions and limits: citizen-default, or mlps3 where the scheme of GB/T 22239 level 3 is applied to everybody (docs/policies.md). Each setting can still be set by itself.',
+  ),
   issuer: z
     .string()
     .max(255)
@@ -50,6 +57,8 @@ export const configSchema = z.strictObject({
   ttl: identity.ttl,
   password: identity.password,
   limits: identity.limits,
+  defence,
+  staff,
   account,
   passkeys: possession.passkeys,
   scan: possession.scan,

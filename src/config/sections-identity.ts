@@ -32,6 +32,15 @@ export const ttl = z.strictObject({
 export const password = z.strictObject({
   minLength: whole(8, 64, 'Characters a password has at least.'),
   maxLength: whole(64, 1024, 'Characters a password may have at most.'),
+  kindsMin: whole(
+    1,
+    4,
+    'Of capitals, small letters, digits and other characters, how many kinds a password must have; 1 demands nothing.',
+  ),
+  breachedFile: z.string().trim().max(1024).meta({
+    description:
+      'A file of breached passwords, beside the list that is shipped: one a line, as it is or as SHA-1 with or without :count, plain or gzip; read again when it is replaced. Empty for none.',
+  }),
   memoryKib: whole(7168, 1_048_576, 'Memory of one Argon2id hash (RFC 9106).'),
   iterations: whole(1, 10, 'Passes of one Argon2id hash.'),
   parallelism: whole(1, 4, 'Lanes of one Argon2id hash.'),

@@ -44,20 +44,26 @@ const isNetwork = (value: string): boolean => {
 
 const OFFICE_HOURS = /^([1-7]-[1-7] ([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$/;
 
+export const officeHours = (description: string) =>
+  z
+    .string()
+    .regex(OFFICE_HOURS, 'must look like 1-5 08:00-20:00 (days 1 Monday to 7 Sunday, Beijing time), or be empty')
+    .meta({ description });
+
+export const officeNetworks = (description: string) =>
+  list(
+    z.string().max(50).refine(isNetwork, 'must be a network such as 10.1.0.0/16 or 2001:db8::/32'),
+    100,
+    description,
+  );
+
 export const watch = z.strictObject({
   operatorClass: choice(
     ['cii', 'central', 'other'],
     'Who operates this server, which decides how soon an incident is to be reported: critical infrastructure 1 h, a central organ 2 h, everybody else 4 h.',
   ),
-  officeHours: z
-    .string()
-    .regex(OFFICE_HOURS, 'must look like 1-5 08:00-20:00 (days 1 Monday to 7 Sunday, Beijing time), or be empty')
-    .meta({ description: 'When administrators work, such as 1-5 08:00-20:00 in Beijing time; empty means always.' }),
-  officeNetworks: list(
-    z.string().max(50).refine(isNetwork, 'must be a network such as 10.1.0.0/16 or 2001:db8::/32'),
-    100,
-    'Where administrators work; empty means anywhere.',
-  ),
+  officeHours: officeHours('When administrators work, such as 1-5 08:00-20:00 in Beijing time; empty means always.'),
+  officeNetworks: officeNetworks('Where administrators work; empty means anywhere.'),
   regionsFile: z.string().max(1024).meta({
     description:
       'A JSON file that tells which network is in which region, for impossible travel; empty leaves that rule without effect.',

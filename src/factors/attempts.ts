@@ -1,4 +1,4 @@
-import { addressGroup, networkOf } from '../defence/networks.ts';
+import { placesOf } from '../defence/places.ts';
 import type { Allowance, Counters, Settled } from '../storage/counters.ts';
 import type { Transaction } from '../storage/database.ts';
 
@@ -125,18 +125,4 @@ export function createAttempts({
       return async () => {};
     },
   };
-}
-
-type PlaceLimits = Pick<AttemptLimits, 'failuresPerAddress' | 'failuresPerNetwork' | 'addressWindowSeconds'>;
-
-/** What is counted of an address: its household, and the network (IPv4 /24, IPv6 /48) that household is in. */
-export function placesOf(
-  address: string,
-  { failuresPerAddress, failuresPerNetwork, addressWindowSeconds: windowSeconds }: PlaceLimits,
-): readonly Allowance[] {
-  const network = networkOf(address);
-  return [
-    { name: `attempts:address:${addressGroup(address)}`, max: failuresPerAddress, windowSeconds },
-    ...(network === undefined ? [] : [{ name: `attempts:network:${network}`, max: failuresPerNetwork, windowSeconds }]),
-  ];
 }

@@ -11,12 +11,18 @@ export interface HashQueueOptions {
 export type Queued<T> = { readonly state: 'done'; readonly value: T } | { readonly state: 'busy' };
 
 /**
+ * For whom a hash is. `known`: somebody signed in, on a device of theirs, or who has done the work that strangers are asked for under
+ * suspicion; they go first, with places of their own, so that a crowd at the door does not keep them out (X6, P7).
+ */
+export type HashFor = 'known' | 'stranger';
+
+/**
  * Lets few hashes run at once. A hash takes a thread that file access and token signing need too: with as many hashes as cores
- * the service stalls for everybody already signed in (R3). What finds the queue full, or has waited past the deadline, is
- * answered `busy` at once and never starts.
+ * the service stalls for everybody already signed in (R3). What finds the queue full, would wait past the deadline by all that is known, or
+ * has, is answered `busy` at once and never starts.
  */
 export interface HashQueue {
-  run<T>(work: () => Promise<T>): Promise<Queued<T>>;
+  run<T>(work: () => Promise<T>, who?: HashFor): Promise<Queued<T>>;
   /** For metrics and readiness. */
   load(): HashLoad;
 }
@@ -40,64 +46,90 @@ interface Waiting {
 
 const BUSY = { state: 'busy' } as const;
 
+/** Of so many turns while both wait, one is a stranger's: they wait longer, and not for ever. */
+const TURNS = 5;
+/** How much the newest hash moves what one is expected to take. */
+const NEWEST_SHARE = 0.1;
+
 export function createHashQueue({ hashesAtOnce, queueMax, queueDeadlineMs }: HashQueueOptions): HashQueue {
   const limit = hashesAtOnce > 0 ? hashesAtOnce : Math.max(1, availableParallelism() - 1);
-  const waiting: Waiting[] = [];
+  const lines: Readonly<Record<HashFor, Waiting[]>> = { known: [], stranger: [] };
   let running = 0;
   let started = 0;
   let refused = 0;
   let waitedMs = 0;
+  let turn = 0;
+  let expectedMs = 0;
 
   const refuse = (): typeof BUSY => {
     refused += 1;
     return BUSY;
   };
 
+  const next = (): Waiting | undefined => {
+    const { known, stranger } = lines;
+    if (known.length === 0 || stranger.length === 0) return known.shift() ?? stranger.shift();
+    turn = (turn + 1) % TURNS;
+    return turn === 0 ? stranger.shift() : known.shift();
+  };
+
   const release = (): void => {
     running -= 1;
-    const next = waiting.shift();
-    if (next === undefined) return;
-    clearTimeout(next.timer);
-    waitedMs += monotonicMs() - next.sinceMs;
-    next.start();
+    const waiting = next();
+    if (waiting === undefined) return;
+    clearTimeout(waiting.timer);
+    waitedMs += monotonicMs() - waiting.sinceMs;
+    waiting.start();
   };
 
   const begin = async <T>(work: () => Promise<T>): Promise<Queued<T>> => {
     running += 1;
     started += 1;
+    const sinceMs = monotonicMs();
     try {
       return { state: 'done', value: await work() };
     } finally {
+      const tookMs = monotonicMs() - sinceMs;
+      expectedMs = expectedMs === 0 ? tookMs : expectedMs + (tookMs - expectedMs) * NEWEST_SHARE;
       release();
     }
   };
 
-  const wait = <T>(work: () => Promise<T>): Promise<Queued<T>> =>
+  const wait = <T>(work: () => Promise<T>, line: Waiting[]): Promise<Queued<T>> =>
     new Promise((resolve) => {
       const place: Waiting = {
         start: () => resolve(begin(work)),
         sinceMs: monotonicMs(),
         timer: setTimeout(() => {
-          waiting.splice(waiting.indexOf(place), 1);
+          line.splice(line.indexOf(place), 1);
           waitedMs += monotonicMs() - place.sinceMs;
           resolve(refuse());
         }, queueDeadlineMs),
       };
-      waiting.push(place);
+      line.push(place);
     });
 
+  /** Whoever cannot be served in time is told so now: a refusal after seconds helps nobody. */
+  const isHopeless = (who: HashFor): boolean => {
+    const ahead = lines.known.length + (who === 'stranger' ? lines.stranger.length : 0);
+    return lines[who].length >= queueMax || (ahead / limit) * expectedMs > queueDeadlineMs;
+  };
+
   return {
-    async run(work) {
+    async run(work, who = 'stranger') {
       if (running < limit) return begin(work);
-      return waiting.length < queueMax ? wait(work) : refuse();
+      return isHopeless(who) ? refuse() : wait(work, lines[who]);
     },
-    load: () => ({
-      running,
-      waiting: waiting.length,
-      started,
-      refused,
-      waitedMs,
-      oldestMs: waiting[0] === undefined ? 0 : monotonicMs() - waiting[0].sinceMs,
-    }),
+    load: () => {
+      const since = [lines.known[0], lines.stranger[0]].flatMap((place) => (place === undefined ? [] : place.sinceMs));
+      return {
+        running,
+        waiting: lines.known.length + lines.stranger.length,
+        started,
+        refused,
+        waitedMs,
+        oldestMs: since.length === 0 ? 0 : monotonicMs() - Math.min(...since),
+      };
+    },
   };
 }

@@ -4,6 +4,8 @@ import { isCommonPassword, isPattern } from './password-blocklist.ts';
 export interface PasswordLengths {
   readonly minLength: number;
   readonly maxLength: number;
+  /** Of capitals, small letters, digits and other characters, how many kinds it must have; 1 demands nothing. */
+  readonly kindsMin?: number | undefined;
 }
 
 /** What is known about the person, and the words of the service: none of it may carry a password. */
@@ -15,9 +17,11 @@ export interface PasswordContext {
   readonly name?: string | undefined;
   readonly email?: string | undefined;
   readonly words?: readonly string[] | undefined;
+  /** Whether it is known from a breach (breached-passwords.ts). */
+  readonly breached?: boolean | undefined;
 }
 
-export type PasswordRefusal = 'ill_formed' | 'too_short' | 'too_long' | 'common' | 'personal' | 'context';
+export type PasswordRefusal = 'ill_formed' | 'too_short' | 'too_long' | 'kinds' | 'common' | 'personal' | 'context';
 
 /** Code units taken in at all; NFKC may lengthen a text eighteenfold. Twice what 256 characters outside the basic plane need. */
 const INPUT_UNITS_PER_CHARACTER = 4;
@@ -41,22 +45,28 @@ export function normalisePassword(
 
 /**
  * Whether a person may choose this password: length, then what attackers try first, then what is known about the person
- * (security S1, D3). No composition rule: those make passwords worse. Pure.
+ * (security S1, D3). A composition rule only where the house must have one: they make passwords worse. Pure.
  */
 export function judgePassword(
   typed: string,
-  { minLength, maxLength }: PasswordLengths,
+  { minLength, maxLength, kindsMin = 1 }: PasswordLengths,
   context: PasswordContext,
 ): { readonly ok: true } | { readonly ok: false; readonly reason: PasswordRefusal } {
   const normal = normalisePassword(typed, maxLength);
   if (!normal.ok) return normal;
   const { password } = normal;
   if (characterCount(password) < minLength) return { ok: false, reason: 'too_short' };
-  if (isCommonPassword(password) || isPattern(password)) return { ok: false, reason: 'common' };
+  if (kindsIn(password) < kindsMin) return { ok: false, reason: 'kinds' };
+  if (context.breached === true || isCommonPassword(password) || isPattern(password))
+    return { ok: false, reason: 'common' };
   if (holdsPersonalFragment(password, context)) return { ok: false, reason: 'personal' };
   if (leansOnWords(password, context.words ?? [])) return { ok: false, reason: 'context' };
   return { ok: true };
 }
+
+const KINDS = [/\p{Lu}/u, /\p{Ll}/u, /\p{Nd}/u, /[^\p{Lu}\p{Ll}\p{Nd}]/u];
+
+const kindsIn = (text: string): number => KINDS.filter((kind) => kind.test(text)).length;
 
 const characterCount = (text: string): number => Array.from(text).length;
 

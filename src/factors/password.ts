@@ -6,7 +6,8 @@ import { Fault } from '../shared/fault.ts';
 import type { Database, Transaction } from '../storage/database.ts';
 import { rowShape } from '../storage/row-shape.ts';
 import { type Argon2Cost, costOf, sameCost, unmatchableHash } from './argon2-phc.ts';
-import { createHashQueue, type HashLoad, type HashQueueOptions } from './hash-queue.ts';
+import type { BreachedPasswords } from './breached-passwords.ts';
+import { createHashQueue, type HashFor, type HashLoad, type HashQueueOptions } from './hash-queue.ts';
 import { normalisePassword } from './password-policy.ts';
 
 /** Where a password was set, if by somebody with a browser. */
@@ -47,10 +48,12 @@ export interface PasswordFactor {
   set(personId: string, password: string, origin: string): Promise<'set' | 'busy'>;
   /**
    * Whether this is the person's password. For an unknown person (`undefined`) and for one without a password it does the
-   * same look-up and the same hash (D9, R18). A match under outdated parameters is hashed anew.
+   * same look-up and the same hash (D9, R18), in the same line of the queue. A match under outdated parameters is hashed anew.
    * Throws `Fault('internal')` when the stored hash is none of ours or asks for an absurd amount of work.
    */
-  verify(personId: string | undefined, password: string): Promise<'match' | 'mismatch' | 'busy'>;
+  verify(personId: string | undefined, password: string, who?: HashFor): Promise<'match' | 'mismatch' | 'busy'>;
+  /** Whether a password, in its normal form, is known from breaches or as a common one. */
+  isBreached(password: string): Promise<boolean>;
   /** When the person's password was set, in epoch seconds; undefined for a person without one. */
   changedAt(personId: string): Promise<number | undefined>;
   /** For metrics: hashes running, waiting, and started so far. */
@@ -63,6 +66,7 @@ export interface PasswordFactorParts {
   /** Held apart from the database: a stolen copy of the hashes cannot even be guessed at (D5). */
   readonly pepper: Uint8Array;
   readonly options: PasswordFactorOptions;
+  readonly breached: BreachedPasswords;
 }
 
 /** No person has this id: an unknown person costs the same look-up as a known one. */
@@ -79,7 +83,13 @@ const STORE = `${PASSWORD_ROW.insert(1)}
 const REPLACE = 'UPDATE passwords SET hash = $1 WHERE person_id = $2 AND hash = $3';
 
 /** Passwords under Argon2id (RFC 9106) over an HMAC-SM3 with the pepper; the amr is `pwd` (RFC 8176). */
-export function createPasswordFactor({ database, ledger, pepper, options }: PasswordFactorParts): PasswordFactor {
+export function createPasswordFactor({
+  database,
+  ledger,
+  pepper,
+  options,
+  breached,
+}: PasswordFactorParts): PasswordFactor {
   const pepperKey = hmacKey(pepper);
   const queue = createHashQueue(options);
   const nobodysHash = unmatchableHash(options);
@@ -106,6 +116,10 @@ export function createPasswordFactor({ database, ledger, pepper, options }: Pass
     prepare,
     store,
     load: queue.load,
+    async isBreached(password) {
+      const normal = normalisePassword(password, options.maxLength);
+      return normal.ok && breached.has(normal.password);
+    },
 
     async changedAt(personId) {
       return (await database.get<{ changed_at: number }>(SELECT_CHANGED, [personId]))?.changed_at;
@@ -118,7 +132,7 @@ export function createPasswordFactor({ database, ledger, pepper, options }: Pass
       return 'set';
     },
 
-    async verify(personId, password) {
+    async verify(personId, password, who) {
       const normal = normalisePassword(password, options.maxLength);
       if (!normal.ok) return 'mismatch';
       const row = await database.get<{ hash: string }>(SELECT, [personId ?? NOBODY]);
@@ -126,7 +140,7 @@ export function createPasswordFactor({ database, ledger, pepper, options }: Pass
       const cost = costOf(stored);
       if (cost === undefined)
         throw new Fault('internal', `The password hash of ${personId} is damaged or was planted.`);
-      const judged = await queue.run(() => verify(stored, peppered(pepperKey, normal.password)));
+      const judged = await queue.run(() => verify(stored, peppered(pepperKey, normal.password)), who);
       if (judged.state === 'busy') return 'busy';
       if (!judged.value || row === undefined || personId === undefined) return 'mismatch';
       if (!sameCost(cost, options)) await renew(personId, stored, password);

@@ -19,6 +19,7 @@ import {
   SESSION,
   TICKET,
 } from './event-kind.ts';
+import { DEFENCE_EVENTS } from './events-defence.ts';
 import { FACTOR_EVENTS } from './events-factors.ts';
 import { LEGAL_PERSON_EVENTS } from './events-legal-persons.ts';
 import { LIFECYCLE_EVENTS } from './events-lifecycle.ts';
@@ -253,6 +254,7 @@ export const EVENTS = {
     'A feed gave up on events; they can be replayed.',
     'feed from to reason',
   ),
+  ...DEFENCE_EVENTS,
   ...PEOPLE_EVENTS,
   ...LIFECYCLE_EVENTS,
   ...LEGAL_PERSON_EVENTS,

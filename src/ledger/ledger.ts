@@ -133,7 +133,8 @@ export function createLedger({ database, openings, index, node, operator }: Ledg
 }
 
 /** What the house does of itself, whomever it concerns. */
-const ACTS_OF_THE_HOUSE = /^(?:audit|clock|configuration|feed|incident|key|logout|relying-party|server|watch)\./;
+const ACTS_OF_THE_HOUSE =
+  /^(?:audit|clock|configuration|defence|feed|incident|key|logout|relying-party|server|watch)\./;
 
 function actorOf({ type, personId, clientId }: LedgerEvent): string {
   if (ACTS_OF_THE_HOUSE.test(type)) return 'system';

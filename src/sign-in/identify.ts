@@ -1,6 +1,8 @@
 import type { Context } from 'koa';
+import type { Gate, Passage } from '../defence/gate.ts';
 import type { Attempts } from '../factors/attempts.ts';
 import type { Challenges } from '../factors/challenges.ts';
+import type { HashFor } from '../factors/hash-queue.ts';
 import type { PasswordFactor } from '../factors/password.ts';
 import type { Identifiers } from '../people/identifiers.ts';
 import type { Person } from '../people/person.ts';
@@ -8,12 +10,20 @@ import type { Persons } from '../people/persons.ts';
 import type { Admission, AdmissionOutcome } from './admission.ts';
 
 /** `refused` is one answer for unknown, wrong, locked, disabled and frozen: a stranger learns nothing from it (D9). */
-export type IdentifyOutcome = AdmissionOutcome | { readonly state: 'identifier_form' | 'too_many' | 'busy' };
+export type IdentifyOutcome =
+  | AdmissionOutcome
+  /** `unproven`: under suspicion, and without the work a stranger is asked for; nothing was looked at. */
+  | { readonly state: 'identifier_form' | 'unproven' | 'too_many' | 'busy' };
 
 export interface Identify {
   withPassword(
     ctx: Context,
-    input: { readonly identifier: string; readonly password: string; readonly clientId: string },
+    input: {
+      readonly identifier: string;
+      readonly password: string;
+      readonly clientId: string;
+      readonly passage: Passage;
+    },
   ): Promise<IdentifyOutcome>;
   /**
    * Somebody who is signed in proves that a second account is theirs as well. The same limits, price and record of failures; no session
@@ -50,6 +60,7 @@ export interface IdentifySources {
   readonly attempts: Attempts;
   readonly challenges: Challenges;
   readonly admission: Admission;
+  readonly gate: Pick<Gate, 'judge' | 'failed'>;
 }
 
 const FACTOR = 'password';
@@ -60,6 +71,8 @@ interface Target {
   readonly person: Person | undefined;
   readonly account: string;
   readonly clientId: string;
+  /** What a stranger has brought; undefined where somebody signed in asks. */
+  readonly passage?: Passage;
   /** The session that is proven again; undefined for a sign-in. */
   readonly sessionUid?: string;
   /** Who has this second account proven besides their own. */
@@ -67,39 +80,45 @@ interface Target {
 }
 
 /**
- * One attempt to prove who one is: look-up, then limiter, then hash, then ledger. Every way to fail after the form of what was
+ * One attempt to prove who one is: look-up, then gate, then limiter, then hash, then ledger. Every way to fail after the form of what was
  * typed is right takes the same look-ups and the same hash, and gives the same answer.
  */
 export function createIdentify(sources: IdentifySources): Identify {
-  const { identifiers, persons, passwords, attempts, challenges, admission } = sources;
+  const { identifiers, persons, passwords, attempts, challenges, admission, gate } = sources;
   const prove = async (ctx: Context, target: Target, password: string): Promise<IdentifyOutcome> => {
-    const { person, account, clientId, sessionUid, provenBy } = target;
+    const { person, account, clientId, passage, sessionUid, provenBy } = target;
     const device = await admission.knownDevice(ctx, person?.id);
     const attempt = { account, address: ctx.ip, ...(device === undefined ? {} : { knownDeviceDigest: device }) };
     const refuse = async (reason: string, state: 'refused' | 'too_many'): Promise<IdentifyOutcome> => {
+      gate.failed();
       await admission.refuse(ctx, { personId: person?.id, clientId, sessionUid, factor: FACTOR, reason });
       return { state };
     };
 
+    // Before anything is counted against an account: whoever comes without the work has had no guess, and costs its owner none (D8).
+    const isStranger = device === undefined && passage !== undefined;
+    const verdictOfGate = isStranger ? await gate.judge(ctx.ip, passage) : 'proven';
+    if (verdictOfGate === 'unproven') return { state: 'unproven' };
+    const who: HashFor = verdictOfGate === 'proven' ? 'known' : 'stranger';
     const allowance = await attempts.take(attempt);
     if (allowance === 'address_exhausted') return refuse('address_limit', 'too_many');
     const challenged = device === undefined && (await challenges.stands(person?.id, ctx.ip));
     if (allowance === 'account_exhausted' || challenged) {
       // The hash is spent all the same, so that a locked account takes as long as a wrong password (D9).
-      if ((await passwords.verify(undefined, password)) === 'busy') return { state: 'busy' };
+      if ((await passwords.verify(undefined, password, who)) === 'busy') return { state: 'busy' };
       return refuse(challenged ? 'challenged' : 'locked', 'refused');
     }
-    const verdict = await passwords.verify(person?.id, password);
+    const verdict = await passwords.verify(person?.id, password, who);
     if (verdict === 'busy') return { state: 'busy' };
     if (!person || verdict === 'mismatch') return refuse(person ? 'mismatch' : 'unknown', 'refused');
     return admission.admit(ctx, { person, clientId, sessionUid, provenBy, factor: FACTOR, amr: AMR, attempt });
   };
 
   return {
-    async withPassword(ctx, { identifier, password, clientId }) {
+    async withPassword(ctx, { identifier, password, clientId, passage }) {
       const resolved = await identifiers.resolve(identifier);
       if (resolved === undefined) return { state: 'identifier_form' };
-      return prove(ctx, { ...resolved, clientId }, password);
+      return prove(ctx, { ...resolved, clientId, passage }, password);
     },
     async other(ctx, { personId, identifier, password, clientId }) {
       const resolved = await identifiers.resolve(identifier);

@@ -1,9 +1,11 @@
 import Router from '@koa/router';
 import type { Context } from 'koa';
 import { z } from 'zod';
+import type { Passage } from '../defence/gate.ts';
 import { Fault } from '../shared/fault.ts';
 import { registrationAddress } from '../web/ceremony-address.ts';
 import type { SignInProblem } from '../web/pages.ts';
+import { PASSAGE_FIELDS, passageFor, passageOf } from '../web/passage.ts';
 import { nextStep } from './ceremony.ts';
 import { postSubject, showChooseSubject, subjectOfConsent } from './choose-subject.ts';
 import { postKeep, showClosing } from './closing.ts';
@@ -32,6 +34,7 @@ const CREDENTIALS = z.strictObject({
   identifier: z.string().max(256),
   // Longer than any password may be, so that the policy answers instead of the parser (D1).
   password: z.string().max(4096),
+  ...PASSAGE_FIELDS,
 });
 
 /**
@@ -77,8 +80,9 @@ async function showSignIn(
     identifier,
     problem,
     kept,
+    passage,
     status = 200,
-  }: { identifier: string; problem?: SignInProblem; kept?: boolean; status?: number },
+  }: { identifier: string; problem?: SignInProblem; kept?: boolean; passage?: Passage; status?: number },
 ): Promise<void> {
   const { portal, formToken } = await frame(ctx, request, sources);
   sources.renderer.page(
@@ -94,6 +98,7 @@ async function showSignIn(
       scanAction: `/interaction/${request.uid}/scan`,
       ...(problem ? { problem } : {}),
       ...(kept ? { kept } : {}),
+      ...(await passageFor(ctx, sources.gate, `/interaction/${request.uid}`, passage)),
       ...(sources.registerUrl ? { registerUrl: registrationAddress(sources.registerUrl, request.uid) } : {}),
       ...(sources.recoverUrl ? { recoverUrl: registrationAddress(sources.recoverUrl, request.uid) } : {}),
     },
@@ -140,10 +145,12 @@ async function showConsent(ctx: Context, request: CeremonyRequest, sources: Sign
 
 async function postCredentials(ctx: Context, sources: SignInSources): Promise<void> {
   const request = await requestOf(ctx, sources);
-  const { identifier, password } = await formOf(ctx, CREDENTIALS, sources);
+  const { identifier, password, ...fields } = await formOf(ctx, CREDENTIALS, sources);
   atIdentify(request);
-  const outcome = await sources.identify.withPassword(ctx, { identifier, password, clientId: request.clientId });
-  await afterProof(ctx, request, sources, { outcome, identifier });
+  const passage = passageOf(fields);
+  const { clientId } = request;
+  const outcome = await sources.identify.withPassword(ctx, { identifier, password, clientId, passage });
+  await afterProof(ctx, request, sources, { outcome, identifier, passage });
 }
 
 async function postPasskey(ctx: Context, sources: SignInSources): Promise<void> {
@@ -173,6 +180,7 @@ const STATUS = {
   refused: 401,
   expired: 401,
   identifier_form: 400,
+  unproven: 429,
   too_many: 429,
   busy: 503,
 } as const;
@@ -182,15 +190,21 @@ async function afterProof(
   ctx: Context,
   request: CeremonyRequest,
   sources: SignInSources,
-  { outcome, identifier, by }: { outcome: IdentifyOutcome | PasskeyOutcome; identifier: string; by?: 'passkey' },
+  {
+    outcome,
+    identifier,
+    by,
+    passage,
+  }: { outcome: IdentifyOutcome | PasskeyOutcome; identifier: string; by?: 'passkey'; passage?: Passage },
 ): Promise<void> {
   if (outcome.state === 'proven')
     return goOn(ctx, await sources.interactions.signedIn(request, outcome.login, outcome.write));
   if (outcome.state === 'closing') return showClosing(ctx, request, sources, outcome.personId);
   if (outcome.state === 'busy') ctx.set('retry-after', '3');
   if (outcome.state === 'too_many') ctx.set('retry-after', '60');
+  if (outcome.state === 'unproven') ctx.set('retry-after', '1');
   const problem = by === 'passkey' && outcome.state === 'refused' ? 'passkey_refused' : outcome.state;
-  await showSignIn(ctx, request, sources, { identifier, problem, status: STATUS[outcome.state] });
+  await showSignIn(ctx, request, sources, { identifier, problem, status: STATUS[outcome.state], passage });
 }
 
 async function postContinueAs(ctx: Context, sources: SignInSources): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import { z } from 'zod';
+import type { Gate } from '../defence/gate.ts';
 import type { Passkeys } from '../factors/passkeys/passkeys.ts';
 import type { ScanCodes } from '../factors/scan-codes.ts';
 import type { Failures } from '../ledger/flood.ts';
@@ -33,6 +34,7 @@ export interface SignInSources {
   readonly scanCodes: ScanCodes;
   readonly scanLimits: { readonly startsPerAddress: number };
   readonly counters: Pick<Counters, 'take'>;
+  readonly gate: Pick<Gate, 'ask'>;
   readonly persons: Persons;
   readonly relyingParties: RelyingParties;
   readonly renderer: Renderer;

@@ -6,6 +6,7 @@ import type { FactorTrailKind } from './pages-factors.ts';
 import { LIFE_PAGE_NAMES, type LifePageModels } from './pages-life.ts';
 import { POSSESSION_PAGE_NAMES, type PossessionPageModels } from './pages-possession.ts';
 import { SUBJECT_PAGE_NAMES, type SubjectPageModels, type SubjectView } from './pages-subject.ts';
+import type { PassageView } from './passage.ts';
 
 /** A portal as pages name it: the registered name and the host people can compare with the address bar. */
 export interface PortalView {
@@ -34,7 +35,8 @@ export type SignInProblem =
   | 'busy'
   | 'identifier_form'
   | 'passkey_refused'
-  | 'expired';
+  | 'expired'
+  | 'unproven';
 
 /** What a line of the trail tells; each kind has its sentence in the catalogues. */
 export type TrailKind =
@@ -134,6 +136,8 @@ export interface PageModels
   };
   /** Posts `identifier`, `password`. `identifier` is shown again after a refusal, a password never is. */
   readonly 'sign-in': FormView & {
+    /** What a stranger is asked for under suspicion. */
+    readonly passage?: PassageView;
     readonly portal?: PortalView;
     readonly identifier: string;
     readonly passkey: PasskeyView;

@@ -114,6 +114,8 @@ const shellOf = ({ assets, branding, hotline }: RendererOptions, language: Langu
     script: assets.url('tongban.js'),
     passkeyScript: assets.url('passkey.js'),
     scanScript: assets.url('scan.js'),
+    proof: assets.url('proof.js'),
+    proofWorker: assets.url('proof-worker.js'),
     icon: assets.url('mark.svg'),
     mark: assets.url('mark.svg'),
     name: language === 'en' ? branding.nameEn : branding.nameZh,

@@ -53,6 +53,7 @@ export function contentPolicy(formTargets: readonly string[] = [], reportUri?: s
     "script-src 'self'",
     "style-src 'self'",
     "img-src 'self'",
+    "media-src 'self'",
     `form-action ${["'self'", ...new Set(formTargets)].join(' ')}`,
     "frame-ancestors 'none'",
     "base-uri 'none'",

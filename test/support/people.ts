@@ -53,6 +53,7 @@ export const testPasswords = (
     ledger: testLedger(database),
     pepper,
     options: { ...CHEAP_PASSWORDS, ...options },
+    breached: { has: async () => false },
   });
 
 /** Adds somebody who cannot be there yet; resolves with the id. */

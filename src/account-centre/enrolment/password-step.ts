@@ -69,7 +69,7 @@ export async function postPassword(ctx: Context, sources: EnrolmentSources): Pro
   const form = await stepForm(ctx, 'password', FORM, sources);
   if (!form) return;
   const { draft, values } = form;
-  const problem = problemOf(draft, values, sources);
+  const problem = await problemOf(draft, values, sources);
   if (problem) return renderPassword(ctx, draft, sources, problem);
   const prepared = await sources.passwords.prepare(values.password);
   if (prepared === 'busy') throw new Fault('overloaded', undefined, { retryAfterSeconds: 3 });
@@ -115,11 +115,11 @@ export const ownerOf = ({ id, content: { name } }: Draft): PasskeyOwner => ({
   displayName: maskName(name),
 });
 
-function problemOf(
+async function problemOf(
   { content }: Draft,
   { password, passwordAgain }: z.infer<typeof FORM>,
-  { passwordPolicy, contextWords }: EnrolmentSources,
-): FormProblem | undefined {
+  { passwords, passwordPolicy, contextWords }: EnrolmentSources,
+): Promise<FormProblem | undefined> {
   if (password !== passwordAgain) return { field: 'passwordAgain', code: 'passwords_differ' };
   const { document, name, phone } = content;
   const verdict = judgePassword(password, passwordPolicy, {
@@ -128,6 +128,7 @@ function problemOf(
     name,
     phone,
     words: contextWords,
+    breached: await passwords.isBreached(password),
   });
   return verdict.ok ? undefined : { field: 'password', code: `password_${verdict.reason}` };
 }

@@ -76,7 +76,7 @@ export async function postPassword(ctx: Context, sources: RecoverySources): Prom
     await refusal(ctx, { route, reason: profile?.status ?? 'unknown', personId }, sources);
     return stop(ctx, 'lost', waiting, sources);
   }
-  const problem = problemOf(values, profile, sources);
+  const problem = await problemOf(values, profile, sources);
   if (problem) return render(ctx, waiting, sources, problem);
   const prepared = await sources.passwords.prepare(values.password);
   if (prepared === 'busy') throw new Fault('overloaded', undefined, { retryAfterSeconds: 3 });
@@ -123,12 +123,13 @@ async function complete(
   return true;
 }
 
-function problemOf(
+async function problemOf(
   { password, passwordAgain }: z.infer<typeof FORM>,
   { idNumber, birthDate, name, phone, email }: PersonProfile,
-  { passwordPolicy, contextWords: words }: RecoverySources,
-): FormProblem | undefined {
+  { passwords, passwordPolicy, contextWords: words }: RecoverySources,
+): Promise<FormProblem | undefined> {
   if (password !== passwordAgain) return { field: 'passwordAgain', code: 'passwords_differ' };
-  const verdict = judgePassword(password, passwordPolicy, { idNumber, birthDate, name, phone, email, words });
+  const known = { idNumber, birthDate, name, phone, email, words, breached: await passwords.isBreached(password) };
+  const verdict = judgePassword(password, passwordPolicy, known);
   return verdict.ok ? undefined : { field: 'password', code: `password_${verdict.reason}` };
 }

@@ -1,7 +1,7 @@
+import { officeOf } from '../../defence/office.ts';
 import type { RegionTable } from '../../defence/regions.ts';
 import { isCommitment, parseEntry } from '../../ledger/entry.ts';
 import type { LedgerReader, StoredEntry } from '../../ledger/reader.ts';
-import { officeOf } from './office.ts';
 import type { EarlierSignIn, Facts, Rule, WatchEvent, WatchSettings } from './rule.ts';
 import { rulesByType } from './rules.ts';
 

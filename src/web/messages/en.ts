@@ -1,5 +1,6 @@
 import { accountEn } from './account-en.ts';
 import { companiesEn } from './companies-en.ts';
+import { defenceEn } from './defence-en.ts';
 import { enrolEn } from './enrol-en.ts';
 import { factorsEn } from './factors-en.ts';
 import { lifeEn } from './life-en.ts';
@@ -155,5 +156,6 @@ export const en: Messages = {
   possession: possessionEn,
   subject: subjectEn,
   life: lifeEn,
+  defence: defenceEn,
   factors: factorsEn,
 };

@@ -32,6 +32,7 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   password_ill_formed: 'The password holds a character that cannot be read. Please choose another.',
   password_too_short: 'The password is too short. Please make it longer.',
   password_too_long: 'The password is too long. Please shorten it.',
+  password_kinds: 'The password needs more kinds of characters: capitals, small letters, digits and others.',
   password_common: 'This password is too common and easy to guess. Please choose another.',
   password_personal: 'Please leave your name, date of birth, phone and ID number out of the password.',
   password_context: 'Please leave words that are easy to guess, such as the name of this service, out of the password.',

@@ -26,6 +26,7 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   password_ill_formed: '密码中有无法识别的字符，请换一个。',
   password_too_short: '密码太短，请加长。',
   password_too_long: '密码太长，请缩短。',
+  password_kinds: '密码的字符种类不够，请混用大写字母、小写字母、数字和其他符号。',
   password_common: '这个密码太常见，容易被猜中，请换一个。',
   password_personal: '密码中请不要包含您的姓名、生日、手机号或身份证号码。',
   password_context: '密码中请不要包含本服务的名称等容易猜到的词。',

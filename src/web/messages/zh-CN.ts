@@ -1,5 +1,6 @@
 import { accountZh } from './account-zh-CN.ts';
 import { companiesZh } from './companies-zh-CN.ts';
+import { defenceZh } from './defence-zh-CN.ts';
 import { enrolZh } from './enrol-zh-CN.ts';
 import { factorsZh } from './factors-zh-CN.ts';
 import { lifeZh } from './life-zh-CN.ts';
@@ -146,6 +147,7 @@ export const zhCN = {
   possession: possessionZh,
   subject: subjectZh,
   life: lifeZh,
+  defence: defenceZh,
   factors: factorsZh,
 };
 

@@ -1,22 +1,29 @@
-import { networkTable } from '../../defence/networks.ts';
-import { Fault } from '../../shared/fault.ts';
-import type { Facts, WatchSettings } from './rule.ts';
+import { Fault } from '../shared/fault.ts';
+import { networkTable } from './networks.ts';
 
 const BEIJING_OFFSET_MS = 8 * 3_600_000;
 const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
 const FORM = /^([1-7])-([1-7]) (\d\d):(\d\d)-(\d\d):(\d\d)$/;
 
+/** Days and hours such as `1-5 08:00-20:00` in Beijing time, or empty for always; networks, or none for anywhere. */
+export interface OfficeSettings {
+  readonly officeHours: string;
+  readonly officeNetworks: readonly string[];
+}
+
+export interface Office {
+  isOfficeTime(atMs: number): boolean;
+  isOfficeNetwork(address: string): boolean;
+}
+
 /**
  * When and where administrators work, by the settings. Hours that end before they begin reach into the next day and belong to the
  * day they begin on. Throws `Fault('internal')` for settings the configuration would not have let in.
  */
-export function officeOf({
-  officeHours,
-  officeNetworks,
-}: WatchSettings): Pick<Facts, 'isOfficeTime' | 'isOfficeNetwork'> {
+export function officeOf({ officeHours, officeNetworks }: OfficeSettings): Office {
   const networks = networkTable(officeNetworks.map((network) => [network, true] as const));
-  if ('wrong' in networks) throw new Fault('internal', `watch.officeNetworks names ${networks.wrong}`);
+  if ('wrong' in networks) throw new Fault('internal', `The office networks name ${networks.wrong}, which is none.`);
   return {
     isOfficeTime: hoursOf(officeHours),
     isOfficeNetwork: (address) => networks.size === 0 || networks.find(address) === true,
