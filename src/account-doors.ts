@@ -6,6 +6,7 @@ import { createIncidents, type Incidents } from './monitoring/watch/incidents.ts
 import type { Rule } from './monitoring/watch/rule.ts';
 import { consentHistory } from './oidc/consent-records.ts';
 import { forgetConsent, listConsents } from './oidc/grants.ts';
+import { isSmOnly } from './relying-parties/sm2-rules.ts';
 import { nowMs } from './shared/clock.ts';
 import { randomToken } from './shared/random.ts';
 import type { Identify } from './sign-in/identify.ts';
@@ -27,7 +28,8 @@ const NOT_ME = {
 export async function ensureAccountCentre({ config, relyingParties }: House): Promise<void> {
   const redirectUri = `${config.issuer}/account/entered`;
   const existing = await relyingParties.inspect(ACCOUNT_CENTRE);
-  if (existing?.record.redirect_uris.includes(redirectUri)) return;
+  const suits = !config.keys.smOnly || (existing !== undefined && isSmOnly(existing.record));
+  if (suits && existing?.record.redirect_uris.includes(redirectUri)) return;
   const record = {
     client_id: ACCOUNT_CENTRE,
     client_name: '我的账户',

@@ -5,6 +5,7 @@ import { type BlindIndex, createBlindIndex } from './crypto/blind-index.ts';
 import { createKeyring, type Keyring } from './crypto/keyring.ts';
 import { createSealer } from './crypto/sealing.ts';
 import { selfTest } from './crypto/self-test.ts';
+import { signingAlgorithms } from './crypto/signing-key.ts';
 import { enqueue } from './delivery/outbox.ts';
 import { createReaching, keysOf, type Reaching } from './enrol-doors.ts';
 import { createFactorDoors, type FactorDoors } from './factor-doors.ts';
@@ -209,9 +210,11 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
       ledger,
       // Testers bring their own credentials; production makes every secret itself.
       allowChosenSecret: config.profile !== 'production',
+      smOnly: config.keys.smOnly,
     }),
     keyring: createKeyring({
       database,
+      algorithms: signingAlgorithms(config.keys.smOnly),
       sealer,
       ledger,
       longestTokenLifeSeconds: Math.max(ttl.idTokenSeconds, ttl.accessTokenSeconds, config.session.absoluteSeconds),

@@ -15,6 +15,7 @@ import { createEngine, type Engine, LOGOUT_TOPIC } from './oidc/engine.ts';
 import { sweepGrantSubjects } from './oidc/grant-subjects.ts';
 import type { LogoutNotice } from './oidc/session-ends.ts';
 import { logRegisters, runNights } from './proofing-doors.ts';
+import { isSmOnly } from './relying-parties/sm2-rules.ts';
 import { endInTurn } from './shared/end-in-turn.ts';
 import { createSqlCounters } from './storage/sql-counters.ts';
 import { startSweeper } from './storage/sweeper.ts';
@@ -51,6 +52,7 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
   logRegisters(house.registers, log);
   await keyring.ensure();
   await ensureAccountCentre(house);
+  if (config.keys.smOnly) await warnOfOthers(house, log);
   const documents = createDocuments(config);
   let engine: Engine;
   let keysVersion = await keyring.version();
@@ -178,6 +180,14 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
       ]);
     },
   };
+}
+
+/** Portals registered for other algorithms are refused from now on: the operator must hear of it from us first. */
+async function warnOfOthers({ relyingParties }: House, log: Logger): Promise<void> {
+  const others = (await relyingParties.list()).filter(({ record }) => !isSmOnly(record));
+  if (others.length === 0) return;
+  const portals = others.map(({ clientId }) => clientId);
+  log.warn({ portals }, 'these portals are not registered for SM2 alone and are refused');
 }
 
 async function keepKeysYoung({ config, keyring }: House): Promise<void> {

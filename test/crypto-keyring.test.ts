@@ -3,6 +3,7 @@ import { calculateJwkThumbprint, importJWK, jwtVerify, SignJWT } from 'jose';
 import { readSm2Jwk } from '../src/crypto/jose/sm2-jwk.ts';
 import { createKeyring } from '../src/crypto/keyring.ts';
 import { createSealer } from '../src/crypto/sealing.ts';
+import { SIGNING_ALGORITHMS } from '../src/crypto/signing-key.ts';
 import { readSm2PrivateKey, signSm2, verifySm2 } from '../src/crypto/sm2/sm2.ts';
 import { turnClock } from '../src/shared/clock.ts';
 import { Fault } from '../src/shared/fault.ts';
@@ -16,6 +17,7 @@ const PUBLISHED = 600;
 function keyringOn(database: Database, rootByte = 1) {
   return createKeyring({
     database,
+    algorithms: SIGNING_ALGORITHMS,
     sealer: createSealer(Buffer.alloc(32, rootByte)),
     ledger: testLedger(database),
     longestTokenLifeSeconds: LONGEST,

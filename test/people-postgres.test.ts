@@ -1,4 +1,5 @@
 import { createKeyring } from '../src/crypto/keyring.ts';
+import { SIGNING_ALGORITHMS } from '../src/crypto/signing-key.ts';
 import { createKnownDevices } from '../src/people/known-devices.ts';
 import type { Database } from '../src/storage/database.ts';
 import { postgresDatabase, postgresTest } from './support/databases.ts';
@@ -15,6 +16,7 @@ const partsOn = (database: Database) => ({
   keyring: () =>
     createKeyring({
       database,
+      algorithms: SIGNING_ALGORITHMS,
       sealer: SEALER,
       ledger: testLedger(database),
       longestTokenLifeSeconds: 3600,

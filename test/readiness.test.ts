@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import test from 'ava';
+import { SIGNING_ALGORITHMS } from '../src/crypto/signing-key.ts';
 import { readCertificates } from '../src/monitoring/certificates.ts';
 import type { HashReading } from '../src/monitoring/metric-sources.ts';
 import { createReadiness, type Finding, type Verdict, verdictOf } from '../src/monitoring/readiness.ts';
@@ -169,7 +170,7 @@ test('X3 a check that hangs is not started again, and a verdict is kept for half
 
 const NOW = 1_800_000_000;
 const DAY = 86_400;
-const KEYS = ['ES256', 'RS256'].flatMap((alg) => [
+const KEYS = ['ES256', 'RS256', 'SGD_SM3_SM2'].flatMap((alg) => [
   { kid: `${alg}-c`, alg, state: 'current', retiresAt: NOW + 10 * DAY },
   { kid: `${alg}-n`, alg, state: 'next', retiresAt: undefined },
 ]);
@@ -183,12 +184,17 @@ const JUDGEMENTS: readonly (readonly [what: string, finding: Finding, state: Fin
   ['an entry waits', judgeLedger({ ...LEDGER, unsignedMs: 11_000 }), 'warn'],
   ['nothing is signed any more', judgeLedger({ ...LEDGER, unsignedMs: 61_000 }), 'fail'],
   ['a quiet ledger has an old checkpoint', judgeLedger({ ...LEDGER, unsigned: 0, unsignedMs: 0 }), 'ok'],
-  ['all keys are there', judgeKeys(KEYS, NOW), 'ok'],
-  ['no key signs', judgeKeys(KEYS.slice(1), NOW), 'fail'],
-  ['no keys at all', judgeKeys([], NOW), 'fail'],
-  ['no key waits', judgeKeys(KEYS.slice(0, 3), NOW), 'warn'],
-  ['a key is past its end', judgeKeys([...KEYS, LATE_KEY], NOW), 'warn'],
-  ['the hourly upkeep has yet to come', judgeKeys([...KEYS, { ...LATE_KEY, retiresAt: NOW - 7200 }], NOW), 'ok'],
+  ['all keys are there', judgeKeys(KEYS, SIGNING_ALGORITHMS, NOW), 'ok'],
+  ['no key signs', judgeKeys(KEYS.slice(1), SIGNING_ALGORITHMS, NOW), 'fail'],
+  ['no keys at all', judgeKeys([], SIGNING_ALGORITHMS, NOW), 'fail'],
+  ['no key waits', judgeKeys(KEYS.slice(0, 5), SIGNING_ALGORITHMS, NOW), 'warn'],
+  ['a key is past its end', judgeKeys([...KEYS, LATE_KEY], SIGNING_ALGORITHMS, NOW), 'warn'],
+  ['keys of an algorithm that is no longer used', judgeKeys([...KEYS, LATE_KEY], ['SGD_SM3_SM2'], NOW), 'ok'],
+  [
+    'the hourly upkeep has yet to come',
+    judgeKeys([...KEYS, { ...LATE_KEY, retiresAt: NOW - 7200 }], SIGNING_ALGORITHMS, NOW),
+    'ok',
+  ],
   ['no certificates', judgeCertificates([], NOW), 'ok'],
   ['31 days left', judgeCertificates([{ file: 'a', expiresAt: NOW + 31 * DAY }], NOW), 'ok'],
   ['29 days left', judgeCertificates([{ file: 'a', expiresAt: NOW + 29 * DAY }], NOW), 'warn'],

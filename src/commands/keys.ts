@@ -1,5 +1,5 @@
 import type { Keyring } from '../crypto/keyring.ts';
-import { SIGNING_ALGORITHMS, type SigningAlgorithm } from '../crypto/signing-key.ts';
+import type { SigningAlgorithm } from '../crypto/signing-key.ts';
 
 export interface KeysCommandContext {
   readonly keyring: Keyring;
@@ -12,12 +12,11 @@ export const USAGE = `Usage:
   tongban keys rotate [ALG]   let the next key sign; running servers follow within seconds
 `;
 
-const isAlgorithm = (text: string): text is SigningAlgorithm =>
-  (SIGNING_ALGORITHMS as readonly string[]).includes(text);
-
 /** `tongban keys ...`. Never prints a private key. */
 export async function run(args: readonly string[], { keyring, stdout, stderr }: KeysCommandContext): Promise<number> {
   const [action, alg] = args;
+  const isAlgorithm = (text: string): text is SigningAlgorithm =>
+    (keyring.algorithms as readonly string[]).includes(text);
   if (action === 'list' && args.length === 1) {
     await keyring.ensure();
     for (const { kid, alg: algorithm } of (await keyring.jwks()).privateKeys) stdout.write(`${algorithm}  ${kid}\n`);
@@ -29,7 +28,7 @@ export async function run(args: readonly string[], { keyring, stdout, stderr }: 
   }
   await keyring.ensure();
   let refused = 0;
-  for (const algorithm of alg === undefined ? SIGNING_ALGORITHMS : [alg]) {
+  for (const algorithm of alg === undefined ? keyring.algorithms : [alg]) {
     const outcome = await keyring.rotate(algorithm);
     if (outcome.ok) stdout.write(`${algorithm}: ${outcome.kid} signs now.\n`);
     else {

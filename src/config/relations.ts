@@ -131,6 +131,11 @@ const RELATIONS: readonly Relation[] = [
     reason: 'must differ from port',
   },
   {
+    paths: ['demo.portals', 'keys.smOnly'],
+    broken: ({ demo, keys }) => demo.portals && keys.smOnly,
+    reason: 'must be false when keys.smOnly is true: the sample portals know no SM2',
+  },
+  {
     paths: ['monitoring.port', 'port'],
     broken: ({ monitoring, port }) => monitoring.port !== 0 && monitoring.port === port,
     reason: 'must differ from port: metrics and health are not for everybody',

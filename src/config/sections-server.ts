@@ -87,6 +87,9 @@ export const ledger = z.strictObject({
 
 export const keys = z.strictObject({
   rotationDays: whole(1, 730, 'Age at which a signing key is replaced by the next one.'),
+  smOnly: flag(
+    'Signs and accepts SM2 alone: portals registered for anything else are refused, and so are RSA, ECDSA and DPoP.',
+  ),
 });
 
 export const demo = z.strictObject({

@@ -3,7 +3,7 @@ import { nowSeconds } from '../shared/clock.ts';
 import { Fault } from '../shared/fault.ts';
 import type { Connection, Database, Transaction } from '../storage/database.ts';
 import type { Sealer } from './sealing.ts';
-import { freshSigningKey, SIGNING_ALGORITHMS, type SigningAlgorithm, type SigningKey } from './signing-key.ts';
+import { freshSigningKey, type SigningAlgorithm, type SigningKey } from './signing-key.ts';
 
 const PURPOSE = 'signing';
 const VERSION_SETTING = 'keyring.version';
@@ -33,6 +33,8 @@ export interface KeyringOptions {
   readonly database: Database;
   readonly sealer: Sealer;
   readonly ledger: KeyEvents;
+  /** Those in use. Keys of others are left where they are, and are neither made nor handed out. */
+  readonly algorithms: readonly SigningAlgorithm[];
   /** A replaced key stays published until every token it signed has expired. */
   readonly longestTokenLifeSeconds: number;
   /** A key is published at least this long, the age to which portals cache our key set, before it signs (B6). */
@@ -50,6 +52,7 @@ export type RotationOutcome =
  * `keyring.version`, between nodes too; it also tells the nodes that something changed.
  */
 export interface Keyring {
+  readonly algorithms: readonly SigningAlgorithm[];
   /** Creates what is missing. At the first start only, a key signs without having been published before. */
   ensure(): Promise<void>;
   /** Private JWKs with `kid`, `use` and `alg`, every `current` first, then `next`, then `previous`: the first that fits signs. */
@@ -118,13 +121,16 @@ export function createKeyring(options: KeyringOptions): Keyring {
   };
 
   return {
+    algorithms: options.algorithms,
+
     async ensure() {
-      for (const alg of SIGNING_ALGORITHMS) await ensureOne(alg);
+      for (const alg of options.algorithms) await ensureOne(alg);
     },
 
     async jwks() {
       const rows = await database.all<KeyRow>(SELECT_ALL, [PURPOSE]);
       const privateKeys = rows
+        .filter(({ alg }) => options.algorithms.includes(alg))
         .toSorted((left, right) => STATE_ORDER[left.state] - STATE_ORDER[right.state])
         .map(({ kid, private_sealed }) => JSON.parse(sealer.unseal(private_sealed, sealContext(kid))) as JWK);
       return { privateKeys };
@@ -134,7 +140,7 @@ export function createKeyring(options: KeyringOptions): Keyring {
 
     async rotateAged(ageSecondsMax) {
       const kids: string[] = [];
-      for (const alg of SIGNING_ALGORITHMS) {
+      for (const alg of options.algorithms) {
         const current = (await rowsOf(database, alg)).find(({ state }) => state === 'current');
         if (current === undefined || (current.activated_at ?? 0) > nowSeconds() - ageSecondsMax) continue;
         const outcome = await rotate(alg);

@@ -11,6 +11,10 @@ import { sm2PublicKey } from './sm2-software-signer.ts';
 export const SIGNING_ALGORITHMS = ['ES256', 'RS256', SM_JOSE.signature] as const;
 export type SigningAlgorithm = (typeof SIGNING_ALGORITHMS)[number];
 
+/** Those in use: all of them, or SM2 alone. */
+export const signingAlgorithms = (smOnly: boolean): readonly SigningAlgorithm[] =>
+  smOnly ? [SM_JOSE.signature] : SIGNING_ALGORITHMS;
+
 const RSA_BITS = 2048;
 
 export interface SigningKey {

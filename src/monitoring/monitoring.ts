@@ -1,4 +1,5 @@
 import type { Config } from '../config/schema.ts';
+import { signingAlgorithms } from '../crypto/signing-key.ts';
 import type { RegisterReading } from '../proofing/register-client.ts';
 import type { Database } from '../storage/database.ts';
 import type { ArtifactReading } from './artifact-counts.ts';
@@ -117,7 +118,7 @@ function checksOf({ config, database, hashes, feeds, draining }: MonitoredNode):
         () => probeLedger(database),
       ),
     },
-    keys: { look: async () => judgeKeys(await readKeys(database, keys.rotationDays)) },
+    keys: { look: async () => judgeKeys(await readKeys(database, keys.rotationDays), signingAlgorithms(keys.smOnly)) },
     certificates: { look: async () => judgeCertificates(await readCertificates(monitoring.certificateFiles)) },
     disk: { look: async () => judgeSpace(await freeBytesOf(dataDir)) },
     hashQueue: { worst: 'warn', look: () => judgeHashQueue(hashes(), password.queueMax) },

@@ -1,5 +1,4 @@
 import { statfs } from 'node:fs/promises';
-import { SIGNING_ALGORITHMS } from '../crypto/signing-key.ts';
 import { monotonicMs, nowSeconds } from '../shared/clock.ts';
 import type { CertificateReading, FeedReading, HashReading, KeyReading, LedgerReading } from './metric-sources.ts';
 import type { Finding } from './readiness.ts';
@@ -32,10 +31,15 @@ export function judgeLedger({ unsigned, unsignedMs, entries }: LedgerReading): F
   return unsignedMs > UNSIGNED_WARN_MS ? warn(said) : ok(said);
 }
 
-/** Each algorithm has a key that signs and one that waits; nothing is overdue. */
-export function judgeKeys(keys: readonly KeyReading[], now: number = nowSeconds()): Finding {
+/** Each algorithm in use has a key that signs and one that waits; nothing is overdue. Keys of others are left alone. */
+export function judgeKeys(
+  all: readonly KeyReading[],
+  algorithms: readonly string[],
+  now: number = nowSeconds(),
+): Finding {
+  const keys = all.filter(({ alg }) => algorithms.includes(alg));
   const lacks = (state: string): readonly string[] =>
-    SIGNING_ALGORITHMS.filter((alg) => !keys.some((key) => key.alg === alg && key.state === state));
+    algorithms.filter((alg) => !keys.some((key) => key.alg === alg && key.state === state));
   if (lacks('current').length > 0) return fail(`no signing key for ${lacks('current').join(', ')}`);
   if (lacks('next').length > 0) return warn(`no next key for ${lacks('next').join(', ')}`);
   const late = keys.filter(({ retiresAt }) => retiresAt !== undefined && retiresAt + KEY_LATE_SECONDS < now);

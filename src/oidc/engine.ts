@@ -100,7 +100,7 @@ export function createEngine(sources: EngineSources, keys: EngineKeys): Engine {
       unit?.also((tx) => ledger.append(tx, { ...base, type: 'personal-data.released', details: { claims } }));
     },
   });
-  const algorithms = algorithmsOf(false);
+  const algorithms = algorithmsOf(config.keys.smOnly);
   const publish: Publish = {
     discovery: (document) => publishedMetadata(document, algorithms),
     jwks: (document) => publishedKeys(document, keys.sealers),

@@ -37,14 +37,15 @@ export interface FeatureHooks {
 }
 
 /** Every feature of the library by name, on or off. A test fails when the library gains one that is not decided here. */
-export function features(_config: Config, hooks: FeatureHooks): Features {
+export function features({ keys }: Config, hooks: FeatureHooks): Features {
   return {
     devInteractions: { enabled: false },
 
     backchannelLogout: { enabled: true },
     claimsParameter: { enabled: true },
     clientCredentials: { enabled: true },
-    dPoP: { enabled: true, nonceSecret: hooks.dPoPNonceSecret, allowReplay: false },
+    // No proof of possession is signed with SM2.
+    dPoP: { enabled: !keys.smOnly, nonceSecret: hooks.dPoPNonceSecret, allowReplay: false },
     introspection: {
       enabled: true,
       // The library asks last of all, and then tells what stands in `extra`: the place for what holds only now.

@@ -17,7 +17,8 @@ import { claimsOfStructuredToken, type Standings } from './standing.ts';
 import type { Subjects } from './subjects.ts';
 
 /** Signing algorithms of the tokens we issue, as the library knows them, and those accepted from relying parties. */
-const SIGNING_ALGORITHMS = ['ES256', 'RS256', STAND_IN_ALG] as const;
+const signingAlgorithms = (smOnly: boolean) =>
+  smOnly ? ([STAND_IN_ALG] as const) : (['ES256', 'RS256', STAND_IN_ALG] as const);
 const INBOUND_ALGORITHMS = ['ES256', 'PS256', 'RS256'] as const;
 const ASSERTION_LIFETIME_SECONDS_MAX = 300;
 
@@ -54,6 +55,8 @@ export function buildProvider(sources: ProviderSources): BuiltProvider {
   const { config } = sources;
   const sessions = new SessionAdapter(sources.database);
   const secure = config.issuer.startsWith('https:');
+  const issued = signingAlgorithms(config.keys.smOnly);
+  const usualAlg = config.keys.smOnly ? STAND_IN_ALG : 'ES256';
   const configuration: Configuration = {
     adapter: (model: string) => (model === 'Session' ? sessions : new ArtifactAdapter(model, sources)),
     acrValues: ACR_VALUES,
@@ -68,8 +71,8 @@ export function buildProvider(sources: ProviderSources): BuiltProvider {
       response_types: ['code'],
       response_modes: ['query', 'form_post'],
       subject_type: 'pairwise',
-      id_token_signed_response_alg: 'ES256',
-      introspection_signed_response_alg: 'ES256',
+      id_token_signed_response_alg: usualAlg,
+      introspection_signed_response_alg: usualAlg,
       token_endpoint_auth_method: 'client_secret_basic',
     },
     clockTolerance: CLOCK_TOLERANCE_SECONDS,
@@ -87,9 +90,9 @@ export function buildProvider(sources: ProviderSources): BuiltProvider {
     },
     enableHttpPostMethods: false,
     enabledJWA: {
-      idTokenSigningAlgValues: [...SIGNING_ALGORITHMS],
-      userinfoSigningAlgValues: [...SIGNING_ALGORITHMS],
-      introspectionSigningAlgValues: [...SIGNING_ALGORITHMS],
+      idTokenSigningAlgValues: [...issued],
+      userinfoSigningAlgValues: [...issued],
+      introspectionSigningAlgValues: [...issued],
       clientAuthSigningAlgValues: [...INBOUND_ALGORITHMS],
       dPoPSigningAlgValues: ['ES256', 'PS256'],
     },

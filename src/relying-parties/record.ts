@@ -1,12 +1,15 @@
 import type { z } from 'zod';
 import { crossFaults, type RecordFault } from './rules.ts';
 import { type RecordMembers, type RelyingPartyRecord, relyingPartySchema } from './schema.ts';
+import { smOnlyFaults, withSmDefaults } from './sm2-rules.ts';
 
 export interface ParseOptions {
   /** The scopes this server knows. Left out, any well-formed scope passes. */
   readonly scopesSupported?: readonly string[];
   /** Accept `client_secret`: for demonstrations, tests and measurements, where both sides are configured beforehand. */
   readonly allowChosenSecret?: boolean;
+  /** Takes SM2 alone, also where a record says nothing. */
+  readonly smOnly?: boolean;
 }
 
 export type ParseOutcome =
@@ -23,7 +26,7 @@ export function parseRelyingParty(input: unknown, options: ParseOptions = {}): P
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
     return { ok: false, faults: [{ field: '(record)', reason: 'must be a JSON object' }] };
   }
-  const submitted = new Map(Object.entries(input));
+  const submitted = new Map(Object.entries(options.smOnly === true ? withSmDefaults(input) : input));
   const faults: RecordFault[] = [];
   const chosenSecret = takeSecret(submitted, options, faults);
   const known = checkMembers(submitted, faults);
@@ -36,6 +39,7 @@ export function parseRelyingParty(input: unknown, options: ParseOptions = {}): P
   // A member that is faulty by itself looks absent to the rules: what they say of it would mislead.
   const ofSoundMembers = crossFaults(known, options.scopesSupported).filter(({ field }) => !faulty(faults, field));
   faults.push(...ofSoundMembers);
+  if (options.smOnly === true) faults.push(...smOnlyFaults(known).filter(({ field }) => !faulty(faults, field)));
   if (chosenSecret !== undefined && known.token_endpoint_auth_method?.startsWith('client_secret') === false) {
     faults.push({ field: 'client_secret', reason: 'must not be given with this token_endpoint_auth_method' });
   }

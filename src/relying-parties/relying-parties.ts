@@ -10,6 +10,7 @@ import type { RelyingParty } from './relying-party.ts';
 import type { RecordFault } from './rules.ts';
 import type { RelyingPartyRecord } from './schema.ts';
 import { digestSecret, newSecret, type SecretDigestAlgorithm } from './secret.ts';
+import { isSmOnly } from './sm2-rules.ts';
 
 /** `secret` is present when one was made; it exists nowhere else and is never shown again. */
 export type RegistrationOutcome =
@@ -37,7 +38,10 @@ export interface RelyingParties {
    * starts or stops to need one. A record changed by someone else meanwhile is a fault.
    */
   update(clientId: string, input: unknown, origin: string): Promise<RegistrationOutcome>;
-  /** The active party of that id. A disabled one is absent: callers on the protocol path cannot forget to ask. */
+  /**
+   * The active party of that id. A disabled one is absent, and in a house of SM2 alone one registered for anything else: callers on
+   * the protocol path cannot forget to ask.
+   */
   find(clientId: string): Promise<RelyingParty | undefined>;
   /** The party of that id whatever its status, for administration. */
   inspect(clientId: string): Promise<RelyingParty | undefined>;
@@ -69,7 +73,7 @@ export function createRelyingParties(
     readonly secretDigest?: SecretDigestAlgorithm;
   },
 ): RelyingParties {
-  const { database, ledger, secretDigest = 'sha256' } = options;
+  const { database, ledger, smOnly = false, secretDigest = smOnly ? 'sm3' : 'sha256' } = options;
   const load = async (clientId: string): Promise<RelyingParty | undefined> => {
     const row = await database.get<Row>(SELECT, [clientId]);
     return row === undefined ? undefined : fromRow(row);
@@ -140,7 +144,8 @@ export function createRelyingParties(
 
     async find(clientId) {
       const party = await cache.read(clientId);
-      return party?.status === 'active' ? party : undefined;
+      if (party?.status !== 'active') return undefined;
+      return smOnly && !isSmOnly(party.record) ? undefined : party;
     },
     inspect: (clientId) => cache.read(clientId),
     list: async () => (await database.all<Row>(SELECT_ALL, [])).map(fromRow),

@@ -2,7 +2,7 @@ import { SM_JOSE } from '../crypto/jose/profile.ts';
 import type { RecordFault } from './rules.ts';
 import type { RecordMembers } from './schema.ts';
 
-type Known = Partial<RecordMembers>;
+type Known = Partial<Omit<RecordMembers, 'response_types'>>;
 
 const ANSWERS = ['id_token', 'userinfo'] as const;
 
@@ -45,3 +45,46 @@ function encryptionFaults(known: Known, answer: (typeof ANSWERS)[number]): Recor
 
 const hasSm2Key = ({ jwks }: Known, use: 'sig' | 'enc'): boolean =>
   jwks?.keys.some((key) => key.crv === SM_JOSE.curve && (key.use ?? 'sig') === use) === true;
+
+const SIGNED = ['id_token', 'userinfo', 'introspection'] as const;
+
+/** A submitted record with SM2 where it leaves the algorithm to us. */
+export function withSmDefaults(input: object): Record<string, unknown> {
+  const record: Record<string, unknown> = { id_token_signed_response_alg: SM_JOSE.signature, ...input };
+  if (record.token_endpoint_auth_method === 'private_key_jwt') {
+    record.token_endpoint_auth_signing_alg ??= SM_JOSE.signature;
+  }
+  if (typeof record.api === 'object' && record.api !== null) {
+    record.api = { token_signing_alg: SM_JOSE.signature, ...record.api };
+  }
+  return record;
+}
+
+/** What a house that knows SM2 alone finds wrong with a record. */
+export function smOnlyFaults(known: Known): RecordFault[] {
+  const fields: string[] = [];
+  for (const name of SIGNED) {
+    const alg = known[`${name}_signed_response_alg`];
+    if (alg !== undefined && alg !== SM_JOSE.signature) fields.push(`${name}_signed_response_alg`);
+  }
+  const { token_endpoint_auth_signing_alg: assertions, api } = known;
+  const assertsOtherwise = assertions !== undefined || known.token_endpoint_auth_method === 'private_key_jwt';
+  if (assertsOtherwise && assertions !== SM_JOSE.signature) fields.push('token_endpoint_auth_signing_alg');
+  if (api?.token_format === 'jwt' && api.token_signing_alg !== SM_JOSE.signature) fields.push('api.token_signing_alg');
+  const faults: RecordFault[] = fields.map((field) => ({
+    field,
+    reason: `must be ${SM_JOSE.signature} on this server`,
+  }));
+  if (known.jwks?.keys.some(({ crv }) => crv !== SM_JOSE.curve) === true) {
+    faults.push({ field: 'jwks', reason: `must hold keys on ${SM_JOSE.curve} alone on this server` });
+  }
+  if (known.jwks_uri !== undefined)
+    faults.push({ field: 'jwks_uri', reason: 'must be left out on this server: give jwks' });
+  if (known.dpop_bound_access_tokens === true) {
+    faults.push({ field: 'dpop_bound_access_tokens', reason: 'must be false on this server: DPoP knows no SM2' });
+  }
+  return faults;
+}
+
+/** Whether a registered party may take part in a house that knows SM2 alone. */
+export const isSmOnly = (record: Known): boolean => smOnlyFaults(record).length === 0;

@@ -45,7 +45,7 @@ export async function startNode(t: ExecutionContext, options: TestNodeOptions = 
         ...options.monitoring,
       },
       dataDir: temporaryFolder(t),
-      keys: { rotationDays: 90 },
+      keys: { rotationDays: 90, smOnly: false },
       password: { queueMax: 4 } as MonitoredNode['config']['password'],
     },
     database,
@@ -64,7 +64,7 @@ export async function startNode(t: ExecutionContext, options: TestNodeOptions = 
 async function putKeys(database: Database): Promise<void> {
   const insert = `INSERT INTO keys (kid, purpose, alg, state, public_jwk, private_sealed, created_at, activated_at)
     VALUES ($1, 'signing', $2, $3, '{}', $4, $5, $5)`;
-  for (const alg of ['ES256', 'RS256'])
+  for (const alg of ['ES256', 'RS256', 'SGD_SM3_SM2'])
     for (const state of ['current', 'next'])
       await database.run(insert, [`${alg}-${state}`, alg, state, new Uint8Array([1]), nowSeconds()]);
 }
