@@ -3,6 +3,9 @@ import { createHmac, createSecretKey, hash, type KeyObject, timingSafeEqual } fr
 /** SM3 (GB/T 32905), 32 bytes. Node's own implementation: thirteen times as fast as one in JavaScript. */
 export const sm3 = (bytes: Uint8Array | string): Buffer => hash('sm3', bytes, 'buffer');
 
+/** The same in base64: half the price of a buffer that is then turned into text. */
+export const sm3Base64 = (bytes: Uint8Array): string => hash('sm3', bytes, 'base64');
+
 /**
  * A key for the HMAC functions of this file, made once and kept: Node takes a slow path for HMAC with a raw key, ten times
  * the price.

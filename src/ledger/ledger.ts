@@ -57,6 +57,12 @@ const ADDRESS_KEYS_MAX = 10_000;
 /** What a count says beside the members of its type (flood.ts): how many more there were, and since when. */
 const COUNT_DETAILS = { repeated: 'plain', since: 'plain' } as const;
 
+type DetailKinds = Readonly<Record<string, 'plain' | 'personal'>>;
+
+const KINDS: ReadonlyMap<EventType, DetailKinds> = new Map(
+  Object.entries(EVENTS).map(([type, { details }]) => [type as EventType, { ...details, ...COUNT_DETAILS }]),
+);
+
 /** One writer at a time: the next number is known at once, and the order of numbers is the order of commits. */
 const INSERT_NUMBERED = `INSERT INTO ledger_entries (seq, entry, address_key, key_id, openings)
   VALUES ((SELECT coalesce(max(seq) + 1, 0) FROM ledger_entries), $1, $2, $3, $4)`;
@@ -150,7 +156,7 @@ function sortDetails(event: LedgerEvent): { plain: Record<string, EntryValue>; p
     personal.push({ field: 'ua', value: event.userAgent.slice(0, USER_AGENT_LENGTH_MAX).toWellFormed() });
   }
   if (event.sessionUid !== undefined) plain.session = event.sessionUid;
-  const kinds: Readonly<Record<string, 'plain' | 'personal'>> = { ...EVENTS[event.type].details, ...COUNT_DETAILS };
+  const kinds = KINDS.get(event.type)!;
   for (const [name, value] of Object.entries(event.details ?? {})) {
     const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
     if (kind === undefined) throw new TypeError(`${event.type} has no detail ${name}: name it in the catalogue`);

@@ -41,12 +41,15 @@ const toConsent = (row: ConsentRow): Consent => ({
   terms: row.terms,
 });
 
+const findRow = (connection: Connection, personId: string, clientId: string): Promise<ConsentRow | undefined> =>
+  connection.get<ConsentRow>(FIND, [personId, clientId]);
+
 export async function findConsent(
   connection: Connection,
   personId: string,
   clientId: string,
 ): Promise<Consent | undefined> {
-  const row = await connection.get<ConsentRow>(FIND, [personId, clientId]);
+  const row = await findRow(connection, personId, clientId);
   return row && toConsent(row);
 }
 
@@ -69,7 +72,7 @@ export async function saveConsent(
 
 /** Forgets a consent, and writes into the ledger of consents that it was taken back; true when there was one. */
 export async function forgetConsent(tx: Transaction, personId: string, clientId: string): Promise<boolean> {
-  const row = await tx.get<ConsentRow>(FIND, [personId, clientId]);
+  const row = await findRow(tx, personId, clientId);
   if (row === undefined || (await tx.run(FORGET, [personId, clientId])) === 0) return false;
   await recordWithdrawal(tx, personId, row, 'web');
   return true;
@@ -102,7 +105,7 @@ export function grantLoader(
     if (ofSession && !isFor(ofSession)) subjects.replaces(ctx, ofSession);
     const consented = await find(result?.consent?.grantId);
     const firstParty = client.first_party === true;
-    const remembered = firstParty ? undefined : await findConsent(database, account.accountId, client.clientId);
+    const remembered = firstParty ? undefined : await findRow(database, account.accountId, client.clientId);
     const isOutdated = remembered !== undefined && remembered.terms !== termsKey(client as ConsentTerms);
     const standing = [consented, isOutdated ? undefined : ofSession].find(
       (grant) => grant !== undefined && isFor(grant),
@@ -116,7 +119,8 @@ export function grantLoader(
       }
       return standing;
     }
-    const consent = isOutdated ? undefined : remembered;
+    // A session that has its grant, as at each further visit, needs no more of the consent than its terms.
+    const consent = isOutdated || remembered === undefined ? undefined : toConsent(remembered);
     const scopes = firstParty ? [...ctx.oidc.requestParamOIDCScopes] : (consent?.scopes ?? []);
     if (scopes.length === 0) return undefined;
     const grant = new (provider as Provider).Grant({ accountId: account.accountId, clientId: client.clientId });

@@ -71,6 +71,7 @@ const isActingClaim = (name: string): boolean => (ACTING_CLAIMS as readonly stri
 
 /** Without error, as OpenID Connect Core 5.5.1 wants it even for essential claims: they are simply not there. */
 function withholdClaims({ oidc }: KoaContextWithOIDC): void {
+  if (oidc.params?.claims === undefined) return;
   const scopes = new Set(oidc.client?.scope?.split(' '));
   const open = new Set<string>(
     Object.entries(CLAIMS_BY_SCOPE).flatMap(([scope, claims]) => (scopes.has(scope) ? claims : [])),
