@@ -331,6 +331,7 @@ const ELSEWHERE: Readonly<Partial<Record<EventType, string>>> = {
   'device.distrusted': 'trusted-devices',
   'defence.raised': 'defence-gate',
   'defence.lowered': 'defence-gate',
+  'factor.refused': 'account-factors',
 };
 
 test('H5 every event of the catalogue has a scenario', (t) => {

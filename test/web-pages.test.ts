@@ -6,6 +6,7 @@ import { LANGUAGES } from '../src/web/language.ts';
 import { PAGE_NAMES, type PageModels, type TrailDay, type TrailLine } from '../src/web/pages.ts';
 import type { AccountPageModels } from '../src/web/pages-account.ts';
 import type { CompanyPageModels, MandateCard } from '../src/web/pages-companies.ts';
+import type { FactorPageModels } from '../src/web/pages-factors.ts';
 import type { LifePageModels } from '../src/web/pages-life.ts';
 import type { PossessionPageModels } from '../src/web/pages-possession.ts';
 import { createRenderer, type PageContext } from '../src/web/render.ts';
@@ -104,6 +105,18 @@ const accountModels: AccountPageModels = {
       { type: 'phone', value: hostile, boundAt: 1_790_000_000, bindable: true },
       { type: 'user_name', bindable: true },
     ],
+    factors: {
+      alwaysAsk: false,
+      bound: [
+        { kind: 'totp', label: hostile, url: '/account/methods/factor?id=fct_1', boundAt: 1_790_000_000 },
+        { kind: 'passkey', label: '', url: '/account/methods/factor?id=fct_2', boundAt: 1, lastUsedAt: 1_790_000_000 },
+      ],
+      addable: [
+        { kind: 'passkey', url: '/account/methods/passkey' },
+        { kind: 'totp', url: '/account/methods/authenticator' },
+      ],
+      hasRecoveryCodes: false,
+    },
     done: 'password',
   },
   'account-contact': { ...form, type: 'phone', address: hostile, problem: 'malformed' },
@@ -329,7 +342,29 @@ const possessionModels: PossessionPageModels = {
   'account-passkey': { formToken: 'token.mac', passkey, label: hostile, backUrl: '/account/methods', problem: 'taken' },
 };
 
+const factorModels: FactorPageModels = {
+  'account-factor': {
+    ...form,
+    id: 'fct_1',
+    kind: 'totp',
+    label: hostile,
+    boundAt: 1_790_000_000,
+    lastUsedAt: 1_790_000_000,
+    isLast: true,
+    problem: 'label_empty',
+  },
+  'account-authenticator': {
+    ...form,
+    code: { size: 2, path: 'M0 0h1v1h-1z' },
+    secret: ['ABCD', 'EFGH'],
+    label: hostile,
+    problem: 'mismatch',
+  },
+  'account-token': { ...form, serial: hostile, problem: 'refused' },
+};
+
 const models: PageModels = {
+  ...factorModels,
   ...accountModels,
   ...companyModels,
   ...lifeModels,
@@ -590,7 +625,10 @@ test('the fields of every form keep their names', (t) => {
     'newPasswordAgain',
     'endOthers=yes',
   ]);
-  t.deepEqual(names('account-methods'), ['form_token']);
+  t.deepEqual(names('account-methods'), ['form_token', 'form_token', 'always=yes']);
+  t.deepEqual(names('account-factor'), ['form_token', 'id', 'label', 'form_token', 'id']);
+  t.deepEqual(names('account-authenticator'), ['form_token', 'code', 'label']);
+  t.deepEqual(names('account-token'), ['form_token', 'serial', 'first', 'second']);
   t.deepEqual(names('account-contact'), ['form_token', 'address']);
   t.deepEqual(names('account-contact-code'), ['form_token', 'address', 'code']);
   t.deepEqual(names('account-user-name'), ['form_token', 'userName']);

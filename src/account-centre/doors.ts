@@ -14,6 +14,9 @@ import type { PasswordLengths } from '../factors/password-policy.ts';
 import type { RecoveryCodes } from '../factors/recovery-codes.ts';
 import type { ScanCodes } from '../factors/scan-codes.ts';
 import type { ChallengeBinding } from '../factors/signed-challenges.ts';
+import type { TokenBinding } from '../factors/token-binding.ts';
+import type { TokenStock } from '../factors/token-stock.ts';
+import type { TotpEnrolment } from '../factors/totp-enrolment.ts';
 import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
 import type { LegalPersons } from '../legal-persons/legal-persons.ts';
 import type { Mandates } from '../legal-persons/mandates.ts';
@@ -153,6 +156,11 @@ export interface AccountCentreSources {
   /** Where an address is, as far as anybody has told us. */
   regionOf(address: string): string | undefined;
   readonly factorPolicies: FactorPolicies;
+  readonly totpEnrolment: TotpEnrolment;
+  readonly tokenBinding: TokenBinding;
+  readonly tokenStock: Pick<TokenStock, 'isStocked'>;
+  /** As an authenticator app names us. */
+  readonly serviceName: Readonly<Record<'zh-CN' | 'en', string>>;
   readonly legalPersons: LegalPersons;
   readonly mandates: Mandates;
   readonly matters: Matters;

@@ -2,16 +2,31 @@ import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { z } from 'zod';
 import { maskEmail, maskPhone, maskUserName } from '../people/masking.ts';
+import type { FactorsView } from '../web/pages-factors.ts';
 import { accountToken, type Visitor, visitorOrSignIn } from './account-form.ts';
 import { addContactRoutes } from './contact-pages.ts';
 import type { AccountCentreSources } from './doors.ts';
+import { AUTHENTICATOR } from './factors/authenticator-page.ts';
+import { FACTOR } from './factors/factor-page.ts';
+import { TOKEN } from './factors/token-page.ts';
+import { PASSKEY } from './passkey-pages.ts';
 import { addPasswordRoutes } from './password-pages.ts';
 import { addUserNameRoutes } from './user-name-pages.ts';
 
 const PAGE = '/account/methods';
-const DONE = z.enum(['password', 'bound', 'removed', 'passkey']);
+const DONE = z.enum([
+  'password',
+  'bound',
+  'removed',
+  'passkey',
+  'factor',
+  'factor-renamed',
+  'factor-removed',
+  'factor-always',
+  'factor-sometimes',
+]);
 
-/** With what a person signs in, and how they change it. Documents always open the account, so nothing here can lock anybody out. */
+/** With what a person signs in, and how they change it. Documents and the password always open the account. */
 export function addMethodRoutes(router: Router, sources: AccountCentreSources): void {
   router.get(PAGE, (ctx) => showMethods(ctx as unknown as Context, sources));
   addPasswordRoutes(router, sources);
@@ -26,7 +41,11 @@ async function showMethods(ctx: Context, sources: AccountCentreSources): Promise
   if (!visitor) return;
   const { personId } = visitor;
   const { passwords, identifiers, reach } = sources;
-  const [bound, passwordChangedAt] = await Promise.all([identifiers.list(personId), passwords.changedAt(personId)]);
+  const [bound, passwordChangedAt, factors] = await Promise.all([
+    identifiers.list(personId),
+    passwords.changedAt(personId),
+    factorsOf(personId, sources),
+  ]);
   const done = DONE.safeParse(ctx.query.done);
   sources.renderer.page(ctx, 'account-methods', {
     formToken: accountToken(ctx, sources),
@@ -39,8 +58,38 @@ async function showMethods(ctx: Context, sources: AccountCentreSources): Promise
         bindable: channel === undefined || reach.messages.reaches(channel),
       };
     }),
+    factors,
     ...(done.success ? { done: done.data } : {}),
   });
+}
+
+/** Every factor beside the password, whatever kind it is of, and which more can be added. */
+async function factorsOf(
+  personId: string,
+  { boundFactors, factorPolicies, tokenStock, recoveryCodes }: AccountCentreSources,
+): Promise<FactorsView> {
+  const [bound, { alwaysAsk }, isStocked, stock] = await Promise.all([
+    boundFactors.list(personId),
+    factorPolicies.of(personId),
+    tokenStock.isStocked(),
+    recoveryCodes.stock(personId),
+  ]);
+  return {
+    alwaysAsk,
+    bound: bound.map(({ id, kind, label, boundAt, lastUsedAt }) => ({
+      kind,
+      label,
+      url: `${FACTOR}?${new URLSearchParams({ id })}`,
+      boundAt,
+      ...(lastUsedAt === undefined ? {} : { lastUsedAt }),
+    })),
+    addable: [
+      { kind: 'passkey', url: PASSKEY },
+      ...(isStocked ? [{ kind: 'otp_token', url: TOKEN } as const] : []),
+      { kind: 'totp', url: AUTHENTICATOR },
+    ],
+    hasRecoveryCodes: stock !== undefined && stock.left > 0,
+  };
 }
 
 const contactsOf = ({ profile: { phone, email, userName } }: Visitor) =>

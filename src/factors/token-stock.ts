@@ -21,6 +21,8 @@ export interface TokenStock {
   known(serials: readonly string[]): Promise<readonly string[]>;
   /** Takes in all, or none when one is there already: resolves then with its serial and others that are. */
   take(tokens: readonly StockedToken[], origin: string): Promise<readonly string[]>;
+  /** Whether there is any to be bound. */
+  isStocked(): Promise<boolean>;
   counts(): Promise<{ readonly inStock: number; readonly bound: number }>;
 }
 
@@ -37,6 +39,7 @@ const ROW = rowShape('bound_factors', [
   'last_used_at',
 ]);
 const ASKED_AT_ONCE = 500;
+const ANY = `SELECT 1 AS one FROM bound_factors WHERE kind = 'otp_token' AND person_id IS NULL LIMIT 1`;
 const COUNTS = `SELECT count(*) AS total, count(person_id) AS bound FROM bound_factors WHERE kind = 'otp_token'`;
 
 /** As engraved: capitals and digits, whatever stands between groups. */
@@ -111,6 +114,9 @@ export function createTokenStock({
         if (!(error instanceof Known)) throw error;
         return error.serials;
       }
+    },
+    async isStocked() {
+      return (await database.get(ANY, [])) !== undefined;
     },
     async counts() {
       const row = await database.get<{ total: number; bound: number }>(COUNTS, []);

@@ -32,6 +32,13 @@ export const FACTOR_EVENTS = {
     'Something a person proved themselves with was taken from their account.',
     'origin kind factor cause',
   ),
+  'factor.refused': event(
+    'warning',
+    AUTHENTICATION,
+    ACCOUNT.other,
+    'A person could not bind or remove one of their factors.',
+    'origin kind reason',
+  ),
   'factor.tokens-imported': event(
     'warning',
     ADMINISTRATION,

@@ -1,6 +1,7 @@
 import type { DocumentType } from '../people/documents/document.ts';
 import type { IdentifierRefusal, IdentifierType } from '../people/identifiers/identifier.ts';
 import type { FormView, PasskeyView, PortalView, TrailDay } from './pages.ts';
+import type { FactorDone, FactorsView } from './pages-factors.ts';
 
 /** A place where a person is signed in. */
 export interface SessionView {
@@ -125,7 +126,8 @@ export interface AccountPageModels {
       readonly boundAt?: number;
       readonly bindable: boolean;
     }[];
-    readonly done?: 'password' | 'bound' | 'removed' | 'passkey';
+    readonly factors: FactorsView;
+    readonly done?: 'password' | 'bound' | 'removed' | 'passkey' | FactorDone;
   };
   /** Posts `address`. */
   readonly 'account-contact': FormView & {

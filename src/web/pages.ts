@@ -2,7 +2,7 @@ import type { LEGAL_BASES } from '../relying-parties/schema.ts';
 import { ACCOUNT_PAGE_NAMES, type AccountPageModels } from './pages-account.ts';
 import { type ActingTrailKind, COMPANY_PAGE_NAMES, type CompanyPageModels } from './pages-companies.ts';
 import { ENROL_PAGE_NAMES, type EnrolPageModels } from './pages-enrol.ts';
-import type { FactorTrailKind } from './pages-factors.ts';
+import { FACTOR_PAGE_NAMES, type FactorPageModels, type FactorTrailKind } from './pages-factors.ts';
 import { LIFE_PAGE_NAMES, type LifePageModels } from './pages-life.ts';
 import { POSSESSION_PAGE_NAMES, type PossessionPageModels } from './pages-possession.ts';
 import { SUBJECT_PAGE_NAMES, type SubjectPageModels, type SubjectView } from './pages-subject.ts';
@@ -121,6 +121,7 @@ export interface PageModels
   extends AccountPageModels,
     CompanyPageModels,
     EnrolPageModels,
+    FactorPageModels,
     LifePageModels,
     PossessionPageModels,
     SubjectPageModels {
@@ -219,6 +220,7 @@ export const PAGE_NAMES = [
   'not-me-done',
   'fault',
   ...ENROL_PAGE_NAMES,
+  ...FACTOR_PAGE_NAMES,
   ...LIFE_PAGE_NAMES,
   ...POSSESSION_PAGE_NAMES,
   ...ACCOUNT_PAGE_NAMES,
