@@ -19,8 +19,10 @@ import type { EngineSources } from './oidc/engine.ts';
 import { createProtocolPages } from './oidc/pages.ts';
 import { createPairwiseSub } from './oidc/pairwise.ts';
 import { createKnownDevices } from './people/known-devices.ts';
+import { certificateAmr, tellCloned } from './possession-doors.ts';
 import { createAdmission } from './sign-in/admission.ts';
 import { createIdentify } from './sign-in/identify.ts';
+import { createIdentifyCertificate } from './sign-in/identify-certificate.ts';
 import { createIdentifyPasskey } from './sign-in/identify-passkey.ts';
 import type { Interactions } from './sign-in/interactions.ts';
 import { signInRoutes } from './sign-in/pages.ts';
@@ -93,9 +95,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
     persons,
     attempts,
     admission,
-    database,
-    ledger,
-    notices: house.reaching.notices,
+    cloned: (record, from) => tellCloned(house, record, from),
   });
 
   const routes = (interactions: Interactions): OwnPages => {
@@ -114,6 +114,15 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         identify,
         passkeys: house.passkeys,
         identifyPasskey,
+        certificates: house.certificates,
+        identifyCertificate: createIdentifyCertificate({
+          certificates: house.certificates,
+          boundFactors: house.boundFactors,
+          persons,
+          attempts,
+          admission,
+          amr: certificateAmr(config),
+        }),
         admission,
         scanCodes: house.scanCodes,
         scanLimits: config.scan,
@@ -170,6 +179,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         recoveryCodes: house.reaching.recoveryCodes,
         boundFactors: house.boundFactors,
         passkeys: house.passkeys,
+        certificates: house.certificates,
         scanCodes: house.scanCodes,
         scanProofSeconds: config.scan.proofAgeSeconds,
         trustedDevices: house.trustedDevices,

@@ -4,10 +4,12 @@ import { addressGroup } from './defence/networks.ts';
 import type { KeyFor } from './enrol-doors.ts';
 import type { Attempts } from './factors/attempts.ts';
 import { type BoundFactors, createBoundFactors } from './factors/bound-factors.ts';
+import { createCertificateFactor } from './factors/certificates/certificate-factor.ts';
 import type { Factor } from './factors/factor.ts';
 import { createFactorChallenges, type FactorChallenges } from './factors/factor-challenges.ts';
 import { createFactorPolicies, type FactorPolicies } from './factors/factor-policies.ts';
 import { createOtpToken } from './factors/otp-token.ts';
+import { createPasskeyFactor } from './factors/passkeys/passkey-factor.ts';
 import { createRecoveryCodeFactor } from './factors/recovery-code-factor.ts';
 import { type CodeRoute, createSentCode } from './factors/sent-code.ts';
 import { createTokenBinding, type TokenBinding } from './factors/token-binding.ts';
@@ -17,6 +19,7 @@ import { createTotpEnrolment, type TotpEnrolment } from './factors/totp-enrolmen
 import type { Ledger } from './ledger/ledger.ts';
 import type { Holdings } from './people/lifecycle/holdings.ts';
 import { maskEmail, maskPhone } from './people/masking.ts';
+import { certificateAmr, tellCloned } from './possession-doors.ts';
 import type { Database } from './storage/database.ts';
 
 /** What the factors of people are kept in. */
@@ -62,6 +65,22 @@ export function createFactors(house: House, { attempts, wakeOutbox }: FactorSurr
   const { codes } = reaching;
   const sent = { database, codes, attempts };
   return [
+    createPasskeyFactor({
+      passkeys: house.passkeys,
+      boundFactors,
+      attempts,
+      cloned: (record, use) => tellCloned(house, record, use),
+    }),
+    ...(house.certificates.offered
+      ? [
+          createCertificateFactor({
+            certificates: house.certificates,
+            boundFactors,
+            attempts,
+            amr: certificateAmr(house.config),
+          }),
+        ]
+      : []),
     createOtpToken({ boundFactors, attempts }),
     createTotp({ boundFactors, attempts }),
     createSentCode({ ...sent, kind: 'sms_code', amr: ['sms'], route: codeRoute(house, 'sms', wakeOutbox) }),

@@ -65,7 +65,7 @@ test.serial(
     const { server, phone, wang, portal } = scene;
     const screen = await screenWithCode(scene);
     const at = screen.page.url;
-    t.true(screen.page.text.includes('<svg class="scan-code"'));
+    t.true(screen.page.text.includes('<svg class="qr"'));
     t.true(screen.page.text.includes('http-equiv="refresh" content="3"'), 'without a script the page asks by itself');
     const number = numberOn(screen.page);
     t.regex(number, /^[1-9]\d$/);

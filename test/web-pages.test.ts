@@ -316,6 +316,8 @@ const lifeModels: LifePageModels = {
 };
 
 const possessionModels: PossessionPageModels = {
+  certificate: { ...form, portal, challenge: 'abc', text: hostile, backUrl: '/interaction/abc', problem: 'refused' },
+  'account-certificate': { ...form, challenge: 'abc', text: hostile, backUrl: '/account/methods', problem: 'taken' },
   scan: {
     action: '/interaction/abc/scan',
     finishAction: '/interaction/abc/scan/finish',

@@ -5,6 +5,7 @@ import type { Messages } from '../delivery/messages.ts';
 import type { Notices } from '../delivery/notices.ts';
 import type { Attempts } from '../factors/attempts.ts';
 import type { BoundFactors } from '../factors/bound-factors.ts';
+import type { Certificates } from '../factors/certificates/certificates.ts';
 import type { FactorPolicies } from '../factors/factor-policies.ts';
 import type { OneTimeCodes } from '../factors/one-time-code.ts';
 import type { Assertion } from '../factors/passkeys/passkey-form.ts';
@@ -149,6 +150,7 @@ export interface AccountCentreSources {
   readonly recoveryCodes: RecoveryCodes;
   readonly boundFactors: BoundFactors;
   readonly passkeys: Passkeys;
+  readonly certificates: Certificates;
   readonly scanCodes: ScanCodes;
   /** How old the proof may be by which another screen is let in. */
   readonly scanProofSeconds: number;

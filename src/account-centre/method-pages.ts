@@ -19,6 +19,7 @@ const DONE = z.enum([
   'bound',
   'removed',
   'passkey',
+  'certificate',
   'factor',
   'factor-renamed',
   'factor-removed',

@@ -1,4 +1,5 @@
 import Router from '@koa/router';
+import { addCertificateRoutes } from './certificate-pages.ts';
 import { addClosureRoutes } from './closure-pages.ts';
 import { addClaimRoutes } from './companies/claim-page.ts';
 import { addCompanyRoutes } from './companies/company-page.ts';
@@ -36,6 +37,7 @@ export function accountRoutes(sources: AccountCentreSources): Router {
   addDocumentRoutes(router, sources);
   addMethodRoutes(router, sources);
   addPasskeyRoutes(router, sources);
+  addCertificateRoutes(router, sources);
   addFactorRoutes(router, sources);
   addAuthenticatorRoutes(router, sources);
   addTokenRoutes(router, sources);

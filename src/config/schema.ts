@@ -61,6 +61,7 @@ export const configSchema = z.strictObject({
   staff,
   account,
   passkeys: possession.passkeys,
+  certificates: possession.certificates,
   scan: possession.scan,
   trustedDevice: possession.trustedDevice,
   person,

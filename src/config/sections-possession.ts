@@ -17,6 +17,23 @@ export const passkeys = z.strictObject({
   ),
 });
 
+export const certificates = z.strictObject({
+  authorityFiles: list(
+    file,
+    50,
+    'Certificates of the authorities whose SM2 certificates people may use, PEM, those in between as well; empty means none.',
+  ),
+  revocationFiles: list(
+    file,
+    50,
+    'Revocation lists of these authorities, PEM, read anew twice a minute; without a list that holds a certificate is refused.',
+  ),
+  keys: choice(
+    ['hardware', 'software'],
+    'Whether these authorities give certificates to keys in hardware alone; portals are told hwk or swk.',
+  ),
+});
+
 export const scan = z.strictObject({
   startsPerAddress: whole(1, 1_000_000, 'Codes to scan shown to one address within ten minutes at most.'),
   proofAgeSeconds: whole(60, 43_200, 'How old the proof on the phone may be by which a sign-in is approved.'),

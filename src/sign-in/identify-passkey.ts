@@ -1,14 +1,12 @@
 import type { Context } from 'koa';
 import { tokenDigest } from '../crypto/digests.ts';
-import type { Notices } from '../delivery/notices.ts';
 import type { Attempts } from '../factors/attempts.ts';
 import type { FactorRecord } from '../factors/bound-factors.ts';
 import type { Assertion } from '../factors/passkeys/passkey-form.ts';
 import type { Passkeys } from '../factors/passkeys/passkeys.ts';
 import type { ChallengeBinding } from '../factors/signed-challenges.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import type { LedgerEvent } from '../ledger/ledger.ts';
 import type { Persons } from '../people/persons.ts';
-import type { Database } from '../storage/database.ts';
 import type { Admission, AdmissionOutcome } from './admission.ts';
 
 /** `expired`: the page had stood open for too long. Everything else that is wrong is one answer (D9). */
@@ -32,33 +30,17 @@ export interface IdentifyPasskeySources {
   readonly persons: Pick<Persons, 'find'>;
   readonly attempts: Attempts;
   readonly admission: Admission;
-  readonly database: Database;
-  readonly ledger: Ledger;
-  readonly notices: Notices;
+  /** Told of a key that somebody has copied. */
+  readonly cloned: (
+    record: FactorRecord,
+    from: Pick<LedgerEvent, 'address' | 'userAgent' | 'correlation' | 'clientId'>,
+  ) => Promise<void>;
 }
 
 const FACTOR = 'passkey';
 
 export function createIdentifyPasskey(sources: IdentifyPasskeySources): IdentifyPasskey {
-  const { passkeys, persons, attempts, admission, database, ledger, notices } = sources;
-
-  /** Somebody has the key of this passkey on a second device. The person is told, and no answer says more than that it failed. */
-  const alarm = (ctx: Context, { personId, id }: FactorRecord, clientId: string): Promise<void> =>
-    database.write(async (tx) => {
-      await ledger.append(tx, {
-        type: 'factor.cloned',
-        outcome: 'failure',
-        actor: 'anonymous',
-        personId,
-        clientId,
-        address: ctx.ip,
-        userAgent: ctx.get('user-agent'),
-        correlation: String(ctx.state.requestId),
-        details: { kind: FACTOR, factor: id },
-      });
-      await notices.tell(tx, personId, 'passkey-cloned', {});
-    });
-
+  const { passkeys, persons, attempts, admission, cloned } = sources;
   return {
     async withPasskey(ctx, { assertion, bound, clientId, again }) {
       const sessionUid = again?.sessionUid;
@@ -79,7 +61,12 @@ export function createIdentifyPasskey(sources: IdentifyPasskeySources): Identify
       const wanted = { verified: true, ...(again === undefined ? {} : { personId: again.personId }) };
       const verdict = await passkeys.prove(bound, assertion, wanted);
       if (verdict.state === 'cloned') {
-        await alarm(ctx, verdict.record, clientId);
+        await cloned(verdict.record, {
+          address: ctx.ip,
+          userAgent: ctx.get('user-agent'),
+          correlation: String(ctx.state.requestId),
+          clientId,
+        });
         return refuse('refused', 'cloned', verdict.record);
       }
       if (verdict.state !== 'proven') {

@@ -7,6 +7,7 @@ import { registrationAddress } from '../web/ceremony-address.ts';
 import type { SignInProblem } from '../web/pages.ts';
 import { PASSAGE_FIELDS, passageFor, passageOf } from '../web/passage.ts';
 import { nextStep } from './ceremony.ts';
+import { proveCertificate, renderCertificate, showCertificate } from './certificate-step.ts';
 import { postSubject, showChooseSubject, subjectOfConsent } from './choose-subject.ts';
 import { postKeep, showClosing } from './closing.ts';
 import { noticeOf, termsShown } from './consent-notice.ts';
@@ -46,6 +47,8 @@ export function signInRoutes(sources: SignInSources): Router {
   router.get('/interaction/:uid', (ctx) => showStep(ctx as unknown as Context, sources));
   router.post('/interaction/:uid/identify', (ctx) => postCredentials(ctx as unknown as Context, sources));
   router.post('/interaction/:uid/passkey', (ctx) => postPasskey(ctx as unknown as Context, sources));
+  router.get('/interaction/:uid/certificate', (ctx) => showCertificate(ctx as unknown as Context, sources));
+  router.post('/interaction/:uid/certificate', (ctx) => postCertificate(ctx as unknown as Context, sources));
   router.get('/interaction/:uid/scan', (ctx) => showScan(ctx as unknown as Context, sources));
   router.get('/interaction/:uid/scan/state', (ctx) => scanState(ctx as unknown as Context, sources));
   router.post('/interaction/:uid/scan', (ctx) => postScan(ctx as unknown as Context, sources));
@@ -96,6 +99,7 @@ async function showSignIn(
       identifier: identifier.slice(0, 64),
       passkey: passkeyView(ctx, request, sources),
       scanAction: `/interaction/${request.uid}/scan`,
+      ...(sources.certificates.offered ? { certificateUrl: `/interaction/${request.uid}/certificate` } : {}),
       ...(problem ? { problem } : {}),
       ...(kept ? { kept } : {}),
       ...(await passageFor(ctx, sources.gate, `/interaction/${request.uid}`, passage)),
@@ -158,6 +162,16 @@ async function postPasskey(ctx: Context, sources: SignInSources): Promise<void> 
   atIdentify(request);
   const outcome = await provePasskey(ctx, request, sources);
   await afterProof(ctx, request, sources, { outcome, identifier: '', by: 'passkey' });
+}
+
+async function postCertificate(ctx: Context, sources: SignInSources): Promise<void> {
+  const request = await requestOf(ctx, sources);
+  atIdentify(request);
+  const outcome = await proveCertificate(ctx, request, sources);
+  if (outcome.state === 'refused' || outcome.state === 'expired' || outcome.state === 'too_many') {
+    return renderCertificate(ctx, request, sources, outcome.state);
+  }
+  await afterProof(ctx, request, sources, { outcome, identifier: '' });
 }
 
 async function postScanned(ctx: Context, sources: SignInSources): Promise<void> {

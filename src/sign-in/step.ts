@@ -1,6 +1,7 @@
 import type { Context } from 'koa';
 import { z } from 'zod';
 import type { Gate } from '../defence/gate.ts';
+import type { Certificates } from '../factors/certificates/certificates.ts';
 import type { Passkeys } from '../factors/passkeys/passkeys.ts';
 import type { ScanCodes } from '../factors/scan-codes.ts';
 import type { Failures } from '../ledger/flood.ts';
@@ -22,6 +23,7 @@ import { contentPolicy, formTarget } from '../web/security-headers.ts';
 import type { Admission } from './admission.ts';
 import { nextStep, type Step } from './ceremony.ts';
 import type { Identify } from './identify.ts';
+import type { IdentifyCertificate } from './identify-certificate.ts';
 import type { IdentifyPasskey } from './identify-passkey.ts';
 import type { CeremonyRequest, Interactions } from './interactions.ts';
 
@@ -30,6 +32,8 @@ export interface SignInSources {
   readonly identify: Identify;
   readonly passkeys: Passkeys;
   readonly identifyPasskey: IdentifyPasskey;
+  readonly certificates: Certificates;
+  readonly identifyCertificate: IdentifyCertificate;
   readonly admission: Admission;
   readonly scanCodes: ScanCodes;
   readonly scanLimits: { readonly startsPerAddress: number };

@@ -127,7 +127,7 @@ export interface AccountPageModels {
       readonly bindable: boolean;
     }[];
     readonly factors: FactorsView;
-    readonly done?: 'password' | 'bound' | 'removed' | 'passkey' | FactorDone;
+    readonly done?: 'password' | 'bound' | 'removed' | 'passkey' | 'certificate' | FactorDone;
   };
   /** Posts `address`. */
   readonly 'account-contact': FormView & {

@@ -3,7 +3,16 @@ import type { QrCode } from './qr-code.ts';
 
 /** What became of a code that a phone has read. */
 export type ScanEnd = 'approved' | 'refused' | 'mismatch' | 'over';
+export type CertificateProblem = 'refused' | 'expired' | 'too_many' | 'taken';
 export type PasskeyProblem = 'refused' | 'expired' | 'taken' | 'too_many' | 'model';
+
+/** What is to be signed by the key of a certificate. */
+interface CertificateView extends FormView {
+  readonly challenge: string;
+  readonly text: string;
+  readonly backUrl: string;
+  readonly problem?: CertificateProblem;
+}
 
 /** Pages about what people hold. */
 export interface PossessionPageModels {
@@ -15,6 +24,10 @@ export interface PossessionPageModels {
     readonly backUrl: string;
     readonly problem?: PasskeyProblem;
   };
+  /** Posts `challenge` and `answer`. */
+  readonly certificate: CertificateView & { readonly portal: PortalView };
+  /** The same with a `label`. */
+  readonly 'account-certificate': CertificateView;
   /** A screen that waits for a phone. `again` and `finish` post their token alone. */
   readonly scan: {
     readonly action: string;
@@ -46,6 +59,8 @@ export interface PossessionPageModels {
 
 export const POSSESSION_PAGE_NAMES = [
   'account-passkey',
+  'certificate',
+  'account-certificate',
   'scan',
   'account-scan',
   'account-scan-done',

@@ -144,6 +144,8 @@ export interface PageModels
     readonly passkey: PasskeyView;
     /** Posts its token alone: a code for a phone is shown then. */
     readonly scanAction: string;
+    /** Where a certificate is used, if any authority is known. */
+    readonly certificateUrl?: string;
     readonly problem?: SignInProblem;
     /** The person has just kept an account that was to be closed. */
     readonly kept?: boolean;

@@ -94,6 +94,7 @@ export const accountPagesEn: typeof accountPagesZh = {
       bound: 'Done. You can sign in with it from now on.',
       removed: 'Removed. It no longer opens your account.',
       passkey: 'The passkey was added; use it next time you sign in.',
+      certificate: 'The certificate was added; use it next time you sign in.',
     },
     document: 'Document number',
     documentText: 'You can always sign in with it; it cannot be removed here.',

@@ -83,6 +83,7 @@ export const accountPagesZh = {
       bound: '已绑定，下次可以用它登录。',
       removed: '已解除，不能再用它登录。',
       passkey: '通行密钥已添加，下次登录即可使用。',
+      certificate: '数字证书已绑定，下次登录即可使用。',
     },
     document: '证件号码',
     documentText: '始终可以用来登录，不能解除。',
