@@ -9,6 +9,7 @@ import { forgetConsent, listConsents } from './oidc/grants.ts';
 import { isSmOnly } from './relying-parties/sm2-rules.ts';
 import { nowMs } from './shared/clock.ts';
 import { randomToken } from './shared/random.ts';
+import type { Admission, Admitted } from './sign-in/admission.ts';
 import type { Identify } from './sign-in/identify.ts';
 import type { IdentifyPasskey } from './sign-in/identify-passkey.ts';
 import type { Interactions } from './sign-in/interactions.ts';
@@ -45,15 +46,34 @@ export async function ensureAccountCentre({ config, relyingParties }: House): Pr
   if (!outcome.ok) throw new Error(outcome.faults.map(({ field, reason }) => `${field} ${reason}`).join('; '));
 }
 
+/** By what a person proves again who they are. */
+interface Proving {
+  readonly identify: Identify;
+  readonly identifyPasskey: IdentifyPasskey;
+  readonly admission: Admission;
+}
+
 /** What the account centre may ask of the protocol room and the ledger, put together from both. */
 export function accountDoors(
   house: House,
   interactions: Interactions,
-  { identify, identifyPasskey }: { readonly identify: Identify; readonly identifyPasskey: IdentifyPasskey },
+  { identify, identifyPasskey, admission }: Proving,
   wakeOutbox: () => void,
 ): AccountDoors {
   const { config, database, ledger, ledgerReader, sessionEnds } = house;
   const incidents = createIncidents({ database, ledger, operatorClass: config.watch.operatorClass });
+  /** The session goes on with what was proven again. */
+  const renew = async (ctx: Context, sessionUid: string, { person, proof, write }: Admitted) => {
+    const session = await interactions.currentPerson(ctx);
+    const held = { here: [proof], before: session?.proofs ?? [] };
+    const remember = await admission.complete(ctx, { person, clientId: ACCOUNT_CENTRE, sessionUid, ...held });
+    const login = { personId: person.id, proofs: [proof], at: proof.at };
+    const isRenewed = await interactions.provenAgain(ctx, login, async (tx) => {
+      await write(tx);
+      await remember(tx);
+    });
+    return isRenewed ? 'proven' : 'ended';
+  };
   return {
     currentPerson: (ctx: Context) => interactions.currentPerson(ctx),
     async proveAgain(ctx, { personId, sessionUid }, password) {
@@ -61,7 +81,7 @@ export function accountDoors(
       if (outcome.state === 'identifier_form' || outcome.state === 'unproven') return 'refused';
       if (outcome.state === 'closing' || outcome.state === 'needs_guardian') return 'ended';
       if (outcome.state !== 'proven') return outcome.state;
-      return (await interactions.provenAgain(ctx, outcome.login, outcome.write)) ? 'proven' : 'ended';
+      return renew(ctx, sessionUid, outcome);
     },
     async provePasskey(ctx, { personId, sessionUid }, assertion, bound) {
       const again = { personId, sessionUid };
@@ -69,7 +89,7 @@ export function accountDoors(
       if (outcome.state === 'closing' || outcome.state === 'needs_guardian') return 'ended';
       if (outcome.state === 'too_many') return outcome.state;
       if (outcome.state !== 'proven') return 'passkey_refused';
-      return (await interactions.provenAgain(ctx, outcome.login, outcome.write)) ? 'proven' : 'ended';
+      return renew(ctx, sessionUid, outcome);
     },
     async proveOther(ctx, { personId }, identifier, password) {
       const outcome = await identify.other(ctx, { personId, identifier, password, clientId: ACCOUNT_CENTRE });
@@ -77,7 +97,7 @@ export function accountDoors(
       if (isShut || outcome.state === 'unproven') return { state: 'refused' };
       if (outcome.state !== 'proven') return { state: outcome.state };
       await database.write(outcome.write);
-      return { state: 'proven', personId: outcome.login.personId };
+      return { state: 'proven', personId: outcome.person.id };
     },
     sessions: (personId) => sessionEnds.list(personId),
     async endSession(personId, uid, visit) {

@@ -11,6 +11,7 @@ import { createReaching, keysOf, type Reaching } from './enrol-doors.ts';
 import { createFactorDoors, type FactorDoors } from './factor-doors.ts';
 import { createBreachedPasswords } from './factors/breached-passwords.ts';
 import { createPasswordFactor, type PasswordFactor } from './factors/password.ts';
+import { levelRules, scaleNames } from './ladder-doors.ts';
 import { type LedgerKey, ledgerKey, ledgerOrigin } from './ledger/checkpoints/ledger-key.ts';
 import { createFailures, type Failures } from './ledger/flood.ts';
 import { createLedger, type Ledger } from './ledger/ledger.ts';
@@ -21,6 +22,7 @@ import { createLifeDoors, type LifeDoors } from './life-doors.ts';
 import { type ArtifactCounts, countedArtifacts, createArtifactCounts } from './monitoring/artifact-counts.ts';
 import { countedLedger, createEventCounts, type EventCounts } from './monitoring/event-counts.ts';
 import { LOGOUT_TOPIC } from './oidc/engine.ts';
+import { createLevelEnds } from './oidc/level-ends.ts';
 import { createSessionEnds, type LogoutNotice, type SessionEnds } from './oidc/session-ends.ts';
 import { createSubjectEnds, type SubjectEnds } from './oidc/subject-ends.ts';
 import { createIdentifiers, type Identifiers } from './people/identifiers.ts';
@@ -114,7 +116,18 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
     ledger,
     masking: config.masking,
     tell: (tx, personId) => reaching.notices.tell(tx, personId, 'level-fell', {}),
+    levelFell: (personId, ial) => levelEnds.levelFell(personId, ial),
   });
+  const relyingParties = createRelyingParties({
+    database,
+    ledger,
+    // Testers bring their own credentials; production makes every secret itself.
+    allowChosenSecret: config.profile !== 'production',
+    scalesSupported: scaleNames(config),
+    smOnly: config.keys.smOnly,
+  });
+  const { table } = levelRules(config);
+  const levelEnds = createLevelEnds({ store, ledger, relyingParties, sessionEnds, table });
   /** Sessions begun in the very moment the account was shut, or left over by a crash after it, must not live again. */
   const endSessionsOf = async (id: string, status: PersonStatus, cause: string): Promise<void> => {
     if ((await persons.profile(id))?.status === status) await sessionEnds.endAll(id, cause);
@@ -205,13 +218,7 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
         onFault: (error) => process.emitWarning(`password.breachedFile could not be read again: ${String(error)}`),
       }),
     }),
-    relyingParties: createRelyingParties({
-      database,
-      ledger,
-      // Testers bring their own credentials; production makes every secret itself.
-      allowChosenSecret: config.profile !== 'production',
-      smOnly: config.keys.smOnly,
-    }),
+    relyingParties,
     keyring: createKeyring({
       database,
       algorithms: signingAlgorithms(config.keys.smOnly),

@@ -11,9 +11,10 @@ import { createPortalSecrets } from './defence/portal-secrets.ts';
 import { createDefence } from './defence-doors.ts';
 import { createOutbound } from './delivery/outbound.ts';
 import { cancelRecoveries, enrolmentRouters, isRegistrationOpen, recoverUrl } from './enrol-doors.ts';
+import { createFactors } from './factor-doors.ts';
 import { createAttempts } from './factors/attempts.ts';
 import type { Challenges } from './factors/challenges.ts';
-import { ACR_ONE_FACTOR } from './oidc/acr-levels.ts';
+import { houseLadder, partnerVocabularies } from './ladder-doors.ts';
 import type { OwnPages } from './oidc/around-library.ts';
 import type { EngineSources } from './oidc/engine.ts';
 import { createProtocolPages } from './oidc/pages.ts';
@@ -25,6 +26,7 @@ import { createIdentify } from './sign-in/identify.ts';
 import { createIdentifyCertificate } from './sign-in/identify-certificate.ts';
 import { createIdentifyPasskey } from './sign-in/identify-passkey.ts';
 import type { Interactions } from './sign-in/interactions.ts';
+import { ALLOWED } from './sign-in/ladder.ts';
 import { signInRoutes } from './sign-in/pages.ts';
 import type { Counters } from './storage/counters.ts';
 import { loadAssets } from './web/assets.ts';
@@ -70,6 +72,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
   const formTokens = createFormTokens({ secret: derived('form-tokens'), secure });
   const attempts = createAttempts({ counters, limits: config.limits });
   const { gate, captcha } = createDefence(house, log, counters);
+  const ladder = houseLadder(house, createFactors(house, { attempts, wakeOutbox }));
   const admission = createAdmission({
     attempts,
     devices: createKnownDevices({ database }),
@@ -77,7 +80,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
     ledger,
     failures,
     hasGuardian: async (personId) => (await house.leaving.guardians(database, personId)).length > 0,
-    acr: ACR_ONE_FACTOR,
+    rules: ladder.rules,
     secure,
   });
   const identify = createIdentify({
@@ -128,6 +131,10 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         scanLimits: config.scan,
         counters,
         gate,
+        ladder,
+        riskOf: async () => ALLOWED,
+        methodsUrl: '/account/methods',
+        documentsUrl: '/account/documents',
         persons,
         relyingParties,
         renderer,
@@ -143,7 +150,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         wakeOutbox,
       }),
       accountRoutes({
-        doors: accountDoors(house, interactions, { identify, identifyPasskey }, wakeOutbox),
+        doors: accountDoors(house, interactions, { identify, identifyPasskey, admission }, wakeOutbox),
         persons,
         passwords,
         passwordPolicy: config.password,
@@ -210,6 +217,8 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
     failures,
     relyingParties,
     acting,
+    ladder,
+    scales: partnerVocabularies(config),
     documents,
     wakeOutbox,
     portalSecrets: createPortalSecrets(counters, config.limits),

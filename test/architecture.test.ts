@@ -153,11 +153,25 @@ test('the domain knows no web framework', (t) => {
   );
 });
 
-test('oidc takes only the door of the sign-in, as types', (t) => {
+/** What comes next in a sign-in, decided without a page: the protocol asks the same functions as the pages. */
+const POLICY = ['ceremony', 'ladder', 'levels'].map((name) => `src/sign-in/${name}.ts`);
+
+test('oidc takes the door of the sign-in as types, and its policy, which knows no page', (t) => {
   const links = SOURCES.filter(({ file }) => roomOf(file) === 'oidc').flatMap(({ ours, needed }) =>
     ours.filter((to) => roomOf(to) === 'sign-in').map((to) => ({ to, needed: needed.includes(to) })),
   );
-  t.true(links.every(({ to, needed }) => to === 'src/sign-in/interactions.ts' && !needed));
+  const beyond = links.filter(
+    ({ to, needed }) => !POLICY.includes(to) && (to !== 'src/sign-in/interactions.ts' || needed),
+  );
+  t.deepEqual(beyond, []);
+  const ofPolicy = SOURCES.filter(({ file }) => POLICY.includes(file));
+  t.is(ofPolicy.length, POLICY.length);
+  t.deepEqual(
+    ofPolicy.flatMap(({ packages }) => packages),
+    [],
+  );
+  const rooms = new Set(ofPolicy.flatMap(({ ours }) => ours.map(roomOf)));
+  t.deepEqual([...rooms].sort(), ['factors', 'proofing', 'shared', 'sign-in']);
 });
 
 test('the environment is read in one file, the clock and the random source in one room', (t) => {

@@ -319,6 +319,8 @@ const ELSEWHERE: Readonly<Partial<Record<EventType, string>>> = {
   'legal-person.claim-reviewed': 'legal-person-reviews',
   'legal-person.evidence-exported': 'legal-person-reviews',
   'legal-person.evidence-removed': 'legal-person-reviews',
+  'sign-in.continued': 'second-factor',
+  'portal.closed': 'level-ends',
   'factor.bound': 'bound-factors',
   'factor.renamed': 'bound-factors',
   'factor.removed': 'bound-factors',

@@ -21,7 +21,7 @@ import { until } from './support/waiting.ts';
 
 const CHEN = { idNumber: '449900200002290028', name: '陈雨桐' } as const;
 const ZHAO = { idNumber: '339900199203170021', name: '赵雅琴' } as const;
-const ACR = 'urn:tongban:acr:1';
+const ACR = 'urn:tongban:acr:2';
 const SCOPE = 'openid profile phone id_number offline_access';
 /** Signed soon, and no answer of the watch that would end sessions in the middle of a test. */
 const CALM = { ledger: { checkpointIntervalMs: 100 }, watch: { refreshReuse: { response: 'alert' } } } as const;

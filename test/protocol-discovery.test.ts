@@ -142,7 +142,7 @@ test('B8 C7 the ID token says how the citizen signed in and no more; its signatu
     [],
   );
   t.deepEqual(payload.amr, ['pwd']);
-  t.is(payload.acr, 'urn:tongban:acr:1');
+  t.is(payload.acr, 'urn:tongban:acr:2');
   t.true(Math.abs((payload.auth_time as number) - Date.now() / 1000) < 30);
 });
 

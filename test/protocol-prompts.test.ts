@@ -169,20 +169,40 @@ test('C4 a hint of another person is never answered with this one; a forged hint
   t.is((await go(browser, { prompt: 'none', claims: claim })).get('error'), 'login_required');
 });
 
-test('C5 an essential acr out of reach is an error and not a lower level', async (t) => {
+const essential = (acr: object) => ({ claims: JSON.stringify({ id_token: { acr: { essential: true, ...acr } } }) });
+
+test('C5 an essential acr that names no level of ours is an error and not a lower level', async (t) => {
   const browser = await signedIn();
-  const essential = (acr: object) => ({ claims: JSON.stringify({ id_token: { acr: { essential: true, ...acr } } }) });
-  for (const acr of [{ value: 'urn:tongban:acr:3' }, { values: ['urn:tongban:acr:3', 'x'] }, { value: 'x' }]) {
-    const answer = await go(browser, essential(acr));
-    t.is(answer.get('error'), 'unmet_authentication_requirements', JSON.stringify(acr));
-    t.is(answer.get('code'), null);
-    t.is((await go(server.browser(), essential(acr))).get('error'), 'unmet_authentication_requirements');
+  for (const acr of [{ value: 'x' }, { values: [] }, { values: ['urn:tongban:acr:5', 'x'] }, { value: 3 }]) {
+    for (const request of [essential(acr), { ...essential(acr), acr_values: 'urn:tongban:acr:1' }]) {
+      const answer = await go(browser, request);
+      t.is(answer.get('error'), 'unmet_authentication_requirements', JSON.stringify(request));
+      t.is(answer.get('code'), null);
+      t.is((await go(server.browser(), request)).get('error'), 'unmet_authentication_requirements');
+    }
   }
   t.is((await go(browser, essential({ values: 'urn:tongban:acr:3' }))).get('error'), 'invalid_request');
-  t.truthy((await go(browser, essential({ values: ['urn:tongban:acr:1', 'x'] }))).get('code'));
-  const wish = await go(browser, { acr_values: 'urn:tongban:acr:3' });
-  const { body } = await server.token(portal, { ...redemption(new URL(`https://x/?${wish}`)) });
-  t.is(payloadOf(body.id_token).acr, 'urn:tongban:acr:1', 'a mere wish gets what is true');
+});
+
+async function levelOf(browser: HttpBrowser, query: Record<string, string>): Promise<unknown> {
+  const answer = await go(browser, query);
+  const { body } = await server.token(portal, { ...redemption(new URL(`https://x/?${answer}`)) });
+  return payloadOf(body.id_token).acr;
+}
+
+test('C5 a portal is told what was really done; an essential level is told by the name it was asked for', async (t) => {
+  const browser = await signedIn();
+  t.is(await levelOf(browser, {}), 'urn:tongban:acr:2');
+  t.is(await levelOf(browser, { acr_values: 'urn:tongban:acr:1' }), 'urn:tongban:acr:2');
+  t.is(
+    await levelOf(browser, { acr_values: 'urn:tongban:acr:3 x' }),
+    'urn:tongban:acr:2',
+    'a mere wish gets what is true',
+  );
+  t.is(await levelOf(browser, essential({ values: ['urn:tongban:acr:1', 'x'] })), 'urn:tongban:acr:1');
+  t.is(await levelOf(browser, essential({ values: ['urn:tongban:acr:1', 'urn:tongban:acr:2'] })), 'urn:tongban:acr:2');
+  const wished = JSON.stringify({ id_token: { acr: { value: 'urn:tongban:acr:1' } } });
+  t.is(await levelOf(browser, { claims: wished }), 'urn:tongban:acr:2');
 });
 
 test('C6 G5 the claims parameter: what is asked for comes, what is unknown is passed over, tricks are harmless', async (t) => {

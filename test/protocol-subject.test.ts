@@ -414,8 +414,6 @@ test('C5 a mandate with a ceiling states no more than that, however the person h
   const portal = await server.addPortal(BOTH);
   const browser = server.browser();
   await server.signIn(browser, await server.addPortal(), { identifier: zheng.idNumber });
-  const raise = `UPDATE sessions SET payload = replace(payload, 'urn:tongban:acr:1', 'urn:tongban:acr:2') WHERE account_id = $1`;
-  await server.house.database.write((tx) => tx.run(raise, [personId]));
   const own = await enter(portal, free, {}, browser);
   t.is(own.id.acr, 'urn:tongban:acr:2');
   const less = await enter(portal, 'unasked', { acting_as: BRIDGES.uscc }, browser);

@@ -1,7 +1,7 @@
 import test from 'ava';
 import type { ActingSubject } from '../src/legal-persons/acting.ts';
 import { choicesAt, choose, isAccepted, SELF, type Wishes } from '../src/legal-persons/choice.ts';
-import { cappedAcr } from '../src/oidc/acr-levels.ts';
+import { cappedLevel } from '../src/oidc/acr-levels.ts';
 import { BRIDGES, mandateOf, TEA } from './support/acting.ts';
 
 const company = (ref: string, { uscc, name, legalPersonId }: typeof TEA | typeof BRIDGES): ActingSubject => ({
@@ -74,11 +74,11 @@ test('F3 whatever is wished for, an answer is one the portal accepts and the per
 });
 
 test('C5 a mandate with a ceiling lets no higher level be stated, and none makes a lower one higher', (t) => {
-  const [one, two, three] = ['urn:tongban:acr:1', 'urn:tongban:acr:2', 'urn:tongban:acr:3'] as const;
-  t.is(cappedAcr(three, two), two);
-  t.is(cappedAcr(two, two), two);
-  t.is(cappedAcr(one, two), one);
-  t.is(cappedAcr(three, undefined), three);
-  t.is(cappedAcr('x', two), 'x');
-  t.is(cappedAcr(two, 'x'), two);
+  const [two, three] = ['urn:tongban:acr:2', 'urn:tongban:acr:3'];
+  t.is(cappedLevel(3, two), 2);
+  t.is(cappedLevel(2, two), 2);
+  t.is(cappedLevel(1, two), 1);
+  t.is(cappedLevel(3, undefined), 3);
+  t.is(cappedLevel(4, three), 3);
+  t.is(cappedLevel(2, 'x'), 2);
 });

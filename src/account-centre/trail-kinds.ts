@@ -22,10 +22,12 @@ const sideOf = ({ data, subject }: LedgerEntry, given: TrailKind, held: TrailKin
 /** What of the ledger a person reads. Everything else is between machines, or told by one of these. */
 export const KINDS: Kinds = {
   'sign-in.succeeded': ({ data }) => (data.device === 'new' ? 'signed-in-new-device' : 'signed-in'),
-  'sign-in.refused': ({ data }) => (data.session === undefined ? 'refused' : 'proof-refused'),
+  'sign-in.refused': ({ data }) =>
+    data.step === 'second' ? 'second-refused' : data.session === undefined ? 'refused' : 'proof-refused',
   'sign-in.renewed': 'proven-again',
   'personal-data.shown': 'data-shown',
   'portal.entered': (entry) => (isActedFor(entry) ? 'entered-for' : 'entered'),
+  'portal.closed': 'portal-closed',
   'acting.ended': 'acting-ended',
   'subject.refused': 'acting-refused',
   'personal-data.released': 'released',
@@ -89,6 +91,7 @@ export const REPORTABLE: ReadonlySet<TrailKind> = new Set([
   'signed-in',
   'signed-in-new-device',
   'refused',
+  'second-refused',
   'proof-refused',
   'proven-again',
   'data-shown',
@@ -140,6 +143,7 @@ export const ITEM_DETAILS = ['scopes', 'claims', 'notice', 'type', 'identifier',
 /** Kinds of which several in a row are one line. */
 export const GROUPED: ReadonlySet<TrailKind> = new Set([
   'refused',
+  'second-refused',
   'proof-refused',
   'ended-by-freeze',
   'ended-by-disabling',

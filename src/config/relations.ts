@@ -39,6 +39,14 @@ const registerRelations = (register: HttpRegister): readonly Relation[] => {
   return (['url', ...FOR_AUTHENTICATION['mutual-tls'], ...FOR_AUTHENTICATION.sm2] as const).map(needed);
 };
 
+/** A level never asks for less than the one below it. */
+const levelRelations = (lower: 2 | 3, higher: 3 | 4): readonly Relation[] =>
+  (['ial', 'aal'] as const).map((axis) => ({
+    paths: [`assurance.level${higher}.${axis}`, `assurance.level${lower}.${axis}`],
+    broken: ({ assurance }) => assurance[`level${higher}`][axis] < assurance[`level${lower}`][axis],
+    reason: `must not be below assurance.level${lower}.${axis}`,
+  }));
+
 const RELATIONS: readonly Relation[] = [
   {
     paths: ['passkeys.attestationRootFiles', 'passkeys.attestation'],
@@ -65,6 +73,8 @@ const RELATIONS: readonly Relation[] = [
     broken: ({ ttl }) => ttl.grantSeconds <= ttl.refreshTokenSeconds,
     reason: 'must be longer than ttl.refreshTokenSeconds',
   },
+  ...levelRelations(2, 3),
+  ...levelRelations(3, 4),
   {
     paths: ['password.memoryKib', 'password.parallelism'],
     broken: ({ password }) => password.memoryKib < 8 * password.parallelism,

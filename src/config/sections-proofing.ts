@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isNightWindow } from '../shared/night-window.ts';
-import { choice, whole } from './fields.ts';
+import { choice, flag, whole } from './fields.ts';
 
 const path = (description: string) => z.string().trim().max(1024).meta({ description });
 
@@ -80,7 +80,28 @@ export const recheck = z.strictObject({
   personsAfterDays: whole(1, 3650, 'A person whose last check is older than this is asked about again.'),
 });
 
+/** What one level asks for. */
+const level = (acr: number) =>
+  z.strictObject({
+    ial: whole(0, 4, `How well the identity is proven at least for urn:tongban:acr:${acr}.`),
+    aal: whole(
+      1,
+      3,
+      `How the sign-in is done at least for urn:tongban:acr:${acr}: 1 one factor, 2 two factors, 3 two factors of which one is cryptographic.`,
+    ),
+  });
+
 export const assurance = z.strictObject({
+  level2: level(2),
+  level3: level(3),
+  level4: level(4),
+  weakSecondFactorCounts: flag(
+    'Codes sent by message count as a second factor where a level asks for two; otherwise they only satisfy what the account asks of itself.',
+  ),
+  secondFactor: choice(
+    ['as-chosen', 'whenever-bound', 'always'],
+    'Who is asked for a second factor whatever the portal wants: people who chose so, everybody who has bound one, or everybody.',
+  ),
   scalesFile: path(
     'A JSON file that says how partners write our levels of proofing; empty means config/assurance-scales.json.',
   ),

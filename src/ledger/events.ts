@@ -87,7 +87,14 @@ export const EVENTS = {
   'password.changed': event('notice', AUTHENTICATION, ACCOUNT.password, 'A password was set.', 'origin'),
 
   'sign-in.succeeded': event('info', AUTHENTICATION, LOGON, 'A person proved who they are.', 'amr acr device session'),
-  'sign-in.refused': event('warning', AUTHENTICATION, LOGON, 'A sign-in attempt failed.', 'reason factor'),
+  'sign-in.continued': event(
+    'info',
+    AUTHENTICATION,
+    AUTHENTICATION_OTHER,
+    'A person proved something, and more is asked before a session begins.',
+    'factor amr',
+  ),
+  'sign-in.refused': event('warning', AUTHENTICATION, LOGON, 'A sign-in attempt failed.', 'reason factor step'),
   'sign-in.cancelled': event(
     'info',
     AUTHENTICATION,
@@ -101,6 +108,13 @@ export const EVENTS = {
     SESSION,
     'A person went on to a portal with a session; the portal was given an authorization code.',
     'acr scopes session legalPerson represented role mandate',
+  ),
+  'portal.closed': event(
+    'notice',
+    ACCESS,
+    SESSION,
+    'A portal wants an identity proven better than it is now: what it was granted ended.',
+    'cause minimum ial',
   ),
   'portal.refused': event('notice', ACCESS, SESSION, 'A portal was sent an error instead of a code.', 'error'),
   'session.ended': event('info', AUTHENTICATION, LOGOFF, 'A session ended.', 'cause session portals'),

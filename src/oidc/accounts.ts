@@ -1,27 +1,38 @@
 import { type Client, errors, type Grant, type Account as LibraryAccount } from 'oidc-provider';
 import { CLAIMS_BY_SCOPE, claimsFor, type PersonClaims, type PersonScope } from '../people/claims.ts';
 import type { PersonProfile } from '../people/person.ts';
+import type { Assurance } from './assurance.ts';
 import type { Standing, Standings } from './standing.ts';
 
 /** A person as the protocol library wants one. */
 export type Account = LibraryAccount;
 
+/** A code or a refresh token, with the level it was issued at. */
+export interface LevelBearer {
+  acr?: string | undefined;
+}
+
 /**
- * `portal` is who asks, as registered now; `grant` gives what the request hangs on, as soon as it is known. Undefined for a person
- * who may not act now, or no longer for whom the grant was made.
+ * `portal` is who asks, as registered now; `grant` gives what the request hangs on, as soon as it is known; `token` is what
+ * is presented, where it carries a level: that is lowered to what holds today. Undefined for a person who may not act now, or no longer for whom the grant was made, or
+ * whose identity is not proven well enough for the portal any more.
  */
 export type FindAccount = (
   personId: string,
   portal: Client | undefined,
   grant?: () => Grant | undefined,
+  token?: LevelBearer,
 ) => Promise<Account | undefined>;
 
 export interface AccountSources {
   readonly profileOf: (personId: string) => Promise<PersonProfile | undefined>;
   readonly standings: Standings;
+  readonly assurance: Pick<Assurance, 'stands'>;
   /** Told before personal data goes out that a person would mind most: the scopes it belongs to. */
   readonly released: (personId: string, clientId: string | undefined, scopes: readonly string[]) => void;
 }
+
+const UNASKED = { acr: undefined };
 
 const SENSITIVE_SCOPES = ['id_number', 'phone', 'email', 'address'] as const satisfies readonly PersonScope[];
 
@@ -35,8 +46,8 @@ const opens = (scope: PersonScope, told: PersonClaims): boolean =>
  * token carries no scope's claims (OpenID Connect Core 5.4: they are at userinfo). What the client's registration no longer allows goes
  * out no more, whatever was granted before (F6).
  */
-export function createFindAccount({ profileOf, standings, released }: AccountSources): FindAccount {
-  return async (personId, portal, grantOf = () => undefined) => {
+export function createFindAccount({ profileOf, standings, assurance, released }: AccountSources): FindAccount {
+  return async (personId, portal, grantOf = () => undefined, token) => {
     const person = await profileOf(personId);
     if (person?.status !== 'active') return undefined;
     let looked: Promise<Standing | undefined> | undefined;
@@ -48,8 +59,15 @@ export function createFindAccount({ profileOf, standings, released }: AccountSou
       return looked;
     };
     if ((await standing())?.state === 'ended') return undefined;
+    // Before a code it is the ladder that says what is missing; there is no grant yet.
+    const left =
+      portal === undefined || grantOf() === undefined ? UNASKED : assurance.stands(portal, person.ial, token?.acr);
+    if (left === undefined) return undefined;
+    // Whatever follows from the token takes its level over from here.
+    if (token !== undefined && left.acr !== undefined) token.acr = left.acr;
     return {
       accountId: personId,
+      ial: person.ial,
       async claims(use, scope, claims) {
         const scopes = new Set(use === 'userinfo' ? scope.split(' ') : []);
         for (const claim of Object.keys(claims)) {

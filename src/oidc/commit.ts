@@ -79,6 +79,9 @@ function undoneBy({ code }: Fault, { oidc }: KoaContextWithOIDC, unit: UnitOfWor
   if (code === 'ceremony_expired') {
     return { ...base, type: 'sign-in.refused', personId: oidc.session?.accountId, details: { reason: 'shut' } };
   }
+  if (code === 'proof_spent') {
+    return { ...base, type: 'sign-in.refused', personId: oidc.session?.accountId, details: { reason: 'replayed' } };
+  }
   return undefined;
 }
 

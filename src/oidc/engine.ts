@@ -13,11 +13,14 @@ import type { Persons } from '../people/persons.ts';
 import type { RelyingParties } from '../relying-parties/relying-parties.ts';
 import { Fault } from '../shared/fault.ts';
 import type { Interactions } from '../sign-in/interactions.ts';
+import type { Ladder } from '../sign-in/ladder.ts';
 import type { ArtifactStore } from '../storage/artifact-store.ts';
 import type { Database } from '../storage/database.ts';
 import type { Documents } from '../web/front.ts';
 import { createFindAccount } from './accounts.ts';
+import type { Vocabularies } from './acr-levels.ts';
 import { aroundLibrary, type OwnPages, type Publish } from './around-library.ts';
+import { createAssurance } from './assurance.ts';
 import { createCodeRedemption } from './code-redemption.ts';
 import { commitBeforeAnswer } from './commit.ts';
 import type { IntrospectedToken } from './features.ts';
@@ -57,6 +60,8 @@ export interface EngineSources {
   readonly relyingParties: RelyingParties;
   readonly persons: Persons;
   readonly acting: Acting;
+  readonly ladder: Ladder;
+  readonly scales: Vocabularies;
   readonly pages: ProtocolPages;
   readonly documents: Documents;
   readonly cookieKeys: ProviderSources['cookieKeys'];
@@ -90,9 +95,11 @@ export interface Engine {
 export function createEngine(sources: EngineSources, keys: EngineKeys): Engine {
   const { config, database, ledger, relyingParties, pages } = sources;
   const standings = createStandings({ acting: sources.acting, pairwiseSub: sources.pairwiseSub });
-  const subjects = createSubjects({ acting: sources.acting, ledger });
+  const assurance = createAssurance(sources);
+  const subjects = createSubjects({ acting: sources.acting, ledger, assurance });
   const findAccount = createFindAccount({
     standings,
+    assurance,
     profileOf: (personId) => sources.persons.profile(personId),
     released: (personId, clientId, claims) => {
       const unit = currentUnit();
@@ -119,6 +126,7 @@ export function createEngine(sources: EngineSources, keys: EngineKeys): Engine {
     },
     findAccount,
     subjects,
+    assurance,
     standings,
     actingClaimsOf,
     apiFor: apiLookup(relyingParties, config.ttl.accessTokenSeconds),
@@ -133,7 +141,7 @@ export function createEngine(sources: EngineSources, keys: EngineKeys): Engine {
     sessions,
     findParty: (clientId) => relyingParties.find(clientId),
     notary,
-    acrOf: subjects.acrOf,
+    statementOf: (ctx) => assurance.statementOf(ctx, subjects.ceilingOf(ctx)),
     queueLogout: (clientId, accountId, sid) => {
       currentUnit()?.also(async (tx) => {
         await enqueue(tx, { topic: LOGOUT_TOPIC, payload: { clientId, accountId, personId: accountId, sid } });
@@ -141,7 +149,7 @@ export function createEngine(sources: EngineSources, keys: EngineKeys): Engine {
     },
   });
   sealTokens(provider, keys.sealers);
-  const interactions = createInteractions(provider, ledger, config);
+  const interactions = createInteractions(provider, ledger, config, assurance);
 
   provider.use(sources.shell);
   provider.use(commitBeforeAnswer({ ...sources, subjects, refuse, wake: sources.wakeOutbox }));

@@ -3,30 +3,42 @@ import { errors, type Interaction, type Provider } from 'oidc-provider';
 import type { Config } from '../config/schema.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { nowSeconds } from '../shared/clock.ts';
-import type { CeremonyRequest, Interactions, Login, SignedInPerson } from '../sign-in/interactions.ts';
+import type { Demand } from '../sign-in/ceremony.ts';
+import type { CeremonyRequest, Interactions, Pending, SignedInPerson } from '../sign-in/interactions.ts';
+import { ALLOWED } from '../sign-in/ladder.ts';
 import type { Transaction } from '../storage/database.ts';
+import type { Assurance, ProvenLogin } from './assurance.ts';
 import { type GrantMark, markGrant } from './grant-mark.ts';
 import { saveConsent } from './grants.ts';
+import { methodsOf, proofsIn } from './proven-sessions.ts';
 import { renewSession } from './session-renewal.ts';
 import type { PickedSubject } from './subjects.ts';
 import { currentUnit } from './unit-of-work.ts';
+
+/** Reasons for which the session is somebody else's than the portal asked for. */
+const OTHER_PERSON_REASONS: readonly string[] = ['id_token_hint', 'claims_id_token_sub_value'];
 
 /** The ceremony's view of an authorization request, over the library's Interaction model. */
 export function createInteractions(
   provider: Provider,
   ledger: Ledger,
   config: Pick<Config, 'issuer' | 'session'>,
+  assurance: Pick<Assurance, 'demandOf'>,
 ): Interactions {
   const held = new WeakMap<CeremonyRequest, Interaction>();
 
-  const finish = async (request: CeremonyRequest, result: Interaction['result']): Promise<string> => {
+  const keep = async (request: CeremonyRequest, result: Interaction['result']): Promise<Interaction> => {
     const interaction = held.get(request);
     if (!interaction) throw new Error('the ceremony request did not come from find()');
     interaction.result = result;
     await interaction.save(interaction.exp - nowSeconds());
+    return interaction;
+  };
+  const finish = async (request: CeremonyRequest, result: Interaction['result']): Promise<string> => {
+    const { uid, returnTo } = await keep(request, result);
     const unit = currentUnit();
-    if (unit !== undefined) unit.answered = interaction.uid;
-    return interaction.returnTo;
+    if (unit !== undefined) unit.answered = uid;
+    return returnTo;
   };
 
   return {
@@ -35,7 +47,9 @@ export function createInteractions(
         const interaction = await provider.interactionDetails(ctx.req, ctx.res);
         // The library reads its cookie and never compares it with the address: an address planted by another must not bind (V4).
         if (interaction.uid !== uid) return 'elsewhere';
-        const request = toRequest(interaction);
+        const client = await provider.Client.find(String(interaction.params.client_id));
+        if (client === undefined) return 'expired';
+        const request = toRequest(interaction, assurance.demandOf(interaction.params, client));
         held.set(request, interaction);
         return request;
       } catch (error) {
@@ -44,11 +58,17 @@ export function createInteractions(
       }
     },
     currentPerson: (ctx) => currentPerson(provider, ctx),
-    async signedIn(request, login: Login, write) {
+    async hold(request, pending, write) {
       if (write) currentUnit()?.also(write);
+      await keep(request, { pending });
+    },
+    async signedIn(request, login, write) {
+      if (write) currentUnit()?.also(write);
+      const { personId, proofs, at, waived = false } = login;
       return finish(request, {
+        ...held.get(request)?.lastSubmission,
         ...(request.prompt === 'select_account' ? { select_account: {} } : {}),
-        login: { accountId: login.personId, acr: login.acr, amr: [...login.amr], remember: true, ts: login.at },
+        login: { accountId: personId, amr: methodsOf(proofs), remember: true, ts: at, proofs, waived },
       });
     },
     async provenAgain(ctx, login, write) {
@@ -101,14 +121,23 @@ async function currentPerson(provider: Provider, ctx: Context): Promise<SignedIn
   return {
     personId: session.accountId,
     sessionUid: session.uid,
-    acr: session.acr,
-    amr: session.amr ?? [],
+    proofs: proofsIn(session),
     at: session.loginTs ?? nowSeconds(),
     clients: Object.keys(session.authorizations ?? {}),
   };
 }
 
-function toRequest(interaction: Interaction): CeremonyRequest {
+/** What was proven for this request: held while more was asked, or given in a step of it that is done. */
+function pendingOf({ result, lastSubmission, prompt }: Interaction): Pending | undefined {
+  // What comes after the sign-in belongs to the session that has come of it.
+  if (prompt.name !== 'login' && prompt.name !== 'select_account') return undefined;
+  const pending = result?.pending as Pending | undefined;
+  const login = lastSubmission?.login as ProvenLogin | undefined;
+  if (pending !== undefined || login?.proofs === undefined) return pending;
+  return { personId: login.accountId, proofs: login.proofs, risk: ALLOWED, waived: login.waived === true };
+}
+
+function toRequest(interaction: Interaction, demand: Demand): CeremonyRequest {
   const { prompt, params, session } = interaction;
   const text = (name: string): string | undefined => {
     const value = params[name];
@@ -118,13 +147,13 @@ function toRequest(interaction: Interaction): CeremonyRequest {
   return {
     uid: interaction.uid,
     prompt: prompt.name,
-    reasons: prompt.reasons,
+    expectsOther: prompt.reasons.some((reason) => OTHER_PERSON_REASONS.includes(reason)),
+    demand,
+    pending: pendingOf(interaction),
     clientId: text('client_id') ?? '',
     redirectUri: text('redirect_uri'),
     loginHint: text('login_hint'),
     uiLocales: text('ui_locales'),
-    requestedPrompts: (text('prompt') ?? '').split(' ').filter(Boolean),
-    maxAgeSeconds: typeof params.max_age === 'number' ? params.max_age : undefined,
     startedBy: session?.accountId,
     missingScopes: details.missingOIDCScope ?? [],
     missingClaims: details.missingOIDCClaims ?? [],

@@ -47,7 +47,7 @@ export function createPersonTokens({ provider, findAccount }: PersonTokenSources
       const grant = await provider.Grant.find(grantId, { ignoreExpiration: true });
       if (grant === undefined || grant.isExpired) return undefined;
       if (grant.clientId !== clientId || grant.accountId !== accountId) return undefined;
-      const account = await findAccount(accountId, client, () => grant);
+      const account = await findAccount(accountId, client, () => grant, presented);
       return account && { client, presented, grantId, grant, account };
     },
 

@@ -1,33 +1,29 @@
 import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
 import { CLAIMS_BY_SCOPE } from '../people/claims.ts';
-import { ACR_VALUES, essentialAcrs } from './acr-levels.ts';
+import type { Step } from '../sign-in/ceremony.ts';
 import { ACTING_CLAIMS } from './acting-claims.ts';
+import type { Assurance } from './assurance.ts';
 import type { Subjects } from './subjects.ts';
 
 const { Check, Prompt, base } = interactionPolicy;
 
 /**
  * The prompts of an authorization request, in the order a citizen meets them. Ours differs from the library's base in this:
- * - an essential acr out of reach is refused at once, never answered with a lower one and never asked for in a circle (C5);
+ * - whether a sign-in is enough is asked of `nextStep` alone: age, levels, the portal's minimum, the account's policy (C3, C5); what is
+ *   out of reach is refused at once, never answered with a lower level and never asked for in a circle;
  * - `prompt=select_account` shows who is signed in and lets them choose;
  * - between login and consent the person says for whom they act, where the portal accepts more than people on their own behalf;
  * - the claims parameter opens nothing that the portal may not ask for by scope (F6).
  */
 export function promptPolicy(
   subjects: Pick<Subjects, 'choiceOf' | 'markFor' | 'postponed'>,
+  assurance: Pick<Assurance, 'stepOf'>,
 ): interactionPolicy.DefaultPolicy {
   const prompts = base();
   const login = prompts.get('login');
   if (!login) throw new Error('the protocol library no longer has a login prompt');
-  login.checks.remove('essential_acr');
-  login.checks.remove('essential_acrs');
-  login.checks.add(
-    new Check('unreachable_acr', 'the requested authentication context cannot be reached', (ctx) => {
-      refuseUnreachableAcr(ctx);
-      return Check.NO_NEED_TO_PROMPT;
-    }),
-    0,
-  );
+  for (const reason of ['max_age', 'essential_acr', 'essential_acrs']) login.checks.remove(reason);
+  for (const check of ladderChecks(assurance)) login.checks.add(check);
   const withhold = new Check('claims_out_of_scope', 'claims beyond the scope of the client are withheld', (ctx) => {
     withholdClaims(ctx);
     return Check.NO_NEED_TO_PROMPT;
@@ -88,10 +84,19 @@ function withholdClaims({ oidc }: KoaContextWithOIDC): void {
   if (withheld && oidc.params) oidc.params.claims = JSON.stringify(oidc.claims);
 }
 
-/** Throws `unmet_authentication_requirements` when an essential `acr` names only levels we cannot reach. */
-function refuseUnreachableAcr(ctx: KoaContextWithOIDC): void {
-  const acceptable = essentialAcrs(ctx);
-  if (acceptable && !acceptable.some((acr) => ACR_VALUES.includes(acr as string))) {
-    throw new errors.UnmetAuthenticationRequirements('the requested authentication context cannot be reached');
-  }
+/** What may be missing of a sign-in, each with the error a portal reads that asks without a page (`prompt=none`). */
+function ladderChecks({ stepOf }: Pick<Assurance, 'stepOf'>): readonly interactionPolicy.Check[] {
+  const missing = (reason: string, description: string, error: string, state: Step['state']) =>
+    new Check(reason, description, error, async (ctx) => {
+      const step = await stepOf(ctx);
+      if (step.state === 'refuse') {
+        throw new errors.UnmetAuthenticationRequirements('the requested authentication context cannot be reached');
+      }
+      return step.state === state;
+    });
+  return [
+    missing('proof', 'a new proof of identity is required', 'login_required', 'identify'),
+    missing('second_factor', 'a second factor is required', 'login_required', 'second_factor'),
+    missing('identity_level', 'the identity must be proven better', 'interaction_required', 'prove_identity'),
+  ];
 }

@@ -2,12 +2,13 @@ import { type Client, type Configuration, errors, Provider } from 'oidc-provider
 import type { Config } from '../config/schema.ts';
 import { CLAIMS_BY_SCOPE } from '../people/claims.ts';
 import { EXTRA_METADATA, sectorIsFetched } from '../relying-parties/relying-party.ts';
+import { ACR_VALUES } from '../relying-parties/schema.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import type { FindAccount } from './accounts.ts';
-import { ACR_VALUES } from './acr-levels.ts';
 import { ACTING_CLAIMS } from './acting-claims.ts';
 import { checkActingAs } from './acting-hint.ts';
 import { type AdapterSources, ArtifactAdapter, CLOCK_TOLERANCE_SECONDS, SessionAdapter } from './adapter.ts';
+import type { Assurance } from './assurance.ts';
 import { type FeatureHooks, features } from './features.ts';
 import { promptPolicy } from './policy.ts';
 import { type EngineKeys, keysAtHand } from './signing-keys.ts';
@@ -39,6 +40,7 @@ export interface ProviderSources extends AdapterSources, FeatureHooks {
   readonly findAccount: FindAccount;
   readonly pairwiseSub: (personId: string, sector: string) => string;
   readonly subjects: Subjects;
+  readonly assurance: Assurance;
   readonly standings: Standings;
   readonly loadExistingGrant: NonNullable<Configuration['loadExistingGrant']>;
   readonly renderError: NonNullable<Configuration['renderError']>;
@@ -59,7 +61,7 @@ export function buildProvider(sources: ProviderSources): BuiltProvider {
   const usualAlg = config.keys.smOnly ? STAND_IN_ALG : 'ES256';
   const configuration: Configuration = {
     adapter: (model: string) => (model === 'Session' ? sessions : new ArtifactAdapter(model, sources)),
-    acrValues: ACR_VALUES,
+    acrValues: [...ACR_VALUES],
     acceptQueryParamAccessTokens: false,
     allowOmittingSingleRegisteredRedirectUri: false,
     assertJwtClientAuthClaimsAndHeader: assertClientAssertion(config.issuer),
@@ -106,10 +108,16 @@ export function buildProvider(sources: ProviderSources): BuiltProvider {
       jwks_uri: config.outbound.bodyBytesMax,
       sector_identifier_uri: config.outbound.bodyBytesMax,
     },
-    findAccount: async (ctx, sub) => sources.findAccount(sub, ctx?.oidc?.client, () => ctx?.oidc?.entities.Grant),
+    findAccount: (ctx, sub, token) =>
+      sources.findAccount(
+        sub,
+        ctx?.oidc?.client,
+        () => ctx?.oidc?.entities.Grant,
+        isToldLevel(token) ? token : undefined,
+      ),
     formats: { bitsOfOpaqueRandomness: 256 },
     interactions: {
-      policy: promptPolicy(sources.subjects),
+      policy: promptPolicy(sources.subjects, sources.assurance),
       url: async (_ctx, interaction) => `/interaction/${interaction.uid}`,
     },
     issueRefreshToken: async (_ctx, client, code) => issuesRefreshToken(client, code),
@@ -182,6 +190,10 @@ function assertClientAssertion(issuer: string): NonNullable<Configuration['asser
     }
   };
 }
+
+/** Codes and refresh tokens carry the level they were issued at; access tokens do not. */
+const isToldLevel = (token: unknown): token is { acr: string } =>
+  typeof token === 'object' && token !== null && 'acr' in token && typeof token.acr === 'string';
 
 const originsOf = (uris: readonly string[] | undefined): ReadonlySet<string> =>
   new Set((uris ?? []).map((uri) => URL.parse(uri)?.origin ?? '').filter(Boolean));

@@ -2,6 +2,7 @@ import type { Context } from 'koa';
 import type { Provider } from 'oidc-provider';
 import type { Config } from '../config/schema.ts';
 import type { Login } from '../sign-in/interactions.ts';
+import { merged, methodsOf, proofsIn } from './proven-sessions.ts';
 import { sessionCookie, sessionSeconds } from './provider.ts';
 
 type SessionContext = Parameters<Provider['Session']['get']>[0];
@@ -19,7 +20,9 @@ export async function renewSession(
 ): Promise<boolean> {
   const session = await provider.Session.get(ctx as unknown as SessionContext);
   if (session.accountId !== login.personId) return false;
-  session.loginAccount({ accountId: login.personId, loginTs: login.at, acr: login.acr, amr: [...login.amr] });
+  const proofs = merged(proofsIn(session), login.proofs);
+  session.loginAccount({ accountId: login.personId, loginTs: login.at, amr: methodsOf(proofs) });
+  session.proven = { of: login.personId, proofs };
   session.resetIdentifier();
   const lifetimeSeconds = sessionSeconds(limits, login.at);
   await session.save(lifetimeSeconds);

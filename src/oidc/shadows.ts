@@ -2,6 +2,7 @@ import { type Client, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import type { RelyingParty } from '../relying-parties/relying-party.ts';
 import { secretMatches } from '../relying-parties/secret.ts';
 import { AlreadyMarked, type SessionAdapter } from './adapter.ts';
+import type { CodeStatement } from './assurance.ts';
 import type { Notary } from './sm2-assertions.ts';
 import { type Succession, TYPED_MODELS, typedId } from './token-ids.ts';
 import { currentUnit } from './unit-of-work.ts';
@@ -15,8 +16,8 @@ export interface ShadowOptions {
   readonly successorId: Succession;
   /** Called instead of delivering inside the citizen's request: puts the notice into the outbox. */
   readonly queueLogout: (clientId: string, accountId: string, sid: string) => void;
-  /** The level the code of a request may state: a mandate may have a ceiling. */
-  readonly acrOf: (ctx: KoaContextWithOIDC, acr: string) => string;
+  /** What the code of a request states of the sign-in behind it. */
+  readonly statementOf: (ctx: KoaContextWithOIDC) => CodeStatement | undefined;
   /** The active party of an id: the same object until its record changes. */
   readonly findParty: (clientId: string) => Promise<RelyingParty | undefined>;
   /** Called wherever a request learns who calls, before any signature is looked at. */
@@ -35,12 +36,12 @@ export function shadow({
   queueLogout,
   findParty,
   notary,
-  acrOf,
+  statementOf,
 }: ShadowOptions): SendLogout {
   shadowSingleUse(provider, sessions);
   shadowTokenIds(provider, successorId);
   shadowClients(provider, findParty, notary);
-  shadowCodes(provider, acrOf);
+  shadowCodes(provider, statementOf);
 
   const prototype = provider.Client.prototype;
   const deliver = prototype.backchannelLogout as (this: Client, accountId: string, sid: string) => Promise<void>;
@@ -68,6 +69,8 @@ function shadowSingleUse(provider: Provider, sessions: SessionAdapter): void {
   }
 
   class Session extends BaseSession {
+    static override IN_PAYLOAD = [...BaseSession.IN_PAYLOAD, 'proven'];
+
     /** Sign-out. A mere change of the id goes to the adapter's destroy() without passing here. */
     override async destroy(): Promise<void> {
       await sessions.end(this.uid);
@@ -93,14 +96,19 @@ function shadowTokenIds(provider: Provider, successorId: Succession): void {
   }
 }
 
-/** Everything a portal gets states the level of the code it came from. */
-function shadowCodes(provider: Provider, acrOf: ShadowOptions['acrOf']): void {
+/**
+ * Everything a portal gets states what its code does: level, methods and time of what was counted for this very request. The session
+ * may hold more, or older proofs. Nothing leaves without having been judged.
+ */
+function shadowCodes(provider: Provider, statementOf: ShadowOptions['statementOf']): void {
   const prototype = provider.AuthorizationCode.prototype;
   const save = prototype.save;
   Object.defineProperty(prototype, 'save', {
     value(this: typeof prototype, ...options: Parameters<typeof save>): ReturnType<typeof save> {
       const ctx = Provider.ctx as KoaContextWithOIDC | undefined;
-      if (ctx !== undefined && this.acr !== undefined) this.acr = acrOf(ctx, this.acr);
+      const statement = ctx && statementOf(ctx);
+      if (statement === undefined) throw new Error('a code was to be issued for a request that nobody has judged');
+      Object.assign(this, statement);
       return save.apply(this, options);
     },
   });

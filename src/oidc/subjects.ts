@@ -3,9 +3,12 @@ import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
 import type { Acting, ActingSubject } from '../legal-persons/acting.ts';
 import { asksForSubject, type Choice, type ChoiceOrigin, choicesAt, choose, SELF } from '../legal-persons/choice.ts';
 import { nowSeconds } from '../shared/clock.ts';
+import { requiredLevel } from '../sign-in/ceremony.ts';
+import { TOP_LEVEL } from '../sign-in/levels.ts';
 import { acceptedBy } from './accepted.ts';
-import { cappedAcr, essentialAcrs } from './acr-levels.ts';
+import { cappedLevel } from './acr-levels.ts';
 import { hintOf } from './acting-hint.ts';
+import type { Assurance } from './assurance.ts';
 import { type GrantMark, markOf } from './grant-mark.ts';
 import { removeGrantSubject, saveGrantSubject } from './grant-subjects.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
@@ -28,8 +31,8 @@ export interface Subjects {
   replaces(ctx: KoaContextWithOIDC, grant: Grant): void;
   /** Something is missing still: the session keeps the grant it had. */
   postponed(ctx: KoaContextWithOIDC): void;
-  /** The level a code of this request may state. */
-  acrOf(ctx: KoaContextWithOIDC, acr: string): string;
+  /** The level whoever is acted for allows at most. */
+  ceilingOf(ctx: KoaContextWithOIDC): string | undefined;
   /**
    * A code goes out: writes for whom, and ends what was granted for somebody else before, both in the transaction of the code.
    * Returns for whom, as `portal.entered` tells it.
@@ -46,7 +49,13 @@ interface Known {
 
 const OWN_BEHALF: Choice = { state: 'chosen', answer: { actingAs: SELF }, origin: 'only' };
 
-export function createSubjects({ acting, ledger }: { readonly acting: Acting; readonly ledger: Ledger }): Subjects {
+export interface SubjectSources {
+  readonly acting: Acting;
+  readonly ledger: Ledger;
+  readonly assurance: Pick<Assurance, 'demandOf'>;
+}
+
+export function createSubjects({ acting, ledger, assurance }: SubjectSources): Subjects {
   const requests = new WeakMap<object, Known>();
   const knownOf = ({ oidc }: KoaContextWithOIDC): Known => {
     const known = requests.get(oidc) ?? {};
@@ -65,13 +74,12 @@ export function createSubjects({ acting, ledger }: { readonly acting: Acting; re
   };
 
   const look = async (ctx: KoaContextWithOIDC, personId: string): Promise<Choice> => {
-    const { client, session, result } = ctx.oidc;
+    const { client, params, result } = ctx.oidc;
     if (client === undefined) return OWN_BEHALF;
     const accepted = acceptedBy(client);
     if (!asksForSubject(accepted)) return OWN_BEHALF;
-    const demanded = essentialAcrs(ctx);
-    const reaches = (ceiling: string | undefined): boolean =>
-      demanded === undefined || demanded.includes(cappedAcr(session?.acr ?? '', ceiling));
+    const required = requiredLevel(assurance.demandOf(params ?? {}, client));
+    const reaches = (ceiling: string | undefined): boolean => cappedLevel(TOP_LEVEL, ceiling) >= required;
     const all = await acting.subjectsOf(personId, client.clientId);
     const choices = choicesAt(
       accepted,
@@ -116,7 +124,7 @@ export function createSubjects({ acting, ledger }: { readonly acting: Acting; re
       const { session, client } = ctx.oidc;
       if (replaced !== undefined && client !== undefined) session?.grantIdFor(client.clientId, replaced.jti);
     },
-    acrOf: (ctx, acr) => cappedAcr(acr, chosenOf(ctx)?.answer.subject?.mandate?.acrMax),
+    ceilingOf: (ctx) => chosenOf(ctx)?.answer.subject?.mandate?.acrMax,
     entered(ctx, unit) {
       const chosen = chosenOf(ctx);
       const { replaced } = knownOf(ctx);

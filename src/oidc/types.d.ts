@@ -1,5 +1,6 @@
 /** Public members of the library's models that its type package does not declare (oidc-provider 9.13.3). */
 import 'oidc-provider';
+import type { ProvenSession } from './proven-sessions.ts';
 
 declare module 'oidc-provider' {
   interface AccessToken {
@@ -24,5 +25,9 @@ declare module 'oidc-provider' {
   }
   interface RefreshToken {
     generateTokenId(): string;
+  }
+  /** Ours: kept with the session because it is named in `IN_PAYLOAD` (shadows.ts). */
+  interface Session {
+    proven?: ProvenSession;
   }
 }

@@ -6,6 +6,8 @@ import { smOnlyFaults, withSmDefaults } from './sm2-rules.ts';
 export interface ParseOptions {
   /** The scopes this server knows. Left out, any well-formed scope passes. */
   readonly scopesSupported?: readonly string[];
+  /** The scales of partners this server has. Left out, any well-formed name passes. */
+  readonly scalesSupported?: readonly string[];
   /** Accept `client_secret`: for demonstrations, tests and measurements, where both sides are configured beforehand. */
   readonly allowChosenSecret?: boolean;
   /** Takes SM2 alone, also where a record says nothing. */
@@ -37,7 +39,7 @@ export function parseRelyingParty(input: unknown, options: ParseOptions = {}): P
     known.scope = known.response_types.length > 0 ? 'openid' : '';
   }
   // A member that is faulty by itself looks absent to the rules: what they say of it would mislead.
-  const ofSoundMembers = crossFaults(known, options.scopesSupported).filter(({ field }) => !faulty(faults, field));
+  const ofSoundMembers = crossFaults(known, options).filter(({ field }) => !faulty(faults, field));
   faults.push(...ofSoundMembers);
   if (options.smOnly === true) faults.push(...smOnlyFaults(known).filter(({ field }) => !faulty(faults, field)));
   if (chosenSecret !== undefined && known.token_endpoint_auth_method?.startsWith('client_secret') === false) {

@@ -11,15 +11,22 @@ export interface RecordFault {
 /** Members of a record that are well formed by themselves; a faulty one is absent, and rules about it stay silent. */
 type Known = Partial<RecordMembers>;
 
+/** What this server knows; what is left out is not checked. */
+interface Supported {
+  readonly scopesSupported?: readonly string[];
+  readonly scalesSupported?: readonly string[];
+}
+
 /** Every rule that spans several members of a record. Pure. */
-export function crossFaults(known: Known, scopesSupported?: readonly string[]): RecordFault[] {
+export function crossFaults(known: Known, supported: Supported = {}): RecordFault[] {
   return [
     ...redirectFaults(known),
     ...flowFaults(known),
     ...authenticationFaults(known),
     ...sm2Faults(known),
     ...sectorFaults(known),
-    ...scopeFaults(known, scopesSupported),
+    ...scopeFaults(known, supported.scopesSupported),
+    ...assuranceFaults(known, supported.scalesSupported),
     ...logoutFaults(known),
   ];
 }
@@ -115,6 +122,19 @@ function scopeFaults({ scope, approved_scopes, response_types }: Known, supporte
       faults.push({ field, reason: `must not include ${unknown}, which this server does not know` });
   }
   return faults;
+}
+
+function assuranceFaults(
+  { assurance_scale: scale, response_types }: Known,
+  supported?: readonly string[],
+): RecordFault[] {
+  if (scale === undefined) return [];
+  if (supported?.includes(scale) === false) {
+    return [{ field: 'assurance_scale', reason: `must be one of ${supported.join(', ')}` }];
+  }
+  return response_types?.length === 0
+    ? [{ field: 'assurance_scale', reason: 'must be left out for a service that signs nobody in' }]
+    : [];
 }
 
 function logoutFaults(known: Known): RecordFault[] {

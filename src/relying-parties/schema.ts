@@ -17,6 +17,9 @@ export const LEGAL_BASES = [
   'published_data',
 ] as const;
 
+/** The levels of assurance, from the lowest to the highest. */
+export const ACR_VALUES = ['urn:tongban:acr:1', 'urn:tongban:acr:2', 'urn:tongban:acr:3', 'urn:tongban:acr:4'] as const;
+
 const SIGNING_ALGS = ['ES256', 'RS256', 'PS256', SM_JOSE.signature] as const;
 const encryption = {
   alg: z.literal(SM_JOSE.keyEncryption).optional(),
@@ -141,6 +144,13 @@ export const relyingPartySchema = z.strictObject({
     .min(1)
     .refine((kinds) => new Set(kinds).size === kinds.length, { message: 'must not name a kind twice' })
     .default([...OWN_BEHALF]),
+  /** The level without which nobody gets in here, whatever a request asks for. */
+  minimum_acr: z.enum(ACR_VALUES).optional(),
+  /** The portal names levels, and is told them, in the words of a partner (config/assurance-scales.json). */
+  assurance_scale: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{1,39}$/, { message: 'must be the name of a scale in lower-case letters' })
+    .optional(),
   /** The API this party offers to others. Access tokens for it name `identifier` as their audience (RFC 8707, RFC 9068). */
   api: z
     .strictObject({

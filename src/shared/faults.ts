@@ -110,6 +110,30 @@ export const FAULTS = {
     'The page was open for too long. Please reload it and submit again.',
     'The anti-forgery token of the form does not match this browser.',
   ),
+  sign_in_too_risky: entry(
+    1104,
+    403,
+    'access_denied',
+    '这次登录的情况存在风险，为保护您的账户已被拒绝。请换用平时使用的设备或网络再试，或拨打服务热线。',
+    'This sign-in looked dangerous and was refused to protect the account. Please try from a device or network you usually use, or call the help line.',
+    'The circumstances of the sign-in were judged too risky; the ledger names the reasons.',
+  ),
+  level_out_of_reach: entry(
+    1105,
+    403,
+    'unmet_authentication_requirements',
+    '这个网站要求的登录等级，本服务目前无法提供。请联系该网站。',
+    'The portal wants a level of sign-in that this service cannot offer. Please contact the portal.',
+    'The minimum of the portal, or the essential acr of its request, is above what the factors of this server reach.',
+  ),
+  proof_spent: entry(
+    1106,
+    409,
+    'invalid_request',
+    '这个验证码已在别处使用。请返回登录页面，用新的验证码再试。',
+    'This proof was just used elsewhere. Please go back to the sign-in page and try again with a new one.',
+    'Two requests carried one proof at the same moment; the other one counted.',
+  ),
   // 12xx: what we depend on
   storage_unavailable: entry(
     1201,

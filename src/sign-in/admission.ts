@@ -8,7 +8,7 @@ import { nowSeconds } from '../shared/clock.ts';
 import { Fault } from '../shared/fault.ts';
 import type { Transaction } from '../storage/database.ts';
 import { hostCookieName, readCookie, writeCookie } from '../web/cookies.ts';
-import type { Login } from './interactions.ts';
+import { acrOfLevel, authenticationLevel, type LevelRules, levelReached, type Proof } from './levels.ts';
 
 /** From where a proof was given. */
 export type Visit = Pick<LedgerEvent, 'address' | 'userAgent' | 'correlation'>;
@@ -19,10 +19,7 @@ export interface Proven {
   readonly clientId: string;
   /** The session that is proven again; undefined for a sign-in. */
   readonly sessionUid?: string | undefined;
-  /** The name of the factor in the ledger. */
-  readonly factor: string;
-  /** RFC 8176 names. */
-  readonly amr: readonly string[];
+  readonly proof: Proof;
   /** What it was counted under: that starts anew. It also says whether this is a device of theirs. */
   readonly attempt: Attempt;
   /** Who has this second account proven besides their own: nothing begins then, and the browser is not remembered. */
@@ -33,23 +30,40 @@ export interface Proven {
 
 /** What becomes of somebody who has proven who they are. */
 export type AdmissionOutcome =
-  | {
-      readonly state: 'proven';
-      readonly login: Login;
-      /** What belongs to this sign-in, to be written with it: the ledger's event and the known device. */
-      readonly write: (tx: Transaction) => Promise<void>;
-    }
+  | Admitted
   /** The account is being closed: nothing but keeping it is left to them. */
   | { readonly state: 'closing'; readonly personId: string }
   /** Under 14 a guardian must stand for them (Personal Information Protection Law, article 31). */
   | { readonly state: 'needs_guardian' }
   | { readonly state: 'refused' };
 
+/** Whose account is open; whether the proof is enough is another question. */
+export interface Admitted {
+  readonly state: 'proven';
+  readonly person: Person;
+  readonly proof: Proof;
+  /** What belongs to the proof itself, in the transaction of whatever it allows. */
+  readonly write: (tx: Transaction) => Promise<void>;
+}
+
+/** Everything that was asked for has been proven. */
+export interface Complete {
+  readonly person: Person;
+  readonly clientId: string;
+  /** For a session that is there already; undefined for a sign-in. */
+  readonly sessionUid?: string | undefined;
+  /** What has just been proven, and what the session held before. */
+  readonly here: readonly Proof[];
+  readonly before: readonly Proof[];
+}
+
 /** The last part of every way to sign in: whether the account is open, and what is remembered of the browser. */
 export interface Admission {
   /** The digest of this browser, where the person has signed in with it before. */
   knownDevice(ctx: Context, personId: string | undefined): Promise<string | undefined>;
   admit(ctx: Context, proven: Proven): Promise<AdmissionOutcome>;
+  /** Remembers the browser; what it returns is written with the sign-in: the ledger's event and the known device. */
+  complete(ctx: Context, complete: Complete): Promise<(tx: Transaction) => Promise<void>>;
   /** Tells the ledger of a proof that did not count. */
   refuse(ctx: Context, refusal: Refusal): Promise<void>;
 }
@@ -71,8 +85,7 @@ export interface AdmissionSources {
   readonly failures: Failures;
   /** Whether somebody stands as guardian for a person now. */
   readonly hasGuardian: (personId: string) => Promise<boolean>;
-  /** The level a sign-in with one factor reaches. */
-  readonly acr: string;
+  readonly rules: LevelRules;
   readonly secure: boolean;
 }
 
@@ -86,7 +99,7 @@ const visitOf = (ctx: Context): Required<Visit> => ({
 });
 
 export function createAdmission(sources: AdmissionSources): Admission {
-  const { attempts, devices, ledger, failures, secure } = sources;
+  const { attempts, devices, ledger, failures, rules, secure } = sources;
   const secretOf = (ctx: Context): string | undefined =>
     readCookie(ctx.get('cookie'), hostCookieName(DEVICE_COOKIE, secure));
 
@@ -109,45 +122,18 @@ export function createAdmission(sources: AdmissionSources): Admission {
     return (fourteenAt ?? 0) > nowSeconds() && !(await sources.hasGuardian(id)) ? 'needs_guardian' : undefined;
   };
 
-  const spend = async (tx: Transaction, { write }: Proven): Promise<void> => {
-    if (write !== undefined && !(await write(tx))) throw new Fault('ceremony_expired', 'a proof was given twice');
-  };
-
-  const merging = async (ctx: Context, proven: Proven): Promise<(tx: Transaction) => Promise<void>> => {
-    const { person, clientId, amr, provenBy = '' } = proven;
-    await attempts.succeeded(proven.attempt);
-    return async (tx) => {
-      await spend(tx, proven);
-      const event = { ...visitOf(ctx), personId: person.id, clientId };
-      await ledger.append(tx, { ...event, type: 'account-merge.proven', details: { amr, with: provenBy } });
-    };
-  };
-
-  const beginning = async (
+  const writeOf = async (
     ctx: Context,
-    proven: Proven,
-    { amr, acr }: Login,
-  ): Promise<(tx: Transaction) => Promise<void>> => {
-    const { person, clientId, sessionUid } = proven;
-    const secret = secretOf(ctx);
-    const [remembered, settle] = await Promise.all([
-      devices.remember(person.id, secret),
-      attempts.succeeding(proven.attempt),
-    ]);
-    ctx.append('set-cookie', writeCookie(DEVICE_COOKIE, remembered.secret, { secure, maxAgeSeconds: DEVICE_SECONDS }));
+    { person, clientId, proof, provenBy, attempt, write }: Proven,
+  ): Promise<Admitted['write']> => {
+    const settle = await attempts.succeeding(attempt);
     return async (tx) => {
-      await spend(tx, proven);
+      if (write !== undefined && !(await write(tx))) throw new Fault('proof_spent', 'a proof was given twice');
       await settle(tx);
-      await remembered.write(tx);
-      await sources.alongside(tx, person.id, visitOf(ctx));
-      await ledger.append(tx, {
-        ...visitOf(ctx),
-        personId: person.id,
-        clientId,
-        sessionUid,
-        type: sessionUid === undefined ? 'sign-in.succeeded' : 'sign-in.renewed',
-        details: { amr, acr, device: proven.attempt.knownDeviceDigest === undefined ? 'new' : 'known' },
-      });
+      if (provenBy === undefined) return;
+      const event = { ...visitOf(ctx), personId: person.id, clientId };
+      const details = { amr: [...proof.amr], with: provenBy };
+      await ledger.append(tx, { ...event, type: 'account-merge.proven', details });
     };
   };
 
@@ -155,20 +141,46 @@ export function createAdmission(sources: AdmissionSources): Admission {
     knownDevice: (ctx, personId) => devices.recognises(personId, secretOf(ctx)),
     refuse,
     async admit(ctx, proven) {
-      const { person, clientId, sessionUid, factor, attempt } = proven;
+      const { person, clientId, sessionUid, proof, attempt } = proven;
       const reason = await hindrance(person);
-      if (reason !== undefined) {
-        const told = refuse(ctx, { personId: person.id, clientId, sessionUid, factor, reason });
-        if (reason !== 'closing' && reason !== 'needs_guardian') {
-          await told;
-          return { state: 'refused' };
-        }
-        await Promise.all([told, attempts.succeeded(attempt)]);
-        return reason === 'closing' ? { state: 'closing', personId: person.id } : { state: 'needs_guardian' };
+      if (reason === undefined) {
+        return { state: 'proven', person, proof, write: await writeOf(ctx, proven) };
       }
-      const login: Login = { personId: person.id, amr: proven.amr, acr: sources.acr, at: nowSeconds() };
-      const write = proven.provenBy === undefined ? await beginning(ctx, proven, login) : await merging(ctx, proven);
-      return { state: 'proven', login, write };
+      const told = refuse(ctx, { personId: person.id, clientId, sessionUid, factor: proof.factor, reason });
+      if (reason !== 'closing' && reason !== 'needs_guardian') {
+        await told;
+        return { state: 'refused' };
+      }
+      await Promise.all([told, attempts.succeeded(attempt)]);
+      return reason === 'closing' ? { state: 'closing', personId: person.id } : { state: 'needs_guardian' };
+    },
+    async complete(ctx, { person, clientId, sessionUid, here, before }) {
+      const secret = secretOf(ctx);
+      const device = await devices.recognises(person.id, secret);
+      const remembered = await devices.remember(person.id, secret);
+      ctx.append(
+        'set-cookie',
+        writeCookie(DEVICE_COOKIE, remembered.secret, { secure, maxAgeSeconds: DEVICE_SECONDS }),
+      );
+      const { table, weakCounts } = rules;
+      const level = levelReached(table, person.ial, authenticationLevel([...before, ...here], weakCounts));
+      const details = {
+        amr: [...new Set(here.flatMap(({ amr }) => amr))],
+        ...(level === undefined ? {} : { acr: acrOfLevel(level) }),
+        device: device === undefined ? 'new' : 'known',
+      };
+      return async (tx) => {
+        await remembered.write(tx);
+        await sources.alongside(tx, person.id, visitOf(ctx));
+        await ledger.append(tx, {
+          ...visitOf(ctx),
+          personId: person.id,
+          clientId,
+          sessionUid,
+          type: sessionUid === undefined ? 'sign-in.succeeded' : 'sign-in.renewed',
+          details,
+        });
+      };
     },
   };
 }

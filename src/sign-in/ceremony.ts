@@ -1,43 +1,276 @@
+import type { FactorKind, FactorStrength } from '../factors/factor.ts';
+import type { AssuranceLevel } from '../proofing/levels.ts';
+import {
+  authenticationLevel,
+  hasSecondFactor,
+  identifies,
+  LEVELS,
+  type Level,
+  type LevelRules,
+  levelReached,
+  type Proof,
+  TOP_LEVEL,
+} from './levels.ts';
+
+/** What a portal demands of a sign-in, from its registration and its request. */
+export interface Demand {
+  /** Of its registration: no request talks it down. */
+  readonly minimum: Level;
+  /** It counts levels as a partner does, for whom each is a level of the identity as well. */
+  readonly countsIdentity: boolean;
+  /** The levels it names, the most wanted first; what it names that is no level of ours is not among them. */
+  readonly levels: readonly Level[];
+  /** It must have one of them (OpenID Connect Core 5.5.1.1); otherwise it would like one. */
+  readonly essential: boolean;
+  readonly maxAgeSeconds: number | undefined;
+  /** The `prompt` parameter, split. */
+  readonly prompts: readonly string[];
+  /** The page where factors are bound: whoever has none yet must be able to get there. */
+  readonly bindsFactors: boolean;
+}
+
+/** What the account asks of its own sign-ins. */
+export interface AccountPolicy {
+  readonly ial: AssuranceLevel;
+  /** `when_demanded`: by a portal; `whenever_bound`: at each sign-in of somebody who has one; `always`. */
+  readonly secondFactor: 'when_demanded' | 'whenever_bound' | 'always';
+  readonly bound: readonly FactorKind[];
+}
+
+/** What the circumstances ask for, with the names of the reasons. */
+export interface RiskDemand {
+  readonly verdict: 'allow' | 'ask_more' | 'refuse';
+  readonly reasons: readonly string[];
+}
+
 /** Everything the next step of a sign-in depends on. */
 export interface Ceremony {
-  /** What the protocol policy misses: `login`, `select_account`, `choose_subject` or `consent`. */
+  /** What the protocol stopped at: `login`, `select_account`, `choose_subject` or `consent`. */
   readonly prompt: string;
-  /** The portal's own `prompt` values: `login` forbids going on with a session that is there already. */
-  readonly requestedPrompts: readonly string[];
-  readonly reasons: readonly string[];
-  /** Who was signed in when the request arrived, and who is now, in whichever window. */
+  /** Who was signed in when the request arrived. */
   readonly startedBy: string | undefined;
-  readonly signedIn: string | undefined;
+  /** Who it is by now: whoever has proven something for this request, else whose session this browser holds. */
+  readonly person: string | undefined;
+  /** The session is somebody else's than the portal asked for. */
+  readonly expectsOther: boolean;
   /** The person has just said that they want to be somebody else. */
   readonly wantsSwitch: boolean;
+  /** The person went on without the stronger sign-in the portal would have liked. */
+  readonly waived: boolean;
+  /** Proven for this very request, and in the session before it. */
+  readonly here: readonly Proof[];
+  readonly before: readonly Proof[];
+  readonly demand: Demand;
+  readonly account: AccountPolicy;
+  readonly risk: RiskDemand;
+  /** The factors of this house. */
+  readonly offered: readonly { readonly kind: FactorKind; readonly strength: FactorStrength }[];
+  readonly rules: LevelRules;
+  /** Epoch seconds. */
+  readonly now: number;
 }
 
-export type Step = 'identify' | 'continue_as' | 'choose_subject' | 'consent' | { readonly refuse: string };
+export type Refusal = 'session_changed' | 'unknown_prompt' | 'risk' | 'unreachable_level';
 
-/** Reasons for which a session, however fresh, is no answer: a new proof was asked for. */
-const FRESH_PROOF_REASONS = ['login_prompt', 'max_age'];
-/** Reasons for which the session is somebody else's than the portal asked for. */
-const OTHER_PERSON_REASONS = ['id_token_hint', 'claims_id_token_sub_value'];
+export type Step =
+  | { readonly state: 'identify' | 'continue_as' | 'choose_subject' | 'consent' | 'done' }
+  | SecondFactorStep
+  /** The identity is not proven well enough for this portal, however one signs in. */
+  | { readonly state: 'prove_identity'; readonly ial: AssuranceLevel }
+  | { readonly state: 'refuse'; readonly reason: Refusal };
+
+export interface SecondFactorStep {
+  readonly state: 'second_factor';
+  /** Each of which would do by itself, bound or not. */
+  readonly kinds: readonly FactorKind[];
+  /** Who asks: the account's own policy, the circumstances, the portal; or the portal that would go on without. */
+  readonly because: 'account' | 'risk' | 'portal' | 'wish';
+}
+
+const PASSWORD: Proof = { factor: 'password', strength: 'knowledge', amr: ['pwd'], at: 0 };
+
+/** A proof given for a request serves that request this long; a page left open does not. */
+export const HERE_SECONDS = 600;
 
 /**
- * What is still missing, in the order a citizen meets it. Pure: this function and its table of cases are the whole policy of
- * the pages; each page only renders one step, and every proof returns here.
+ * What is still missing, in the order a citizen meets it. Pure: this function and its table of cases are the whole policy. The
+ * protocol asks it before every code, also where no page is shown; each page renders one step, and every proof returns here.
  */
 export function nextStep(ceremony: Ceremony): Step {
-  const { prompt, signedIn, startedBy, wantsSwitch } = ceremony;
+  const { prompt, person, startedBy, risk } = ceremony;
+  if (risk.verdict === 'refuse') return { state: 'refuse', reason: 'risk' };
+  if (!isReachable(ceremony)) return { state: 'refuse', reason: 'unreachable_level' };
   if (prompt === 'choose_subject' || prompt === 'consent') {
     // Both belong to the person they were asked of: if another signed in meanwhile, the request is over.
-    return signedIn !== undefined && signedIn === startedBy ? prompt : { refuse: 'session_changed' };
+    const isSame = person !== undefined && person === startedBy;
+    return isSame ? { state: prompt } : { state: 'refuse', reason: 'session_changed' };
   }
-  if (wantsSwitch || signedIn === undefined) return 'identify';
-  if (prompt === 'select_account') return 'continue_as';
-  if (prompt !== 'login') return { refuse: 'unknown_prompt' };
-  const needsFreshProof =
-    ceremony.requestedPrompts.includes('login') || intersects(ceremony.reasons, FRESH_PROOF_REASONS);
-  if (needsFreshProof || intersects(ceremony.reasons, OTHER_PERSON_REASONS)) return 'identify';
-  // A session began in another window after this request had arrived: ask before using it.
-  return 'continue_as';
+  if (prompt !== 'login' && prompt !== 'select_account') return { state: 'refuse', reason: 'unknown_prompt' };
+  return signInStep(ceremony);
 }
 
-const intersects = (left: readonly string[], right: readonly string[]): boolean =>
-  left.some((entry) => right.includes(entry));
+function signInStep(ceremony: Ceremony): Step {
+  const { prompt, person, startedBy, wantsSwitch, expectsOther } = ceremony;
+  const provenHere = provenNow(ceremony).some(identifies);
+  if (wantsSwitch || person === undefined) return { state: 'identify' };
+  if (prompt === 'select_account' && !provenHere) return { state: 'continue_as' };
+  if (expectsOther && !provenHere) return { state: 'identify' };
+  if (!counted(ceremony).some(identifies)) return { state: 'identify' };
+  // The session began in another window after this request had arrived: ask before using it.
+  if (person !== startedBy && !provenHere) return { state: 'continue_as' };
+  return askedByAccount(ceremony) ?? askedByPortal(ceremony) ?? { state: 'done' };
+}
+
+/** Whether this house can serve what is demanded, whoever comes: an essential level out of reach is an error, never a lower one (C5). */
+function isReachable(ceremony: Ceremony): boolean {
+  const { demand, offered, rules } = ceremony;
+  if (demand.essential && demand.levels.length === 0) return false;
+  const all = offered.map(({ kind, strength }): Proof => ({ factor: kind, strength, amr: [], at: 0 }));
+  const best = authenticationLevel([PASSWORD, ...all], rules.weakCounts);
+  return best >= rules.table[requiredLevel(ceremony.demand)].aal;
+}
+
+const provenNow = ({ here, now }: Ceremony): readonly Proof[] => here.filter(({ at }) => now - at <= HERE_SECONDS);
+
+/** The level without which the portal gets nothing. */
+export const requiredLevel = ({ minimum, essential, levels }: Demand): Level =>
+  essential && levels.length > 0 ? (Math.max(minimum, Math.min(...levels)) as Level) : minimum;
+
+/** The proofs that are young enough for what is asked: a new sign-in, a certain age, or the top level, which no session holds. */
+function counted(ceremony: Ceremony): readonly Proof[] {
+  const { demand, before, now } = ceremony;
+  const { maxAgeSeconds, prompts } = demand;
+  const here = provenNow(ceremony);
+  if (prompts.includes('login') || maxAgeSeconds === 0 || requiredLevel(ceremony.demand) === TOP_LEVEL) return here;
+  const young = maxAgeSeconds === undefined ? before : before.filter(({ at }) => now - at <= maxAgeSeconds);
+  // The latest proof of a factor stands for it.
+  const renewed = new Set(here.map(({ factor }) => factor));
+  return [...young.filter(({ factor }) => !renewed.has(factor)), ...here];
+}
+
+/**
+ * Asks for one more of these kinds. Who began with something else than the password and has bound none of them can still give the
+ * password.
+ */
+function askFor(ceremony: Ceremony, kinds: readonly FactorKind[], because: SecondFactorStep['because']): Step {
+  const isUsable = kinds.some((kind) => ceremony.account.bound.includes(kind));
+  const hasPassword = counted(ceremony).some(({ factor }) => factor === 'password');
+  return isUsable || hasPassword ? { state: 'second_factor', kinds, because } : { state: 'identify' };
+}
+
+/** What the account's own policy and the circumstances ask for, whatever the portal wants. */
+function askedByAccount(ceremony: Ceremony): Step | undefined {
+  const { account, risk, demand } = ceremony;
+  const proofs = counted(ceremony);
+  const hasAny = daily(ceremony).length > 0;
+  const here = provenNow(ceremony);
+  // Nobody is shut out by a question they cannot answer: what is left to the circumstances is to refuse.
+  if (risk.verdict === 'ask_more' && hasAny && !here.some(isMore)) {
+    return askFor(ceremony, othersThan(here, ceremony), 'risk');
+  }
+  if (account.secondFactor === 'when_demanded' || hasSecondFactor(proofs)) return undefined;
+  if (account.secondFactor === 'whenever_bound' && (!hasAny || isSpared(ceremony))) return undefined;
+  if (!hasAny && demand.bindsFactors) return undefined;
+  return askFor(ceremony, othersThan(proofs, ceremony), 'account');
+}
+
+const othersThan = (proofs: readonly Proof[], { offered }: Ceremony): readonly FactorKind[] =>
+  offered.flatMap(({ kind }) => (proofs.some(({ factor }) => factor === kind) ? [] : [kind]));
+
+/** What the person would be asked for of an ordinary day: codes on paper are for the day when nothing else works. */
+const daily = ({ account }: Ceremony): readonly FactorKind[] =>
+  account.bound.filter((kind) => kind !== 'recovery_code');
+
+/** Anything but the password and the trust in a device. */
+const isMore = ({ strength }: Proof): boolean => strength !== 'knowledge' && strength !== 'spared';
+
+/** A device the person trusts spares the account's own question, up to level 2. */
+const isSpared = (ceremony: Ceremony): boolean =>
+  requiredLevel(ceremony.demand) <= 2 &&
+  [...ceremony.before, ...ceremony.here].some(({ strength }) => strength === 'spared');
+
+const identityFor = ({ demand, rules }: Ceremony, level: Level): AssuranceLevel =>
+  demand.countsIdentity ? (Math.max(level, rules.table[level].ial) as AssuranceLevel) : rules.table[level].ial;
+
+function askedByPortal(ceremony: Ceremony): Step | undefined {
+  const required = requiredLevel(ceremony.demand);
+  const needed = identityFor(ceremony, required);
+  if (ceremony.account.ial < needed) return { state: 'prove_identity', ial: needed };
+  const missing = kindsFor(ceremony, required);
+  return missing === undefined ? wishOf(ceremony) : askFor(ceremony, missing, 'portal');
+}
+
+/** The kinds of which one more proof reaches the level; undefined where it is reached. */
+function kindsFor(ceremony: Ceremony, level: Level): readonly FactorKind[] | undefined {
+  const { offered, rules } = ceremony;
+  const proofs = level === TOP_LEVEL ? provenNow(ceremony) : counted(ceremony);
+  const reaches = (all: readonly Proof[]): boolean =>
+    authenticationLevel(all, rules.weakCounts) >= rules.table[level].aal;
+  if (reaches(proofs)) return undefined;
+  return offered.flatMap(({ kind, strength }) =>
+    reaches([...proofs, { factor: kind, strength, amr: [], at: ceremony.now }]) ? [kind] : [],
+  );
+}
+
+/**
+ * A level the portal would like and does not have, where the person has what it takes. Nobody is asked for it where no page may be
+ * shown, or after they went on without.
+ */
+function wishOf(ceremony: Ceremony): Step | undefined {
+  const { demand, account, waived } = ceremony;
+  const own = daily(ceremony);
+  if (waived || demand.prompts.includes('none')) return undefined;
+  for (const level of demand.levels) {
+    if (account.ial < identityFor(ceremony, level)) continue;
+    const missing = kindsFor(ceremony, level);
+    if (missing === undefined) return undefined;
+    const usable = missing.filter((kind) => own.includes(kind));
+    if (usable.length > 0) return { state: 'second_factor', kinds: usable, because: 'wish' };
+    if (level === TOP_LEVEL && canRenew(ceremony)) return { state: 'identify' };
+  }
+  return undefined;
+}
+
+/** Whether the top level is out of reach only because nothing that says who it is was proven for this request yet. */
+function canRenew(ceremony: Ceremony): boolean {
+  const { account, offered, rules, now } = ceremony;
+  if (provenNow(ceremony).some(identifies)) return false;
+  const own = offered.filter(({ kind }) => account.bound.includes(kind));
+  const all = own.map(({ kind, strength }): Proof => ({ factor: kind, strength, amr: [], at: now }));
+  return authenticationLevel([PASSWORD, ...all], rules.weakCounts) >= rules.table[TOP_LEVEL].aal;
+}
+
+/** What a portal is told of a sign-in that is done: what was really done, of which the level is the sum. */
+export interface Statement {
+  readonly level: Level | undefined;
+  readonly amr: readonly string[];
+  /** The oldest proof among those that count. */
+  readonly at: number;
+}
+
+/**
+ * Pure. The top level is told only of what was proven for this very request. `ceiling` is the level that whoever is acted for allows at
+ * most.
+ */
+export function statementOf(ceremony: Ceremony, ceiling: Level = TOP_LEVEL): Statement {
+  const { account, rules, demand, now } = ceremony;
+  const levelOf = (proofs: readonly Proof[]): Level | undefined => {
+    const aal = authenticationLevel(proofs, rules.weakCounts);
+    const level = levelReached(rules.table, account.ial, aal);
+    return level && LEVELS.findLast((lower) => lower <= level && account.ial >= identityFor(ceremony, lower));
+  };
+  const proofs = counted(ceremony).filter(({ strength }) => strength !== 'spared');
+  const fresh = levelOf(provenNow(ceremony));
+  const all = levelOf(proofs) ?? 0;
+  const held = fresh === TOP_LEVEL ? fresh : LEVELS.findLast((level) => level < TOP_LEVEL && level <= all);
+  const reached = held && (Math.min(held, ceiling) as Level);
+  const named = reached && demand.levels.filter((level) => level <= reached);
+  const methods = new Set(proofs.flatMap(({ amr }) => amr));
+  if (hasSecondFactor(proofs)) methods.add('mfa');
+  return {
+    // A portal that must have one of the levels it names is told the highest of them that holds (OpenID Connect Core 5.5.1.1).
+    level: demand.essential && named && named.length > 0 ? (Math.max(...named) as Level) : reached,
+    amr: [...methods],
+    at: Math.min(now, ...proofs.map(({ at }) => at)),
+  };
+}

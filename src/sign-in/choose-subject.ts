@@ -10,7 +10,17 @@ import { Fault } from '../shared/fault.ts';
 import type { Language } from '../web/language.ts';
 import type { SubjectView } from '../web/pages-subject.ts';
 import type { CeremonyRequest } from './interactions.ts';
-import { formOf, frame, goOn, localesOf, originOf, profileOf, requestOf, type SignInSources, stepOf } from './step.ts';
+import {
+  formOf,
+  frame,
+  goOn,
+  localesOf,
+  originOf,
+  profileOf,
+  requestOf,
+  type SignInSources,
+  standingOf,
+} from './step.ts';
 
 const REF_CHARACTERS_MAX = 128;
 const PER_PAGE = 20;
@@ -108,8 +118,9 @@ export async function postSubject(ctx: Context, sources: SignInSources): Promise
     throw fault;
   });
   const { acting_as: actingAs } = await formOf(ctx, PICK, sources);
-  const { step, personId } = await stepOf(ctx, request, sources, false);
-  if (step !== 'choose_subject' || personId === undefined) {
+  const { step, climber } = await standingOf(ctx, request, sources);
+  const personId = climber?.personId;
+  if (step.state !== 'choose_subject' || personId === undefined) {
     await tell(ctx, sources, 'out_of_order', request, personId);
     throw new Fault('ceremony_expired');
   }

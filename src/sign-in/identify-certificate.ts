@@ -4,6 +4,7 @@ import type { BoundFactors } from '../factors/bound-factors.ts';
 import type { Certificates } from '../factors/certificates/certificates.ts';
 import type { ChallengeBinding } from '../factors/signed-challenges.ts';
 import type { Persons } from '../people/persons.ts';
+import { nowSeconds } from '../shared/clock.ts';
 import type { Admission, AdmissionOutcome } from './admission.ts';
 
 /** `expired`: the page had stood open for too long. Everything else that is wrong is one answer (D9). */
@@ -58,8 +59,7 @@ export function createIdentifyCertificate(sources: IdentifyCertificateSources): 
       return admission.admit(ctx, {
         person,
         clientId,
-        factor: FACTOR,
-        amr: [amr],
+        proof: { factor: FACTOR, strength: 'cryptographic', amr: [amr], at: nowSeconds() },
         attempt: { ...counted, ...(device === undefined ? {} : { knownDeviceDigest: device }) },
         write: async (tx) =>
           (await verdict.spend(tx)) && (await boundFactors.use(tx, record.id, record.state, record.state)),

@@ -7,6 +7,7 @@ import type { Passkeys } from '../factors/passkeys/passkeys.ts';
 import type { ChallengeBinding } from '../factors/signed-challenges.ts';
 import type { LedgerEvent } from '../ledger/ledger.ts';
 import type { Persons } from '../people/persons.ts';
+import { nowSeconds } from '../shared/clock.ts';
 import type { Admission, AdmissionOutcome } from './admission.ts';
 
 /** `expired`: the page had stood open for too long. Everything else that is wrong is one answer (D9). */
@@ -80,8 +81,7 @@ export function createIdentifyPasskey(sources: IdentifyPasskeySources): Identify
         person,
         clientId,
         sessionUid,
-        factor: FACTOR,
-        amr,
+        proof: { factor: FACTOR, strength: 'cryptographic', amr: [...amr], at: nowSeconds() },
         attempt: { ...counted, ...(device === undefined ? {} : { knownDeviceDigest: device }) },
         write,
       });

@@ -7,7 +7,9 @@ import type { PasswordFactor } from '../factors/password.ts';
 import type { Identifiers } from '../people/identifiers.ts';
 import type { Person } from '../people/person.ts';
 import type { Persons } from '../people/persons.ts';
+import { nowSeconds } from '../shared/clock.ts';
 import type { Admission, AdmissionOutcome } from './admission.ts';
+import type { Proof } from './levels.ts';
 
 /** `refused` is one answer for unknown, wrong, locked, disabled and frozen: a stranger learns nothing from it (D9). */
 export type IdentifyOutcome =
@@ -64,7 +66,8 @@ export interface IdentifySources {
 }
 
 const FACTOR = 'password';
-const AMR = ['pwd'] as const;
+
+const passwordProof = (): Proof => ({ factor: FACTOR, strength: 'knowledge', amr: ['pwd'], at: nowSeconds() });
 
 /** Whose secret is tried, under which name the attempt is counted, and what it is for. */
 interface Target {
@@ -111,7 +114,7 @@ export function createIdentify(sources: IdentifySources): Identify {
     const verdict = await passwords.verify(person?.id, password, who);
     if (verdict === 'busy') return { state: 'busy' };
     if (!person || verdict === 'mismatch') return refuse(person ? 'mismatch' : 'unknown', 'refused');
-    return admission.admit(ctx, { person, clientId, sessionUid, provenBy, factor: FACTOR, amr: AMR, attempt });
+    return admission.admit(ctx, { person, clientId, sessionUid, provenBy, proof: passwordProof(), attempt });
   };
 
   return {

@@ -6,7 +6,6 @@ import { Fault } from '../shared/fault.ts';
 import { registrationAddress } from '../web/ceremony-address.ts';
 import type { SignInProblem } from '../web/pages.ts';
 import { PASSAGE_FIELDS, passageFor, passageOf } from '../web/passage.ts';
-import { nextStep } from './ceremony.ts';
 import { proveCertificate, renderCertificate, showCertificate } from './certificate-step.ts';
 import { postSubject, showChooseSubject, subjectOfConsent } from './choose-subject.ts';
 import { postKeep, showClosing } from './closing.ts';
@@ -15,19 +14,23 @@ import type { IdentifyOutcome } from './identify.ts';
 import type { PasskeyOutcome } from './identify-passkey.ts';
 import type { CeremonyRequest } from './interactions.ts';
 import { passkeyView, provePasskey } from './passkey-step.ts';
+import { showProveIdentity } from './prove-identity.ts';
 import { finishScan, postScan, scanState, showScan } from './scan-step.ts';
+import { postBegin, postSecondFactor, postWithout, showSecondFactor } from './second-factor.ts';
 import {
-  ceremonyOf,
+  advance,
   DECISION,
+  faultOf,
   formOf,
   frame,
   goOn,
   localesOf,
   originOf,
   profileOf,
+  provenBy,
   requestOf,
   type SignInSources,
-  stepOf,
+  standingOf,
 } from './step.ts';
 
 const CREDENTIALS = z.strictObject({
@@ -53,6 +56,9 @@ export function signInRoutes(sources: SignInSources): Router {
   router.get('/interaction/:uid/scan/state', (ctx) => scanState(ctx as unknown as Context, sources));
   router.post('/interaction/:uid/scan', (ctx) => postScan(ctx as unknown as Context, sources));
   router.post('/interaction/:uid/scan/finish', (ctx) => postScanned(ctx as unknown as Context, sources));
+  router.post('/interaction/:uid/second-factor', (ctx) => postSecondFactor(ctx as unknown as Context, sources));
+  router.post('/interaction/:uid/send-code', (ctx) => postBegin(ctx as unknown as Context, sources));
+  router.post('/interaction/:uid/without', (ctx) => postWithout(ctx as unknown as Context, sources));
   router.post('/interaction/:uid/continue-as', (ctx) => postContinueAs(ctx as unknown as Context, sources));
   router.post('/interaction/:uid/choose-subject', (ctx) => postSubject(ctx as unknown as Context, sources));
   router.post('/interaction/:uid/consent', (ctx) => postConsent(ctx as unknown as Context, sources));
@@ -63,16 +69,28 @@ export function signInRoutes(sources: SignInSources): Router {
 
 async function showStep(ctx: Context, sources: SignInSources): Promise<void> {
   const request = await requestOf(ctx, sources);
-  const { step, personId } = await stepOf(ctx, request, sources, ctx.query.switch === '1');
-  if (typeof step === 'object') throw new Fault('ceremony_expired', `the ceremony cannot go on: ${step.refuse}`);
-  if (step === 'identify') {
+  const standing = await standingOf(ctx, request, sources, { wantsSwitch: ctx.query.switch === '1' });
+  const { step, climber } = standing;
+  if (step.state === 'refuse') throw new Fault(faultOf(step.reason), `the ceremony cannot go on: ${step.reason}`);
+  if (step.state === 'identify') {
     const kept = ctx.query.kept === '1';
     return showSignIn(ctx, request, sources, { identifier: request.loginHint ?? '', kept });
   }
-  if (personId === undefined) throw new Fault('ceremony_expired');
-  if (step === 'continue_as') return showContinueAs(ctx, request, sources, personId);
-  if (step === 'choose_subject') return showChooseSubject(ctx, request, sources, personId);
-  return showConsent(ctx, request, sources, personId);
+  if (climber === undefined) throw new Fault('ceremony_expired');
+  const { personId } = climber;
+  switch (step.state) {
+    case 'second_factor':
+      return showSecondFactor(ctx, request, sources, { step, climber });
+    case 'prove_identity':
+      return showProveIdentity(ctx, request, sources, { ial: step.ial, climber });
+    case 'choose_subject':
+      return showChooseSubject(ctx, request, sources, personId);
+    case 'consent':
+      return showConsent(ctx, request, sources, personId);
+    default:
+      // Nothing is missing any more, by another window perhaps: whoever is there says so.
+      return showContinueAs(ctx, request, sources, personId);
+  }
 }
 
 async function showSignIn(
@@ -150,7 +168,7 @@ async function showConsent(ctx: Context, request: CeremonyRequest, sources: Sign
 async function postCredentials(ctx: Context, sources: SignInSources): Promise<void> {
   const request = await requestOf(ctx, sources);
   const { identifier, password, ...fields } = await formOf(ctx, CREDENTIALS, sources);
-  atIdentify(request);
+  await atIdentify(ctx, request, sources);
   const passage = passageOf(fields);
   const { clientId } = request;
   const outcome = await sources.identify.withPassword(ctx, { identifier, password, clientId, passage });
@@ -159,14 +177,14 @@ async function postCredentials(ctx: Context, sources: SignInSources): Promise<vo
 
 async function postPasskey(ctx: Context, sources: SignInSources): Promise<void> {
   const request = await requestOf(ctx, sources);
-  atIdentify(request);
+  await atIdentify(ctx, request, sources);
   const outcome = await provePasskey(ctx, request, sources);
   await afterProof(ctx, request, sources, { outcome, identifier: '', by: 'passkey' });
 }
 
 async function postCertificate(ctx: Context, sources: SignInSources): Promise<void> {
   const request = await requestOf(ctx, sources);
-  atIdentify(request);
+  await atIdentify(ctx, request, sources);
   const outcome = await proveCertificate(ctx, request, sources);
   if (outcome.state === 'refused' || outcome.state === 'expired' || outcome.state === 'too_many') {
     return renderCertificate(ctx, request, sources, outcome.state);
@@ -176,7 +194,7 @@ async function postCertificate(ctx: Context, sources: SignInSources): Promise<vo
 
 async function postScanned(ctx: Context, sources: SignInSources): Promise<void> {
   const request = await requestOf(ctx, sources);
-  atIdentify(request);
+  await atIdentify(ctx, request, sources);
   const outcome = await finishScan(ctx, request, sources);
   // The page of the code tells what became of it.
   if (outcome.state === 'expired') return goOn(ctx, `/interaction/${request.uid}/scan`);
@@ -184,9 +202,10 @@ async function postScanned(ctx: Context, sources: SignInSources): Promise<void> 
 }
 
 /** Whoever may be signed in already, somebody says now who they are: the session is not asked. */
-function atIdentify(request: CeremonyRequest): void {
-  const step = nextStep({ ...ceremonyOf(request), signedIn: undefined, wantsSwitch: true });
-  if (step !== 'identify') throw new Fault('ceremony_expired');
+async function atIdentify(ctx: Context, request: CeremonyRequest, sources: SignInSources): Promise<void> {
+  const { step } = await standingOf(ctx, request, sources, { wantsSwitch: true });
+  if (step.state === 'refuse') throw new Fault(faultOf(step.reason), `the ceremony cannot go on: ${step.reason}`);
+  if (step.state !== 'identify') throw new Fault('ceremony_expired');
 }
 
 const STATUS = {
@@ -211,8 +230,7 @@ async function afterProof(
     passage,
   }: { outcome: IdentifyOutcome | PasskeyOutcome; identifier: string; by?: 'passkey'; passage?: Passage },
 ): Promise<void> {
-  if (outcome.state === 'proven')
-    return goOn(ctx, await sources.interactions.signedIn(request, outcome.login, outcome.write));
+  if (outcome.state === 'proven') return advance(ctx, request, sources, await provenBy(ctx, request, sources, outcome));
   if (outcome.state === 'closing') return showClosing(ctx, request, sources, outcome.personId);
   if (outcome.state === 'busy') ctx.set('retry-after', '3');
   if (outcome.state === 'too_many') ctx.set('retry-after', '60');
@@ -225,19 +243,20 @@ async function postContinueAs(ctx: Context, sources: SignInSources): Promise<voi
   const request = await requestOf(ctx, sources);
   const { decision } = await formOf(ctx, DECISION, sources);
   if (decision === 'switch') return goOn(ctx, `/interaction/${request.uid}?switch=1`);
-  const signedIn = await sources.interactions.currentPerson(ctx);
-  const { step } = await stepOf(ctx, request, sources, false);
-  if (decision !== 'continue' || step !== 'continue_as' || !signedIn) throw new Fault('ceremony_expired');
+  const { step, signedIn } = await standingOf(ctx, request, sources);
+  const isOffered = step.state === 'continue_as' || step.state === 'done';
+  if (decision !== 'continue' || !isOffered || !signedIn) throw new Fault('ceremony_expired');
   if (request.prompt === 'select_account') return goOn(ctx, await sources.interactions.chose(request));
-  const { personId, amr, acr, at } = signedIn;
-  goOn(ctx, await sources.interactions.signedIn(request, { personId, amr, acr: acr ?? '', at }));
+  const { personId, at } = signedIn;
+  goOn(ctx, await sources.interactions.signedIn(request, { personId, proofs: [], at }));
 }
 
 async function postConsent(ctx: Context, sources: SignInSources): Promise<void> {
   const request = await requestOf(ctx, sources);
   const { decision } = await formOf(ctx, DECISION, sources);
-  const { step, personId } = await stepOf(ctx, request, sources, false);
-  if (step !== 'consent' || personId === undefined) throw new Fault('ceremony_expired');
+  const { step, climber } = await standingOf(ctx, request, sources);
+  const personId = climber?.personId;
+  if (step.state !== 'consent' || personId === undefined) throw new Fault('ceremony_expired');
   const event = { personId, ...originOf(ctx, request) };
   if (decision === 'allow') {
     const details = { scopes: [...request.missingScopes], claims: [...request.missingClaims] };

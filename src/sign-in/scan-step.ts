@@ -2,6 +2,7 @@ import type { Context } from 'koa';
 import { z } from 'zod';
 import { addressGroup } from '../defence/networks.ts';
 import type { Scan } from '../factors/scan-codes.ts';
+import { nowSeconds } from '../shared/clock.ts';
 import { Fault } from '../shared/fault.ts';
 import { qrCode } from '../web/qr-code.ts';
 import { contentPolicy } from '../web/security-headers.ts';
@@ -98,8 +99,7 @@ export async function finishScan(ctx: Context, request: CeremonyRequest, sources
   return admission.admit(ctx, {
     person,
     clientId: request.clientId,
-    factor: FACTOR,
-    amr: AMR,
+    proof: { factor: FACTOR, strength: 'possession', amr: [...AMR], at: nowSeconds() },
     attempt: {
       account: `scan ${scan.id}`,
       address: ctx.ip,

@@ -9,23 +9,28 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { Acting } from '../legal-persons/acting.ts';
 import type { Matters } from '../legal-persons/matters.ts';
 import type { Closures } from '../people/lifecycle/closures.ts';
-import type { PersonProfile } from '../people/person.ts';
+import type { Person, PersonProfile } from '../people/person.ts';
 import type { Persons } from '../people/persons.ts';
 import type { RelyingParties } from '../relying-parties/relying-parties.ts';
 import { shownName } from '../relying-parties/relying-party.ts';
+import { nowSeconds } from '../shared/clock.ts';
 import { Fault } from '../shared/fault.ts';
+import type { FaultCode } from '../shared/faults.ts';
 import type { Counters } from '../storage/counters.ts';
+import type { Transaction } from '../storage/database.ts';
 import { type FormTokens, isForeignPost } from '../web/form-tokens.ts';
 import { type FormOutcome, readForm } from '../web/forms.ts';
 import type { PortalView } from '../web/pages.ts';
 import type { Renderer } from '../web/render.ts';
 import { contentPolicy, formTarget } from '../web/security-headers.ts';
-import type { Admission } from './admission.ts';
-import { nextStep, type Step } from './ceremony.ts';
+import type { Admission, Admitted } from './admission.ts';
+import { nextStep, type Refusal, type RiskDemand, type Step } from './ceremony.ts';
 import type { Identify } from './identify.ts';
 import type { IdentifyCertificate } from './identify-certificate.ts';
 import type { IdentifyPasskey } from './identify-passkey.ts';
-import type { CeremonyRequest, Interactions } from './interactions.ts';
+import type { CeremonyRequest, Interactions, Pending, SignedInPerson } from './interactions.ts';
+import { ALLOWED, type Climber, type Ladder } from './ladder.ts';
+import { identifies } from './levels.ts';
 
 export interface SignInSources {
   readonly interactions: Interactions;
@@ -39,6 +44,12 @@ export interface SignInSources {
   readonly scanLimits: { readonly startsPerAddress: number };
   readonly counters: Pick<Counters, 'take'>;
   readonly gate: Pick<Gate, 'ask'>;
+  readonly ladder: Ladder;
+  /** What the circumstances of a sign-in ask for, judged once somebody has proven who they are. */
+  readonly riskOf: RiskOf;
+  /** Where a person binds factors and proves their identity better. */
+  readonly methodsUrl: string;
+  readonly documentsUrl: string;
   readonly persons: Persons;
   readonly relyingParties: RelyingParties;
   readonly renderer: Renderer;
@@ -54,6 +65,11 @@ export interface SignInSources {
   wakeOutbox(): void;
 }
 
+export type RiskOf = (
+  ctx: Context,
+  about: { readonly person: Person; readonly clientId: string },
+) => Promise<RiskDemand>;
+
 export const DECISION = z.strictObject({
   form_token: z.string().max(128),
   decision: z.enum(['allow', 'deny', 'continue', 'switch', 'cancel']),
@@ -68,23 +84,102 @@ export async function requestOf(ctx: Context, { interactions }: SignInSources): 
   return found;
 }
 
-export const ceremonyOf = ({ prompt, requestedPrompts, reasons, startedBy }: CeremonyRequest) => ({
-  prompt,
-  requestedPrompts,
-  reasons,
-  startedBy,
-});
+/** Where a request stands: the next step, and whose it is. */
+export interface Standing {
+  readonly step: Step;
+  readonly climber: Climber | undefined;
+  readonly signedIn: SignedInPerson | undefined;
+}
 
-export async function stepOf(
+/**
+ * Asks `nextStep` for the request: with what was proven for it, else with the session of this browser. `proven` is what has just been
+ * proven and is kept nowhere yet.
+ */
+export async function standingOf(
   ctx: Context,
   request: CeremonyRequest,
-  { interactions }: SignInSources,
-  wantsSwitch: boolean,
-): Promise<{ readonly step: Step; readonly personId: string | undefined }> {
+  { interactions, persons, ladder }: SignInSources,
+  { wantsSwitch = false, proven = request.pending }: { readonly wantsSwitch?: boolean; readonly proven?: Pending } = {},
+): Promise<Standing> {
+  const { prompt, startedBy, expectsOther, demand } = request;
   const signedIn = await interactions.currentPerson(ctx);
-  const step = nextStep({ ...ceremonyOf(request), signedIn: signedIn?.personId, wantsSwitch });
-  return { step, personId: signedIn?.personId };
+  const personId = proven?.personId ?? signedIn?.personId;
+  const person = personId === undefined ? undefined : await persons.find(personId);
+  const climber: Climber | undefined = person && {
+    personId: person.id,
+    ial: person.ial,
+    here: proven?.proofs ?? [],
+    before: signedIn?.personId === person.id ? signedIn.proofs : [],
+  };
+  const risk = proven?.risk ?? ALLOWED;
+  const asked = { prompt, startedBy, expectsOther, wantsSwitch, waived: proven?.waived === true, demand, risk };
+  return { step: nextStep(await ladder.ceremonyOf(asked, climber)), climber, signedIn };
 }
+
+/**
+ * Takes a proof or a decision and goes on: to the protocol once nothing of the sign-in is missing, else to the page of the next step.
+ * No session begins before the account's own policy and the circumstances are satisfied; what a portal wants beyond that, it may ask
+ * of the session.
+ */
+export async function advance(
+  ctx: Context,
+  request: CeremonyRequest,
+  sources: SignInSources,
+  { proven, write }: { readonly proven: Pending; readonly write?: (tx: Transaction) => Promise<void> },
+): Promise<void> {
+  const { interactions, persons, admission, ledger } = sources;
+  const { step, climber, signedIn } = await standingOf(ctx, request, sources, { proven });
+  if (step.state === 'refuse') throw new Fault(faultOf(step.reason), `the ceremony cannot go on: ${step.reason}`);
+  const person = await persons.find(proven.personId);
+  if (climber === undefined || person?.status !== 'active') throw new Fault('ceremony_expired', 'the account is shut');
+  const { clientId } = request;
+  if (mustWait(step)) {
+    const newest = proven.proofs.at(-1);
+    await interactions.hold(request, proven, async (tx) => {
+      await write?.(tx);
+      const details = { factor: String(newest?.factor), amr: [...(newest?.amr ?? [])] };
+      await ledger.append(tx, { ...originOf(ctx, request), personId: person.id, type: 'sign-in.continued', details });
+    });
+    return goOn(ctx, `/interaction/${request.uid}`);
+  }
+  const first = climber.here.findLast(identifies);
+  // Whoever has only added to the session they hold has not signed in anew.
+  const sessionUid = first === undefined ? signedIn?.sessionUid : undefined;
+  const remember = await admission.complete(ctx, { person, clientId, sessionUid, ...climber });
+  const login = {
+    personId: person.id,
+    proofs: proven.proofs,
+    at: first?.at ?? signedIn?.at ?? nowSeconds(),
+    waived: proven.waived,
+  };
+  const address = await interactions.signedIn(request, login, async (tx) => {
+    await write?.(tx);
+    await remember(tx);
+  });
+  goOn(ctx, address);
+}
+
+/** The request with one more proof: a new person begins anew, the same one adds to what they have proven for it. */
+export async function provenBy(
+  ctx: Context,
+  { pending, clientId }: CeremonyRequest,
+  { riskOf }: SignInSources,
+  { person, proof, write }: Admitted,
+): Promise<{ readonly proven: Pending; readonly write: Admitted['write'] }> {
+  const held = pending?.personId === person.id ? pending : undefined;
+  const others = held?.proofs.filter(({ factor }) => factor !== proof.factor) ?? [];
+  const risk = held?.risk ?? (await riskOf(ctx, { person, clientId }));
+  const proven = { personId: person.id, proofs: [...others, proof], risk, waived: held?.waived === true };
+  return { proven, write };
+}
+
+const mustWait = (step: Step): boolean =>
+  step.state === 'identify' ||
+  (step.state === 'second_factor' && (step.because === 'account' || step.because === 'risk'));
+
+/** The fault a person reads where the ceremony cannot go on. */
+export const faultOf = (reason: Refusal): FaultCode =>
+  reason === 'risk' ? 'sign_in_too_risky' : reason === 'unreachable_level' ? 'level_out_of_reach' : 'ceremony_expired';
 
 /** What every page of the ceremony has: the portal, a form token for this browser, and a policy that lets the answer go there. */
 export async function frame(

@@ -3,6 +3,7 @@ import { ACCOUNT_PAGE_NAMES, type AccountPageModels } from './pages-account.ts';
 import { type ActingTrailKind, COMPANY_PAGE_NAMES, type CompanyPageModels } from './pages-companies.ts';
 import { ENROL_PAGE_NAMES, type EnrolPageModels } from './pages-enrol.ts';
 import { FACTOR_PAGE_NAMES, type FactorPageModels, type FactorTrailKind } from './pages-factors.ts';
+import { LADDER_PAGE_NAMES, type LadderPageModels } from './pages-ladder.ts';
 import { LIFE_PAGE_NAMES, type LifePageModels } from './pages-life.ts';
 import { POSSESSION_PAGE_NAMES, type PossessionPageModels } from './pages-possession.ts';
 import { SUBJECT_PAGE_NAMES, type SubjectPageModels, type SubjectView } from './pages-subject.ts';
@@ -47,6 +48,8 @@ export type TrailKind =
   | 'signed-in'
   | 'signed-in-new-device'
   | 'refused'
+  | 'second-refused'
+  | 'portal-closed'
   | 'proven-again'
   | 'proof-refused'
   | 'data-shown'
@@ -122,6 +125,7 @@ export interface PageModels
     CompanyPageModels,
     EnrolPageModels,
     FactorPageModels,
+    LadderPageModels,
     LifePageModels,
     PossessionPageModels,
     SubjectPageModels {
@@ -215,6 +219,7 @@ export const PAGE_NAMES = [
   'continue-as',
   'consent',
   ...SUBJECT_PAGE_NAMES,
+  ...LADDER_PAGE_NAMES,
   'logout',
   'logout-done',
   'account-trail',

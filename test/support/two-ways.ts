@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Context, Next } from 'koa';
 import { pino } from 'pino';
 import { createCookieKeys } from '../../src/crypto/cookie-keys.ts';
+import { houseLadder, partnerVocabularies } from '../../src/ladder-doors.ts';
 import { createFailures } from '../../src/ledger/flood.ts';
 import { createEngine, type EngineSources } from '../../src/oidc/engine.ts';
 import { createProtocolPages } from '../../src/oidc/pages.ts';
@@ -60,6 +61,8 @@ export async function openTwoWays(server: TestServer, cleanup: Cleanup): Promise
   const shell = createShell(pino({ level: 'silent' }), showFault);
   const sources: EngineSources = {
     ...house,
+    ladder: houseLadder(house, []),
+    scales: partnerVocabularies(config),
     // Every refusal written singly: the second of a pair is not to be counted with the first.
     failures: createFailures({
       ledger: house.ledger,

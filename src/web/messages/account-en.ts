@@ -61,6 +61,11 @@ export const accountEn: typeof accountZh = {
           ? `Somebody tried to sign in ${count} times, without success`
           : 'Somebody tried to sign in, without success',
       'proven-again': () => 'Your identity was proven again in “Your account”',
+      'second-refused': ({ count }) =>
+        count > 1
+          ? `The password was right, but the second step failed ${count} times. If it was not you, change your password now`
+          : 'The password was right, but the second step failed. If it was not you, change your password now',
+      'portal-closed': ({ portal }) => `You were signed out of ${portal}: your identity level fell`,
       'proof-refused': ({ count }) =>
         count > 1
           ? `Somebody tried to prove your identity ${count} times in “Your account”, without success`

@@ -52,6 +52,11 @@ export const accountZh = {
       'signed-in-new-device': () => '在新设备上登录成功',
       refused: ({ count }) => (count > 1 ? `有人尝试登录 ${count} 次，均未成功` : '有人尝试登录，未成功'),
       'proven-again': () => '在“我的账户”中再次核实了身份',
+      'second-refused': ({ count }) =>
+        count > 1
+          ? `有人输对了密码，但第二步验证 ${count} 次未通过。如果不是您本人，请立即更改密码`
+          : '有人输对了密码，但第二步验证未通过。如果不是您本人，请立即更改密码',
+      'portal-closed': ({ portal }) => `身份核验等级下降，已退出“${portal}”`,
       'proof-refused': ({ count }) =>
         count > 1 ? `在“我的账户”中核实身份 ${count} 次，均未成功` : '在“我的账户”中核实身份，未成功',
       'data-shown': () => '查看了自己的证件信息',

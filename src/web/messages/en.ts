@@ -3,6 +3,7 @@ import { companiesEn } from './companies-en.ts';
 import { defenceEn } from './defence-en.ts';
 import { enrolEn } from './enrol-en.ts';
 import { factorsEn } from './factors-en.ts';
+import { ladderEn } from './ladder-en.ts';
 import { lifeEn } from './life-en.ts';
 import { peopleEn } from './people-en.ts';
 import { possessionEn } from './possession-en.ts';
@@ -155,6 +156,7 @@ export const en: Messages = {
   people: peopleEn,
   possession: possessionEn,
   subject: subjectEn,
+  ladder: ladderEn,
   life: lifeEn,
   defence: defenceEn,
   factors: factorsEn,

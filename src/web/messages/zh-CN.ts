@@ -3,6 +3,7 @@ import { companiesZh } from './companies-zh-CN.ts';
 import { defenceZh } from './defence-zh-CN.ts';
 import { enrolZh } from './enrol-zh-CN.ts';
 import { factorsZh } from './factors-zh-CN.ts';
+import { ladderZh } from './ladder-zh-CN.ts';
 import { lifeZh } from './life-zh-CN.ts';
 import { peopleZh } from './people-zh-CN.ts';
 import { possessionZh } from './possession-zh-CN.ts';
@@ -146,6 +147,7 @@ export const zhCN = {
   people: peopleZh,
   possession: possessionZh,
   subject: subjectZh,
+  ladder: ladderZh,
   life: lifeZh,
   defence: defenceZh,
   factors: factorsZh,
