@@ -87,10 +87,13 @@ export function createLifeDoors(sources: LifeSources): LifeDoors {
     holdings,
     keepSeconds,
     undoSeconds: config.person.mergeUndoDays * DAY_SECONDS,
-    tell: (tx, personId, notice, undoUntil) =>
-      notice === 'accounts-merged'
+    // A young person may have registered a second time: the guardian of the account that was there hears of it when they become one.
+    tell: async (tx, personId, notice, undoUntil) => {
+      await (notice === 'accounts-merged'
         ? notices.tell(tx, personId, notice, { day: showDay(undoUntil, 'zh-CN') })
-        : notices.tell(tx, personId, notice, {}),
+        : notices.tell(tx, personId, notice, {}));
+      await tellGuardians(tx, personId);
+    },
   });
   const shredding = createShredding({ ...shared, holdings: [...holdings, merges.holdings], keepSeconds });
   return {

@@ -4,9 +4,25 @@ import { checkCharacter } from '../src/people/documents/mod-11-2.ts';
 import { birthdaysOf, isChild } from '../src/people/minors.ts';
 import { nowMs, turnClock } from '../src/shared/clock.ts';
 import { DAY_MS, night } from './support/nights.ts';
-import { authorizationPath, PASSWORD, startServer, WANG } from './support/server.ts';
+import { addPerson, documentOf } from './support/people.ts';
+import { authorizationPath, PASSWORD, startServer, type TestServer, WANG } from './support/server.ts';
 
 test.afterEach.always(() => turnClock(0));
+
+/** A guardian who has shown at a counter that they are one, and accepted. */
+async function guardianOf({ house, addPerson }: TestServer, child: string): Promise<string> {
+  const guardian = await addPerson(WANG);
+  const matters = ['health-cover'];
+  const shown = { kind: 'guardian', representedId: child, agent: { personId: guardian }, matters } as const;
+  const granted = await house.mandates.grant(
+    { ...shown, evidence: 'household register seen' },
+    { operator: 'counter-4' },
+  );
+  if (!granted.ok) throw new Error(granted.reason);
+  const accepted = await house.mandates.accept(granted.mandate.id, { personId: guardian });
+  if (!accepted.ok) throw new Error(accepted.reason);
+  return guardian;
+}
 
 /** Somebody whose birthday is so many days ahead of today, so many years ago. */
 function born(years: number, days: number): { readonly idNumber: string; readonly birthDate: string } {
@@ -69,19 +85,7 @@ test.serial(
     const server = await startServer(t);
     const { house } = server;
     const child = await server.addPerson({ idNumber: born(14, 2).idNumber, name: '王小童' });
-    const guardian = await server.addPerson(WANG);
-    const granted = await house.mandates.grant(
-      {
-        kind: 'guardian',
-        representedId: child,
-        agent: { personId: guardian },
-        matters: ['health-cover'],
-        evidence: 'household register seen',
-      },
-      { operator: 'counter-4' },
-    );
-    if (!granted.ok) return t.fail(granted.reason);
-    await house.mandates.accept(granted.mandate.id, { personId: guardian });
+    const guardian = await guardianOf(server, child);
     await night(house);
     t.is((await server.events('person.birthday')).length, 0);
     t.truthy((await house.persons.find(child))?.fourteenAt);
@@ -99,6 +103,32 @@ test.serial(
       child,
     ]);
     t.true(Number(row?.milestone_at) * 1000 > nowMs() + 600 * DAY_MS, 'the next one is the 16th');
+  },
+);
+
+test.serial(
+  'the guardian of a young person who came a second time is told when the two accounts become one',
+  async (t) => {
+    const server = await startServer(t);
+    const { house } = server;
+    const ward = await server.addPerson({ idNumber: born(15, 20).idNumber, name: '王小童' });
+    const guardian = await guardianOf(server, ward);
+    const passport = {
+      document: documentOf('prc_passport', 'E12345678'),
+      name: '王小童',
+      ial: 2,
+      origin: 'test',
+    } as const;
+    const second = await addPerson(house.persons, passport);
+    const told = async () => (await server.events('person.notified')).filter(({ subject }) => subject === guardian);
+    const before = (await told()).length;
+    const merged = await house.merges.merge({ keptId: ward, mergedId: second }, { origin: 'test' });
+    if (!merged.ok) return t.fail(merged.reason);
+    const [notice, ...others] = (await told()).slice(before);
+    t.is(notice?.data.notice, 'ward-account-changed');
+    t.is(others.length, 0, 'once');
+    t.true((await house.merges.undo(merged.mergeId, { origin: 'test' })).ok);
+    t.is((await told()).length, before + 2, 'and when it is taken back');
   },
 );
 
