@@ -62,7 +62,7 @@ export interface RendererOptions {
 }
 
 /**
- * Compiles every template once, so a broken one stops the start and no request waits for a file. Templates see `t` (the catalogue),
+ * Compiles every template once, so a broken one stops the start and no request waits for a file. Templates see `page` (its name), `t` (the catalogue),
  * `model`, `view`, `shell` and `show` (dates); whatever they print passes `htmlText`.
  */
 export function createRenderer(options: RendererOptions): Renderer {
@@ -77,7 +77,7 @@ export function createRenderer(options: RendererOptions): Renderer {
 
   const html: Renderer['html'] = (name, model, view) => {
     const { shell, show } = shells[view.language]!;
-    return eta.render(pages.get(name)!, { t: CATALOGUES[view.language], model, view, shell, show });
+    return eta.render(pages.get(name)!, { page: name, t: CATALOGUES[view.language], model, view, shell, show });
   };
   const preferences: Renderer['preferences'] = (ctx, uiLocales) => preferencesOf(ctx, options.secure, uiLocales);
 

@@ -1,195 +1,25 @@
-import test, { type ExecutionContext } from 'ava';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import {
-  axeViolations,
-  chromiumPath,
-  launchBrowser,
-  openContext,
-  overflowsSideways,
-  screenshot,
-} from '../support/browser.ts';
+import type { ExecutionContext } from 'ava';
+import type { BrowserContextOptions, Page } from 'playwright-core';
+import { screenshot } from '../support/browser.ts';
 import { freshPlace, type Product, startProduct } from '../support/product.ts';
+import { NARROW, seen, stage, typeSignIn } from '../support/seen.ts';
 
-const NARROW = { width: 360, height: 780 };
 const PASSWORD = 'one-login-for-all';
 const WANG = '339900199001011014';
-const LI = '33990019850701009X';
 const CHEN = '449900200002290028';
-const PAGES = [
-  '/account',
-  '/account/documents',
-  '/account/methods',
-  '/account/methods/password',
-  '/account/methods/phone',
-  '/account/methods/user-name',
-  '/account/recovery-codes',
-  '/account/sessions',
-  '/account/portals',
-  '/account/trail',
-  '/account/companies',
-  '/account/data',
-  '/account/close',
-  '/account/display',
-] as const;
-
-/** Filled by the first walk that claims the company. */
-const companyPages: string[] = [];
-
-const absent = chromiumPath() === undefined;
-/** Without Chromium each test is counted as skipped and says why in its title. */
-const seen = (title: string, body: (t: ExecutionContext) => Promise<void>): void => {
-  if (absent) test.skip(`${title} (no Chromium here; set CHROMIUM_PATH)`, body);
-  else test.serial(title, body);
-};
-
 let product: Product;
-/** One where a proof grows old quickly, so that the page that asks for a new one is met as well. */
-let hasty: Product;
-let browser: Browser;
-const cleanups: (() => unknown)[] = [];
-
-test.before(async () => {
-  if (absent) return;
-  const cleanup = { teardown: (clean: () => unknown) => void cleanups.unshift(clean) };
+const { visitor } = stage(async (cleanup) => {
   product = await startProduct(cleanup, await freshPlace(cleanup));
-  hasty = await startProduct(cleanup, await freshPlace(cleanup), { TONGBAN_ACCOUNT_FRESH_PROOF_SECONDS: '5' });
-  const launched = await launchBrowser();
-  if (launched.state === 'absent') throw new Error(launched.reason);
-  browser = launched.browser;
-  cleanups.unshift(() => browser.close());
-});
-
-test.after.always(async () => {
-  for (const clean of cleanups) await clean();
 });
 
 /** A browser in which a person is signed in at the account centre. */
-async function signedIn(
-  t: ExecutionContext,
-  options: BrowserContextOptions = {},
-  identifier: string = WANG,
-  at: Product = product,
-) {
-  const { context, watch } = await openContext(browser, options);
-  t.teardown(() => context.close());
-  const page = await context.newPage();
-  await page.goto(`${at.issuer}/account`);
-  await page.locator('input[name="identifier"]').fill(identifier);
-  await page.locator('input[name="password"]').fill(PASSWORD);
-  await page.locator('#sign-in button.primary').click();
+async function signedIn(t: ExecutionContext, options: BrowserContextOptions = {}, identifier: string = WANG) {
+  const { page, watch, look } = await visitor(t, 'account', options);
+  await page.goto(`${product.issuer}/account`);
+  await typeSignIn(page, identifier, PASSWORD);
   await page.waitForURL(/\/account$/);
-  const look = async (name: string): Promise<void> => {
-    await page.waitForLoadState('load');
-    t.deepEqual(await axeViolations(page), [], `axe on ${name}`);
-    t.false(await overflowsSideways(page), `${name} scrolls sideways`);
-    await screenshot(page, `account-${name}`);
-  };
-  const open = (address: string) => page.goto(at.issuer + address);
+  const open = (address: string) => page.goto(product.issuer + address);
   return { page, watch, look, open };
-}
-
-const WAYS = [
-  ['zh', { locale: 'zh-CN' }, ''],
-  ['en', { locale: 'en-GB' }, ''],
-  ['elder', { locale: 'zh-CN' }, 'text=large'],
-  ['elder-en', { locale: 'en-GB' }, 'text=large'],
-] as const;
-
-const grantTo = async (page: Page, address: string, name: string, number: string): Promise<void> => {
-  await page.goto(product.issuer + address);
-  await page.locator('input[name="agentName"]').fill(name);
-  await page.locator('input[name="agentNumber"]').fill(number);
-  await page.locator('main button.primary').click();
-  await page.locator('#matters-problem').waitFor();
-  await page.locator('input[name="matter.health-cover"]').check();
-  await page.locator('main button.primary').click();
-  await page.locator('[role="status"]').waitFor();
-};
-
-seen('F3 a company is claimed, people are named, an invitation is accepted: every step by hand', async (t) => {
-  const wang = await signedIn(t, { viewport: NARROW });
-  await wang.open('/account/companies/claim');
-  await wang.page.locator('input[name="uscc"]').fill('91339900MA9X01014O');
-  await wang.page.locator('input[name="name"]').fill('示例数字科技有限公司');
-  await wang.page.locator('main button.primary').click();
-  t.is(await wang.page.locator('input[name="uscc"][aria-invalid="true"]').count(), 1);
-  await wang.look('claim-wrong');
-  await wang.page.locator('input[name="uscc"]').fill('91339900MA9X01014C');
-  await wang.page.locator('main button.primary').click();
-  await wang.page.waitForURL(/\/companies\/lgp_/);
-  await wang.look('claimed');
-  const company = new URL(wang.page.url()).pathname;
-  await grantTo(wang.page, `${company}/grant`, '陈雨桐', CHEN);
-  await wang.look('granted');
-  await wang.page.locator('form[action$="/appoint"] input[name="name"]').fill('李思远');
-  await wang.page.locator('form[action$="/appoint"] input[name="idNumber"]').fill(LI);
-  await wang.page.locator('form[action$="/appoint"] button').click();
-  await wang.page.locator('form[action$="/dismiss"]').waitFor();
-  await wang.look('appointed');
-  await grantTo(wang.page, '/account/companies/relative', '陈雨桐', CHEN);
-  await wang.look('relative-granted');
-
-  const chen = await signedIn(t, { viewport: NARROW }, CHEN);
-  t.is(await chen.page.locator('.notice-waiting a').count(), 1);
-  await chen.look('overview-invited');
-  await chen.open('/account/companies');
-  await chen.look('invited');
-  await chen.page.locator('form[action="/account/mandates/accept"] button').first().click();
-  await chen.page.locator('[role="status"]').waitFor();
-  await chen.look('accepted');
-  await wang.open('/account/companies');
-  const renew = await wang.page.locator('a[href*="/renew"]').first().getAttribute('href');
-  companyPages.push(
-    '/account/companies/claim',
-    '/account/companies/review',
-    '/account/companies/relative',
-    company,
-    `${company}/grant`,
-    `${company}/import`,
-    `${company}/history`,
-    ...(renew === null ? [] : [renew]),
-  );
-  t.deepEqual([...wang.watch.problems, ...chen.watch.problems], []);
-});
-
-for (const [way, options, choice] of WAYS) {
-  for (const viewport of [NARROW, { width: 1280, height: 900 }]) {
-    seen(`every page of the account is clean and fits (${way}, ${viewport.width} px)`, async (t) => {
-      const { watch, look, open } = await signedIn(t, { ...options, viewport });
-      if (choice) await open(`/account?${choice}`);
-      for (const address of [...PAGES, ...companyPages]) {
-        await open(address);
-        const name = address
-          .slice('/account'.length)
-          .replace(/(lgp|mdt)_[\w-]+/, '$1')
-          .replace(/\?.*/, '');
-        await look(`${way}-${viewport.width}${name}`);
-      }
-      t.deepEqual(watch.problems, []);
-    });
-  }
-}
-
-for (const [way, options, choice] of WAYS) {
-  seen(`an old proof is asked for again, calmly (${way})`, async (t) => {
-    const { page, look, open } = await signedIn(t, { ...options, viewport: NARROW }, WANG, hasty);
-    if (choice) await open(`/account?${choice}`);
-    // Ages are counted in whole seconds.
-    await page.waitForTimeout(6500);
-    await open('/account/documents');
-    await page.locator('form[action="/account/documents/show"] button').click();
-    await look(`${way}-prove`);
-    await page.locator('input[name="password"]').fill('not the password');
-    await page.locator('main button.primary').click();
-    t.is(await page.locator('input[name="password"][aria-invalid="true"]').count(), 1);
-    await look(`${way}-prove-wrong`);
-    await page.locator('input[name="password"]').fill(PASSWORD);
-    await page.locator('main button.primary').click();
-    await look(`${way}-proven`);
-    await page.locator('main button.primary').click();
-    t.is(await page.locator('[role="status"]').count(), 1);
-    await look(`${way}-documents-shown`);
-  });
 }
 
 const focusedText = (page: Page): Promise<string> => page.evaluate('document.activeElement.textContent.trim()');

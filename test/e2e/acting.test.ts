@@ -1,30 +1,17 @@
-import test, { type ExecutionContext } from 'ava';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { ExecutionContext } from 'ava';
+import type { BrowserContextOptions, Page } from 'playwright-core';
 import { BUSINESS_START_UP, CITIZEN_CENTRE, type PortalDefinition } from '../../examples/portals/definitions.ts';
 import { startPortal } from '../../examples/portals/portal.ts';
 import { monotonicMs } from '../../src/shared/clock.ts';
 import { BRIDGES, ListedActing, mandateOf, TEA } from '../support/acting.ts';
-import {
-  axeViolations,
-  chromiumPath,
-  launchBrowser,
-  openContext,
-  overflowsSideways,
-  screenshot,
-} from '../support/browser.ts';
 import { ROOMY } from '../support/portal-calls.ts';
+import type { Cleanup } from '../support/product.ts';
+import { allow, NARROW, seen, stage, typeSignIn, type Visitor } from '../support/seen.ts';
 import { freePort, LI, PASSWORD, startServer, type TestServer, WANG } from '../support/server.ts';
 
-const NARROW = { width: 360, height: 780 };
 const A_SECOND_MS = 1000;
 /** 王小明's, in the sample register. */
 const SAMPLE = { uscc: '91339900MA9X01014C', name: '示例数字科技有限公司' };
-
-const absent = chromiumPath() === undefined;
-const seen = (title: string, body: (t: ExecutionContext) => Promise<void>): void => {
-  if (absent) test.skip(`${title} (no Chromium here; set CHROMIUM_PATH)`, body);
-  else test.serial(title, body);
-};
 
 /** The two sample portals at a server. */
 interface Portals {
@@ -33,17 +20,16 @@ interface Portals {
 }
 
 const acting = new ListedActing();
-const cleanups: (() => unknown)[] = [];
 let server: TestServer;
 let citizen: string;
 let business: string;
-let browser: Browser;
 let wang: string;
 let tea: string;
 let bridges: string;
 
 /** A server in this process with both sample portals beside it. */
 async function openWorld(
+  cleanup: Cleanup,
   parts: Parameters<typeof startServer>[2] = {},
 ): Promise<Portals & { readonly server: TestServer }> {
   const ports = [await freePort(), await freePort()] as const;
@@ -53,20 +39,19 @@ async function openWorld(
     { ...ROOMY, outbound: { allowedOrigins: origins, timeoutMs: 2500 } },
     parts,
   );
-  cleanups.unshift(() => opened.stop());
+  cleanup.teardown(() => opened.stop());
   const open = async (definition: PortalDefinition, at: 0 | 1): Promise<string> => {
     const { id, secret } = await opened.addPortal({ ...definition.registration(origins[at]) });
     const options = { definition, issuer: opened.issuer, clientId: id, clientSecret: secret, port: ports[at] };
     const portal = await startPortal({ ...options, siblingUrl: origins[1 - at] ?? '' });
-    cleanups.unshift(() => portal.close());
+    cleanup.teardown(() => portal.close());
     return portal.url;
   };
   return { server: opened, citizen: await open(CITIZEN_CENTRE, 0), business: await open(BUSINESS_START_UP, 1) };
 }
 
-test.before(async () => {
-  if (absent) return;
-  ({ server, citizen, business } = await openWorld({ acting }));
+const { visitor: stranger } = stage(async (cleanup) => {
+  ({ server, citizen, business } = await openWorld(cleanup, { acting }));
   wang = await server.addPerson(WANG);
   const li = await server.addPerson(LI);
   tea = acting.add(wang, TEA);
@@ -74,36 +59,14 @@ test.before(async () => {
   for (let at = 1; at <= 45; at += 1) {
     acting.add(li, TEA, { name: `云山第${at}号商贸有限公司`, mandate: mandateOf(`mdt_${at}`, { matters: ['tax'] }) });
   }
-  const launched = await launchBrowser();
-  if (launched.state === 'absent') throw new Error(launched.reason);
-  browser = launched.browser;
-  cleanups.unshift(() => browser.close());
 });
 
-test.after.always(async () => {
-  for (const clean of cleanups) await clean();
-});
+const visitor = (t: ExecutionContext, options: BrowserContextOptions = {}): Promise<Visitor> =>
+  stranger(t, 'acting', options);
 
-async function visitor(t: ExecutionContext, options: BrowserContextOptions = {}) {
-  const { context, watch } = await openContext(browser, options);
-  t.teardown(() => context.close());
-  const page = await context.newPage();
-  const look = async (name: string): Promise<void> => {
-    await page.waitForLoadState('load');
-    t.deepEqual(options.javaScriptEnabled === false ? [] : await axeViolations(page), [], `axe on ${name}`);
-    t.false(await overflowsSideways(page), `${name} scrolls sideways`);
-    await screenshot(page, `acting-${name}`);
-  };
-  return { page, watch, look };
-}
+const signIn = (page: Page, { idNumber }: { readonly idNumber: string }): Promise<void> =>
+  typeSignIn(page, idNumber, PASSWORD);
 
-async function signIn(page: Page, { idNumber }: { readonly idNumber: string }): Promise<void> {
-  await page.locator('input[name="identifier"]').fill(idNumber);
-  await page.locator('input[name="password"]').fill(PASSWORD);
-  await page.locator('#sign-in button.primary').click();
-}
-
-const allow = (page: Page): Promise<void> => page.locator('button[name="decision"][value="allow"]').click();
 const choice = (page: Page, ref: string) => page.locator(`button[name="acting_as"][value="${ref}"]`);
 
 interface PortalSession {
@@ -184,7 +147,7 @@ seen('F3 the same on a phone 360 px wide, in English', (t) =>
 seen(
   'F3 a representative claims a company and appoints an agent, who acts for it at the portal until it is revoked',
   async (t) => {
-    const own = await openWorld();
+    const own = await openWorld(t);
     const agent = { idNumber: '449900200002290028', name: '陈雨桐' };
     for (const person of [WANG, agent]) await own.server.addPerson(person);
     const account = `${own.server.issuer}/account`;

@@ -1,65 +1,17 @@
-import test, { type ExecutionContext } from 'ava';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import {
-  axeViolations,
-  chromiumPath,
-  launchBrowser,
-  openContext,
-  overflowsSideways,
-  screenshot,
-} from '../support/browser.ts';
+import type { ExecutionContext } from 'ava';
+import type { BrowserContextOptions } from 'playwright-core';
 import { codeFor, codesFor, enrol, freshPhone, otherCode } from '../support/enrolment.ts';
 import { createBrowser } from '../support/http-client.ts';
 import { freshPlace, type Product, startProduct } from '../support/product.ts';
+import { allow, fill, NARROW, seen, stage, submit, typeSignIn } from '../support/seen.ts';
 
-const NARROW = { width: 360, height: 780 };
 const PASSWORD = 'seven blue kites over the lake';
 const UNAVAILABLE = '339900197001010135';
 
-const absent = chromiumPath() === undefined;
-/** Without Chromium each test is counted as skipped and says why in its title. */
-const seen = (title: string, body: (t: ExecutionContext) => Promise<void>): void => {
-  if (absent) test.skip(`${title} (no Chromium here; set CHROMIUM_PATH)`, body);
-  else test.serial(title, body);
-};
-
 let product: Product;
-let browser: Browser;
-const cleanups: (() => unknown)[] = [];
-
-test.before(async () => {
-  if (absent) return;
-  const cleanup = { teardown: (clean: () => unknown) => void cleanups.unshift(clean) };
+const { visitor } = stage(async (cleanup) => {
   product = await startProduct(cleanup, await freshPlace(cleanup));
-  const launched = await launchBrowser();
-  if (launched.state === 'absent') throw new Error(launched.reason);
-  browser = launched.browser;
-  cleanups.unshift(() => browser.close());
 });
-
-test.after.always(async () => {
-  for (const clean of cleanups) await clean();
-});
-
-async function visitor(t: ExecutionContext, name: string, options: BrowserContextOptions = {}) {
-  const { context, watch } = await openContext(browser, options);
-  t.teardown(() => context.close());
-  const page = await context.newPage();
-  const look = async (what: string): Promise<void> => {
-    await page.waitForLoadState('load');
-    t.deepEqual(await axeViolations(page), [], `axe on ${name} ${what}`);
-    t.false(await overflowsSideways(page), `${name} ${what} scrolls sideways`);
-    await screenshot(page, `enrol-${name}-${what}`);
-  };
-  return { page, watch, look };
-}
-
-const submit = (page: Page): Promise<void> => page.locator('main button.primary').click();
-
-async function fill(page: Page, fields: Readonly<Record<string, string>>): Promise<void> {
-  for (const [name, value] of Object.entries(fields)) await page.locator(`input[name="${name}"]`).fill(value);
-  await submit(page);
-}
 
 /** From a portal through registration back to the portal, with a mistake at every step. */
 async function wholeWay(
@@ -68,7 +20,7 @@ async function wholeWay(
   person: { readonly name: string; readonly idNumber: string },
   options: BrowserContextOptions,
 ): Promise<void> {
-  const { page, watch, look } = await visitor(t, name, options);
+  const { page, watch, look } = await visitor(t, `enrol-${name}`, options);
   const [portal] = product.portals;
   const phone = freshPhone();
   await page.goto(`${portal}/login`);
@@ -102,10 +54,8 @@ async function wholeWay(
   await page.locator('a.primary').waitFor();
   await look('5-done');
   await page.locator('a.primary').click();
-  await page.locator('input[name="identifier"]').fill(person.idNumber);
-  await page.locator('input[name="password"]').fill(PASSWORD);
-  await page.locator('#sign-in button.primary').click();
-  await page.locator('button[name="decision"][value="allow"]').click();
+  await typeSignIn(page, person.idNumber, PASSWORD);
+  await allow(page);
   await page.waitForURL(`${portal}/`);
   t.true((await page.locator('h1').textContent())?.includes(person.name));
   t.deepEqual(watch.problems, []);
@@ -122,7 +72,7 @@ seen('the same on a desktop in English', (t) =>
 seen(
   'the register does not answer, the account is there already, a step is lost: each has its calm page',
   async (t) => {
-    const { page, look } = await visitor(t, 'calm', { viewport: NARROW });
+    const { page, look } = await visitor(t, 'enrol-calm', { viewport: NARROW });
     await page.goto(`${product.issuer}/register/code`);
     await look('stopped-lost');
     await page.goto(`${product.issuer}/register`);
@@ -150,7 +100,7 @@ async function wayBack(
   person: { readonly name: string; readonly idNumber: string },
   options: BrowserContextOptions,
 ): Promise<void> {
-  const { page, watch, look } = await visitor(t, name, options);
+  const { page, watch, look } = await visitor(t, `enrol-${name}`, options);
   const [portal] = product.portals;
   const phone = freshPhone();
   const opened = await enrol(createBrowser(product.issuer), person, PASSWORD, { phone });
@@ -175,10 +125,8 @@ async function wayBack(
   await page.locator('a.primary').waitFor();
   await look('recover-4-done');
   await page.locator('a.primary').click();
-  await page.locator('input[name="identifier"]').fill(person.idNumber);
-  await page.locator('input[name="password"]').fill('nine green boats on the river');
-  await page.locator('#sign-in button.primary').click();
-  await page.locator('button[name="decision"][value="allow"]').click();
+  await typeSignIn(page, person.idNumber, 'nine green boats on the river');
+  await allow(page);
   await page.waitForURL(`${portal}/`);
 
   await page.goto(`${product.issuer}/account/methods`);
@@ -211,7 +159,7 @@ seen('who forgot the password finds back on a desktop, in English', (t) =>
 );
 
 seen('a person at a counter confirms on their own phone, and a new password waits for its time', async (t) => {
-  const { page, look } = await visitor(t, 'others', { viewport: NARROW });
+  const { page, look } = await visitor(t, 'enrol-others', { viewport: NARROW });
   await page.goto(`${product.issuer}/register/confirm`);
   await look('confirm');
   await fill(page, { idNumber: '339900200408150054', code: '000000' });
@@ -229,9 +177,7 @@ seen('a person at a counter confirms on their own phone, and a new password wait
   await page.waitForURL(/\/recover\/waiting/);
   await look('recover-waiting');
   await page.goto(`${slow.issuer}/account`);
-  await page.locator('input[name="identifier"]').fill(person.idNumber);
-  await page.locator('input[name="password"]').fill(PASSWORD);
-  await page.locator('#sign-in button.primary').click();
+  await typeSignIn(page, person.idNumber, PASSWORD);
   await page.waitForURL(/\/account/);
   await page.goto(`${slow.issuer}/recover/waiting`);
   await look('recover-cancelled');

@@ -1,17 +1,8 @@
-import test, { type ExecutionContext } from 'ava';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import {
-  axeViolations,
-  chromiumPath,
-  launchBrowser,
-  openContext,
-  overflowsSideways,
-  screenshot,
-  type Watch,
-} from '../support/browser.ts';
+import type { ExecutionContext } from 'ava';
+import type { BrowserContextOptions, Page } from 'playwright-core';
 import { freshPlace, type Product, startProduct, tongban } from '../support/product.ts';
+import { allow, NARROW, seen, stage, typeSignIn, type Visitor } from '../support/seen.ts';
 
-const NARROW = { width: 360, height: 780 };
 const TOLD_WITHIN_MS = 10_000;
 const PASSWORD = 'one-login-for-all';
 const WANG = '339900199001011014';
@@ -28,59 +19,23 @@ const FRESH_PEOPLE = [
   ['339900199906300064', '孙丽'],
 ] as const;
 
-const absent = chromiumPath() === undefined;
-/** Without Chromium each test is counted as skipped and says why in its title. */
-const seen = (title: string, body: (t: ExecutionContext) => Promise<void>): void => {
-  if (absent) test.skip(`${title} (no Chromium here; set CHROMIUM_PATH)`, body);
-  else test.serial(title, body);
-};
-
 let product: Product;
-let browser: Browser;
-const cleanups: (() => unknown)[] = [];
-
-test.before(async () => {
-  if (absent) return;
-  const cleanup = { teardown: (clean: () => unknown) => void cleanups.unshift(clean) };
+const { visitor: stranger } = stage(async (cleanup) => {
   product = await startProduct(cleanup, await freshPlace(cleanup));
   for (const [idNumber, name] of FRESH_PEOPLE) {
     const words = ['person', 'add', '--id-number', idNumber, '--name', name, '--ial', '2', '--password-stdin'];
     const added = await tongban(words, { TONGBAN_DATA_DIR: product.dataDir }, `${PASSWORD}\n`);
     if (added.code !== 0) throw new Error(added.stderr);
   }
-  const launched = await launchBrowser();
-  if (launched.state === 'absent') throw new Error(launched.reason);
-  browser = launched.browser;
-  cleanups.unshift(() => browser.close());
 });
 
-test.after.always(async () => {
-  for (const clean of cleanups) await clean();
-});
-
-/** One person's browser. `look` keeps a picture and finds nothing to complain about. */
-async function visitor(t: ExecutionContext, options: BrowserContextOptions = {}) {
-  const { context, watch } = await openContext(browser, options);
-  t.teardown(() => context.close());
-  const page = await context.newPage();
-  const look = async (name: string): Promise<void> => {
-    await page.waitForLoadState('load');
-    t.deepEqual(options.javaScriptEnabled === false ? [] : await axeViolations(page), [], `axe on ${name}`);
-    t.false(await overflowsSideways(page), `${name} scrolls sideways`);
-    await screenshot(page, `e2e-${name}`);
-  };
-  return { context, page, watch: watch as Watch, look };
-}
+const visitor = (t: ExecutionContext, options: BrowserContextOptions = {}): Promise<Visitor> =>
+  stranger(t, 'e2e', options);
 
 const portal = (at: 0 | 1): string => product.portals[at];
 
-async function fillSignIn(page: Page, identifier = WANG, password = PASSWORD): Promise<void> {
-  await page.locator('input[name="identifier"]').fill(identifier);
-  await page.locator('input[name="password"]').fill(password);
-  await page.locator('#sign-in button.primary').click();
-}
-
-const allow = (page: Page): Promise<void> => page.locator('button[name="decision"][value="allow"]').click();
+const fillSignIn = (page: Page, identifier = WANG, password = PASSWORD): Promise<void> =>
+  typeSignIn(page, identifier, password);
 
 /** From a portal's own page to being signed in there, whatever is asked on the way. */
 async function signInAt(page: Page, url: string, identifier?: string): Promise<void> {

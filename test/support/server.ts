@@ -12,6 +12,7 @@ import type { LedgerEntry } from '../../src/ledger/entry.ts';
 import { parseIdNumber } from '../../src/people/id-number.ts';
 import { type Serving, serve } from '../../src/serve.ts';
 import { randomToken } from '../../src/shared/random.ts';
+import type { HomeDemo } from '../../src/web/home.ts';
 import { createBrowser, type HttpBrowser, type Page } from './http-client.ts';
 import { ledgerEntries } from './ledger.ts';
 
@@ -72,7 +73,7 @@ export async function freePort(): Promise<number> {
 export async function startServer(
   t: ExecutionContext | undefined,
   overrides: ConfigOverrides = {},
-  parts: Partial<Pick<House, 'acting'>> = {},
+  { demo, ...parts }: Partial<Pick<House, 'acting'>> & { readonly demo?: HomeDemo } = {},
 ): Promise<TestServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'tongban-test-'));
   const port = await freePort();
@@ -83,7 +84,7 @@ export async function startServer(
   });
   if (!prepared.ok) throw new Error(prepared.sentences.join('\n'));
   const house = { ...(await openHouse(prepared.config)), ...parts };
-  const serving: Serving = await serve(house, pino({ level: 'silent' }));
+  const serving: Serving = await serve(house, pino({ level: 'silent' }), demo && { demo });
   const stop = async (): Promise<void> => {
     await serving.stop();
     await house.close();

@@ -103,10 +103,14 @@ export const companiesEn: typeof companiesZh = {
     grant: 'Send the invitations',
     reportTry: 'What it would do',
     reportGrant: 'What was done',
-    wouldGrant: (count) => `${count} invitations can be sent.`,
-    granted: (count) => `${count} invitations were sent.`,
-    unchanged: (count) => `${count} lines stand already and are not sent again.`,
-    faults: (count) => `${count} things have to be mended. No invitation was sent.`,
+    wouldGrant: (count) => (count === 1 ? 'One invitation can be sent.' : `${count} invitations can be sent.`),
+    granted: (count) => (count === 1 ? 'One invitation was sent.' : `${count} invitations were sent.`),
+    unchanged: (count) =>
+      count === 1
+        ? 'One line stands already and is not sent again.'
+        : `${count} lines stand already and are not sent again.`,
+    faults: (count) =>
+      `${count === 1 ? 'One thing has' : `${count} things have`} to be mended. No invitation was sent.`,
     line: 'Line',
     column: 'Column',
     reason: 'What is wrong',
