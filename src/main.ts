@@ -22,6 +22,10 @@ const COMMANDS: Readonly<Record<string, { readonly means: string; readonly load:
     load: async () => withHouse('company'),
   },
   mandate: { means: 'grant, accept and end mandates', load: async () => withHouse('mandate') },
+  factor: {
+    means: 'take hardware tokens into stock, list and remove what people prove themselves with',
+    load: async () => withHouse('factor'),
+  },
   demo: {
     means: 'fill a store with synthetic people and companies',
     load: async () => withHouse('demo'),

@@ -43,6 +43,7 @@ const COMMANDS = {
   mandate: async (args, house, operator) =>
     (await import('./mandate.ts')).run(args, { house, operator, stdout, stderr }),
   demo: async (args, house) => (await import('./demo-seed.ts')).run(args, { house, stdout, stderr }),
+  factor: async (args, house) => (await import('./factor.ts')).run(args, { house, stdout, stderr }),
   keys: async (args, { keyring }) => (await import('./keys.ts')).run(args, { keyring, stdout, stderr }),
   incident: async (args, { config, database, ledger }, operator) => {
     const { operatorClass } = config.watch;

@@ -58,7 +58,7 @@ export interface BoundFactors {
     tx: Transaction,
     personId: string,
     id: string,
-    change: FactorChange & { readonly cause: string },
+    change: FactorChange & { readonly cause: string; readonly reason?: string },
   ): Promise<FactorKind | undefined>;
   /** All of an account that is no more; the end of the account is on record. */
   shred(tx: Transaction, personId: string): Promise<void>;
@@ -174,11 +174,11 @@ export function createBoundFactors({
       return true;
     },
 
-    async remove(tx, personId, id, { origin, cause, ...from }) {
+    async remove(tx, personId, id, { origin, cause, reason, ...from }) {
       const kind = (await tx.get<{ kind: FactorKind }>(KIND, [id, personId]))?.kind;
       if (kind === undefined) return undefined;
       if ((await letGo(tx, personId, { id, kind })) === 0) return undefined;
-      const details = { origin, kind, factor: id, cause };
+      const details = { origin, kind, factor: id, cause, ...(reason === undefined ? {} : { reason }) };
       await ledger.append(tx, { ...from, type: 'factor.removed', personId, details });
       return kind;
     },

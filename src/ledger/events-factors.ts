@@ -30,7 +30,7 @@ export const FACTOR_EVENTS = {
     AUTHENTICATION,
     ACCOUNT.other,
     'Something a person proved themselves with was taken from their account.',
-    'origin kind factor cause',
+    'origin kind factor cause !reason',
   ),
   'factor.refused': event(
     'warning',
