@@ -218,6 +218,12 @@ for (const [engine, on, overrides] of ENGINES) {
       t.true(await spent(server, await verify({ code: later(-1), next: later() })));
       turnClock(turned() + 60_000);
       t.true(await spent(server, await verify({ code: later() })), 'and it is known where its clock is');
+      // Given up and found again: what it has shown before binds it to nobody.
+      const [token] = await house.boundFactors.list(owner);
+      await house.database.write((tx) => house.boundFactors.remove(tx, owner, token!.id, { ...ASKED, cause: 'own' }));
+      const again = (minutes: number) => bind(owner, { first: later(minutes - 1), second: later(minutes) });
+      t.deepEqual(await again(0), { ok: false, reason: 'refused' });
+      t.true((await again(1)).ok);
       t.true(await until(async () => (await allTold(server, 'factor.tokens-imported')).length === 1));
     },
   );
