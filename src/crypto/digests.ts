@@ -16,19 +16,26 @@ export const hmacKey = (bytes: Uint8Array): KeyObject => createSecretKey(bytes);
 export const hmacSm3 = (key: KeyObject, message: Uint8Array | string): Buffer =>
   createHmac('sm3', key).update(message).digest();
 
+const LENGTH_BYTES = 4;
+
 /**
  * One byte string out of several, each behind its length (32 bits, big endian): `ab|c` and `a|bc` cannot be confused, whatever
  * characters the values hold. Text counts as UTF-8.
  */
 export function framed(...parts: readonly (Uint8Array | string)[]): Buffer {
-  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  for (const part of parts) bytes += LENGTH_BYTES + Buffer.byteLength(part);
+  const framed = Buffer.allocUnsafe(bytes);
+  let at = 0;
   for (const part of parts) {
-    const bytes = typeof part === 'string' ? Buffer.from(part, 'utf8') : part;
-    const length = Buffer.allocUnsafe(4);
-    length.writeUInt32BE(bytes.length);
-    pieces.push(length, bytes);
+    const start = at + LENGTH_BYTES;
+    if (typeof part === 'string') framed.write(part, start, 'utf8');
+    else framed.set(part, start);
+    const length = Buffer.byteLength(part);
+    framed.writeUInt32BE(length, at);
+    at = start + length;
   }
-  return Buffer.concat(pieces);
+  return framed;
 }
 
 /**

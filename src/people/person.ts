@@ -104,6 +104,7 @@ export class OpenedProfile implements PersonProfile {
   readonly #row: ProfileRow;
   readonly #masking: MaskingLevel;
   #document: IdentityDocument | undefined;
+  #read: DocumentFacts | undefined;
   #name: string | undefined;
 
   constructor(sealer: Sealer, row: ProfileRow, masking: MaskingLevel) {
@@ -173,7 +174,8 @@ export class OpenedProfile implements PersonProfile {
   }
 
   get #facts(): DocumentFacts {
-    return factsOfDocument(this.document);
+    this.#read ??= factsOfDocument(this.document);
+    return this.#read;
   }
 
   #opened(column: PersonColumn): string | undefined {
