@@ -64,12 +64,15 @@ export class Connection {
   readonly #host: string;
   readonly #port: number;
   readonly #deadlineMs: number;
+  readonly #localAddress: string | undefined;
   #socket: Socket | undefined;
   #pending: Pending | undefined;
   #received: Buffer | undefined;
   #answersOnSocket = 0;
 
-  constructor(origin: URL, deadlineMs = ANSWER_DEADLINE_MS) {
+  /** `localAddress`: the loopback address to come from. */
+  constructor(origin: URL, deadlineMs = ANSWER_DEADLINE_MS, localAddress?: string) {
+    this.#localAddress = localAddress;
     this.#host = origin.hostname.replace(/^\[|\]$/g, '');
     this.#port = Number(origin.port || 80);
     this.#deadlineMs = deadlineMs;
@@ -103,7 +106,12 @@ export class Connection {
   }
 
   #open(): Socket {
-    const socket = connect({ host: this.#host, port: this.#port, noDelay: true });
+    const socket = connect({
+      host: this.#host,
+      port: this.#port,
+      noDelay: true,
+      ...(this.#localAddress === undefined ? {} : { localAddress: this.#localAddress }),
+    });
     this.#answersOnSocket = 0;
     socket.on('data', (chunk) => this.#receive(chunk));
     socket.on('error', () => {});

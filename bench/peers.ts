@@ -240,9 +240,16 @@ async function readEndpoints(origin: URL): Promise<Endpoints> {
 
 const WEIGHTS = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
 
+/** The same, with a name and a phone of their own, for drills that ask about people. */
+export const inventedPerson = (n: number): Person & { readonly name: string; readonly phone: string } => ({
+  ...personOf(n),
+  name: `测试${n}`,
+  phone: `138${String(n).padStart(8, '0')}`,
+});
+
 /** The n-th invented person. The number is well formed (GB 11643, check digit by ISO 7064 MOD 11-2) and belongs to nobody. */
 function personOf(n: number): Person {
-  const body = `11000019900101${String(n).padStart(3, '0')}`;
+  const body = `110000199${n >= 1000 ? 1 : 0}0101${String(n % 1000).padStart(3, '0')}`;
   const sum = [...body].reduce((total, digit, index) => total + Number(digit) * WEIGHTS[index]!, 0);
   return { identifier: body + '10X98765432'[sum % 11], password: PASSWORD };
 }

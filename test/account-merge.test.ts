@@ -208,7 +208,7 @@ test.serial('D6 D9 the second account is guessed at under the limits of signing 
 });
 
 test.serial(
-  'E2 the proof of the second account belongs to this account, this browser and this quarter of an hour',
+  'E2 V8 the proof of the second account belongs to this account, this browser and this quarter of an hour',
   async (t) => {
     const two = await twoAccounts(t);
     const { server, card, passport, browser } = two;
