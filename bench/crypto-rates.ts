@@ -2,11 +2,13 @@ import { spawnSync } from 'node:child_process';
 import { generateKeyPairSync, randomBytes, sign, verify } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { sm2 } from 'sm-crypto';
+import { encryptToken } from '../src/crypto/jose/jwe.ts';
 import { createSealer } from '../src/crypto/sealing.ts';
 import { SM2_USER_ID } from '../src/crypto/signer.ts';
 import { createBigIntEngine } from '../src/crypto/sm2/bigint-engine.ts';
 import { sm2Engine } from '../src/crypto/sm2/engine.ts';
 import { decryptSm2, digestSm2, encryptSm2, readSm2PrivateKey, signSm2, verifySm2 } from '../src/crypto/sm2/sm2.ts';
+import { createSm4 } from '../src/crypto/sm4.ts';
 
 /*
  * `npm run bench -- --crypto`: how often a second of processor time can sign, verify and seal, beside what others do. A message
@@ -66,6 +68,11 @@ async function rates(): Promise<readonly Rate[]> {
   const sealer = createSealer(randomBytes(32));
   const sealed = sealer.seal('110101199003078515', 'people:number:1');
 
+  const gcm = createSm4('gcm', contentKey);
+  const iv = randomBytes(12);
+  const recipient = { key: key.publicKey, kid: 'a' };
+  const token = message.toString('base64url');
+
   const calls: readonly (Omit<Rate, 'rate'> & { readonly call: () => unknown; readonly turns?: true })[] = [
     { name: 'SM2 sign, nonces made ahead', goal: 8000, turns: true, call: () => signSm2(message, key) },
     { name: 'SM2 sign, each nonce on the spot', goal: 8000, call: () => signSm2(message, key) },
@@ -83,6 +90,8 @@ async function rates(): Promise<readonly Rate[]> {
     { name: 'ES256 verify, node:crypto', call: () => verify('sha256', message, es256.publicKey, es256Signature) },
     { name: 'seal a column (SM4-CTR, HMAC-SM3)', call: () => sealer.seal('110101199003078515', 'people:number:1') },
     { name: 'unseal it', call: () => sealer.unseal(sealed, 'people:number:1') },
+    { name: 'SM4-GCM, 600 bytes', call: () => gcm.seal(iv, message, iv) },
+    { name: 'encrypt a token (SM2, SM4-GCM)', call: () => encryptToken(token, recipient, {}) },
   ];
   const measured: Rate[] = [];
   for (const { call, turns, ...named } of calls) measured.push({ ...named, rate: await rateOf(call, turns) });

@@ -10,6 +10,7 @@ import { CONNECTIONS, measureScenario, QUICK, THOROUGH } from './rounds.ts';
 import { runScale } from './scale.ts';
 import { SCENARIOS, type Scenario } from './scenarios.ts';
 import { endServersOnSignal } from './server-process.ts';
+import { measureSm2Cost } from './sm2-cost.ts';
 import { measureStorm } from './storm.ts';
 
 /*
@@ -28,6 +29,7 @@ import { measureStorm } from './storm.ts';
 const STORM = 'storm';
 const COLD_START = 'cold start';
 const LEDGER_COST = 'ledger cost';
+const SM2_COST = 'SM2 tokens';
 
 const { values: options } = parseArgs({
   options: {
@@ -93,6 +95,10 @@ try {
   if (wanted(LEDGER_COST) && peers.includes('ours') && !options.quick) {
     process.stderr.write(`${LEDGER_COST} ...\n`);
     extras.push({ peer: 'ours', ledger: await measureLedgerCost(pace) });
+  }
+  if (wanted(SM2_COST) && peers.includes('ours') && (!options.quick || options.only.length > 0)) {
+    process.stderr.write(`${SM2_COST} ...\n`);
+    extras.push({ peer: 'ours', sm2: await measureSm2Cost(pace) });
   }
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);

@@ -59,6 +59,8 @@ export interface Started extends Running {
 export type PeerName = 'ours' | 'bare';
 
 export interface PeerOptions {
+  /** Members of the portal's record in place of the usual ones. Ours only. */
+  readonly portal?: Readonly<Record<string, unknown>>;
   readonly hash: HashCost;
   readonly peopleCount: number;
   readonly nodeArguments?: readonly string[];
@@ -152,7 +154,7 @@ async function startProduct(options: PeerOptions): Promise<Started> {
     new ServerProcess([...(options.nodeArguments ?? []), ...(options.program ?? ['src/main.ts', 'serve'])], env);
   const people = options.store?.people ?? Array.from({ length: options.peopleCount }, (_, n) => personOf(n));
   try {
-    const client = await register(folder, options.store ? [] : people, env);
+    const client = await register(folder, options.store ? [] : people, env, options.portal);
     return await run('ours', origin, launch, client, people, cleanUp);
   } catch (error) {
     await cleanUp();
@@ -165,9 +167,10 @@ async function register(
   folder: string,
   people: readonly Person[],
   env: Readonly<Record<string, string>>,
+  portal: PeerOptions['portal'] = {},
 ): Promise<Client> {
   const file = join(folder, 'client.json');
-  await writeFile(file, JSON.stringify(CLIENT_METADATA));
+  await writeFile(file, JSON.stringify({ ...CLIENT_METADATA, ...portal }));
   const added = JSON.parse(await runCommand(['src/main.ts', 'client', 'add', file, '--json'], env)) as Record<
     string,
     unknown

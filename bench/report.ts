@@ -16,6 +16,18 @@ export interface LedgerCost {
 /** What is left of the speed of the same server without a ledger, at least. */
 export const LEDGER_SHARE_MIN = 0.95;
 
+/** One scenario for a portal that gets SM2 beside one that gets ES256. */
+export interface Sm2Cost {
+  readonly scenario: string;
+  readonly es256: Measured;
+  readonly sm2: Measured;
+}
+
+/** What is left of the throughput of ES256, at least. */
+export const SM2_SHARE_MIN = 0.95;
+
+const throughputShare = ({ es256, sm2 }: Sm2Cost): number => sm2.operationsPerSecond / es256.operationsPerSecond;
+
 /** One scenario, measured on one or both servers. `holds` is undefined where there is no bar or no peer to hold it against. */
 export interface Row {
   readonly name: string;
@@ -31,6 +43,7 @@ export interface Extra {
   readonly storm?: Storm;
   readonly coldStartMs?: number;
   readonly ledger?: readonly LedgerCost[];
+  readonly sm2?: readonly Sm2Cost[];
 }
 
 /** Puts the two servers side by side: the ratio the scenario's bar is about (processor time when it has none). */
@@ -90,7 +103,7 @@ const barText = ({ kind, limit }: Bar): string => (kind === 'cpu' ? `CPU <= ${li
 
 export function printExtras(extras: readonly Extra[]): string {
   return extras
-    .flatMap(({ peer, storm, coldStartMs, ledger = [] }) => {
+    .flatMap(({ peer, storm, coldStartMs, ledger = [], sm2 = [] }) => {
       const lines: string[] = [];
       if (storm) {
         const ratio = storm.stormP99Ms / storm.idleP99Ms;
@@ -116,19 +129,32 @@ export function printExtras(extras: readonly Extra[]): string {
             `share ${share.toFixed(3)}, bar >= ${LEDGER_SHARE_MIN}: ${verdict}`,
         );
       }
+      for (const cost of sm2) {
+        const share = throughputShare(cost);
+        const verdict = share >= SM2_SHARE_MIN ? 'holds' : 'MISSED';
+        lines.push(
+          `SM2 tokens (${cost.scenario}): ${figures(cost.sm2)} beside ${figures(cost.es256)} with ES256, ` +
+            `share ${share.toFixed(3)} (by CPU ${(cost.es256.cpuMicroseconds / cost.sm2.cpuMicroseconds).toFixed(3)}), ` +
+            `bar >= ${SM2_SHARE_MIN}: ${verdict}`,
+        );
+      }
       return lines;
     })
     .join('\n');
 }
 
+const figures = ({ operationsPerSecond, cpuMicroseconds }: Measured): string =>
+  `${operationsPerSecond.toFixed(0)}/s at ${cpuMicroseconds.toFixed(0)} us`;
+
 /** Every bar that was missed, by name; empty when all that were measured hold. */
 export function missedBars(rows: readonly Row[], extras: readonly Extra[]): readonly string[] {
   const missed = rows.filter(({ holds }) => holds === false).map(({ name }) => name);
-  for (const { peer, storm, coldStartMs, ledger = [] } of extras) {
+  for (const { peer, storm, coldStartMs, ledger = [], sm2 = [] } of extras) {
     if (peer !== 'ours') continue;
     if (storm && storm.stormP99Ms > STORM_RATIO_MAX * storm.idleP99Ms) missed.push('storm');
     if (coldStartMs !== undefined && coldStartMs > COLD_START_MS_MAX) missed.push('cold start');
     if (ledger.some(({ share }) => share < LEDGER_SHARE_MIN)) missed.push('ledger cost');
+    if (sm2.some((cost) => throughputShare(cost) < SM2_SHARE_MIN)) missed.push('SM2 tokens');
   }
   return missed;
 }
