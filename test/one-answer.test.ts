@@ -4,6 +4,7 @@ import type { HttpBrowser } from './support/http-client.ts';
 import { ROOMY } from './support/portal-calls.ts';
 import {
   authorizationPath,
+  LI,
   PASSWORD,
   REDIRECT_URI,
   redemption,
@@ -127,4 +128,18 @@ test.serial('R14 what stands in the address beside a form reaches nobody, not ev
     (await eventsOf(portal)).filter(({ type }) => type === 'portal.refused'),
     [],
   );
+});
+
+test.serial('somebody else is signed out on the way, and the browser may go on from there to the portal', async (t) => {
+  await server.addPerson(LI);
+  const portal = await server.addPortal();
+  const browser = server.browser();
+  await server.signIn(browser, portal);
+  await open(browser, portal, { prompt: 'login' });
+  const page = await browser.submit({ ...CREDENTIALS, identifier: LI.idNumber }, '/identify');
+  t.is(page.status, 200);
+  t.true(page.text.includes('forms[0].submit()'));
+  const policy = String(page.headers['content-security-policy']);
+  t.regex(policy, /form-action 'self' https:\/\/portal\.example;/);
+  t.regex(policy, /script-src 'self' 'sha256-/);
 });

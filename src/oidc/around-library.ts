@@ -88,15 +88,29 @@ function keepDocument(ctx: Context, documents: Documents, publish: Publish[keyof
   ctx.set('access-control-allow-origin', '*');
 }
 
-/** The page of response_mode=form_post submits itself to the portal, which the policy on forms must allow; its script keeps its hash. */
-function admitFormPost(ctx: Context, { client, params }: KoaContextWithOIDC['oidc']): void {
-  if (params?.response_mode !== 'form_post' || typeof ctx.body !== 'string' || !ctx.response.is('html')) return;
-  const redirectUri = String(params.redirect_uri);
-  // A refused request has named an address of its own choosing.
-  if (!client?.redirectUriAllowed(redirectUri)) return;
-  const target = formTarget(redirectUri);
+/**
+ * Pages of the library that submit themselves: to the portal (`response_mode=form_post`), or to our sign-out, whose answer leads on there
+ * (somebody else is signed in still). The policy on forms must allow it, for browsers check the whole chain; their script keeps its hash.
+ */
+function admitFormPost(ctx: Context, { client, params, entities }: KoaContextWithOIDC['oidc']): void {
+  if (typeof ctx.body !== 'string' || !ctx.response.is('html')) return;
+  const target = formTarget(
+    String(params === undefined ? addressAfterSignOut(ctx, entities) : postedTo(client, params)),
+  );
   if (!target) return;
   const scripts = /script-src ([^;]+)/.exec(ctx.response.get('content-security-policy'))?.[1];
   const policy = contentPolicy([target]);
   ctx.set('content-security-policy', scripts ? policy.replace(/script-src [^;]+/, `script-src ${scripts}`) : policy);
 }
+
+type Oidc = KoaContextWithOIDC['oidc'];
+
+/** Where the portal's request leads in the end: the library has not taken it up again, and has checked it when it came. */
+const addressAfterSignOut = ({ status }: Context, { Interaction: waiting }: Oidc['entities']): unknown =>
+  status === 200 ? waiting?.params.redirect_uri : undefined;
+
+/** A refused request has named an address of its own choosing. */
+const postedTo = (
+  client: Oidc['client'],
+  { response_mode: mode, redirect_uri: address }: NonNullable<Oidc['params']>,
+) => (mode === 'form_post' && client?.redirectUriAllowed(String(address)) ? address : undefined);
