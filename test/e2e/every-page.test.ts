@@ -6,6 +6,7 @@ import { PEOPLE } from '../support/legal-persons.ts';
 import { NARROW, seen, stage } from '../support/seen.ts';
 import { walkClosure, walkMerge, walkMethods, walkNotMe, walkPlaces, walkProof } from '../support/walk/account.ts';
 import { walkCompanies } from '../support/walk/companies.ts';
+import { walkLadder } from '../support/walk/ladder.ts';
 import { walkPossession } from '../support/walk/possession.ts';
 import {
   walkCeremony,
@@ -47,6 +48,7 @@ for (const look of WAYS) {
       await walkMerge(walk);
       await walkClosure(walk);
       await walkPossession(walk);
+      await walkLadder(walk);
       await walkNotMe(walk);
       t.deepEqual(walk.eye.complaints, []);
       t.deepEqual(

@@ -1,0 +1,24 @@
+import { PEOPLE } from '../legal-persons.ts';
+import { idNumberOf } from '../people.ts';
+import { typeSignIn } from '../seen.ts';
+import { PASSWORD, type TestPortal } from '../server.ts';
+import type { Walk } from './town.ts';
+
+const { owner: OWNER } = PEOPLE;
+
+/** What stands between a password and portals that want more: another factor, or an identity that is better proven. */
+export async function walkLadder({ page, eye, server, hall, enter, signOut }: Walk): Promise<void> {
+  const { persons, relyingParties } = server.house;
+  const { client_name, redirect_uris } = (await relyingParties.inspect(hall.id))?.record ?? {};
+  const english = { 'client_name#en': 'Cloud Hill Hall' };
+  const wanting = (level: 2 | 3): Promise<TestPortal> =>
+    server.addPortal({ client_name, ...english, redirect_uris, minimum_acr: `urn:tongban:acr:${level}` });
+  await signOut();
+  await enter(await wanting(3));
+  await typeSignIn(page, OWNER.idNumber, PASSWORD);
+  await eye.at('second-factor', 'none');
+  const { id } = (await persons.findByIdNumber(idNumberOf(OWNER.idNumber)))!;
+  await persons.setLevel(id, { ial: 1, reason: 'register_mismatch', origin: 'test' });
+  await enter(await wanting(2));
+  await eye.at('prove-identity');
+}
