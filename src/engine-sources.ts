@@ -8,7 +8,8 @@ import type { House } from './app.ts';
 import { createCookieKeys } from './crypto/cookie-keys.ts';
 import { deriveKeyBytes, hmacKey } from './crypto/digests.ts';
 import { createPortalSecrets } from './defence/portal-secrets.ts';
-import { createDefence } from './defence-doors.ts';
+import type { RegionTable } from './defence/regions.ts';
+import { createDefence, createRiskOf, rememberPlace } from './defence-doors.ts';
 import { createOutbound } from './delivery/outbound.ts';
 import { cancelRecoveries, enrolmentRouters, isRegistrationOpen, recoverUrl } from './enrol-doors.ts';
 import { createFactors } from './factor-doors.ts';
@@ -20,13 +21,13 @@ import type { EngineSources } from './oidc/engine.ts';
 import { createProtocolPages } from './oidc/pages.ts';
 import { createPairwiseSub } from './oidc/pairwise.ts';
 import { createKnownDevices } from './people/known-devices.ts';
+import { createSignInPlaces } from './people/sign-in-places.ts';
 import { certificateAmr, tellCloned } from './possession-doors.ts';
 import { createAdmission } from './sign-in/admission.ts';
 import { createIdentify } from './sign-in/identify.ts';
 import { createIdentifyCertificate } from './sign-in/identify-certificate.ts';
 import { createIdentifyPasskey } from './sign-in/identify-passkey.ts';
 import type { Interactions } from './sign-in/interactions.ts';
-import { ALLOWED } from './sign-in/ladder.ts';
 import { signInRoutes } from './sign-in/pages.ts';
 import type { Counters } from './storage/counters.ts';
 import { loadAssets } from './web/assets.ts';
@@ -48,12 +49,14 @@ export interface Surroundings {
   /** For the limits of sign-in and registration. */
   readonly counters: Counters;
   readonly challenges: Challenges;
+  /** Which network is where; undefined without a table. */
+  readonly regions: RegionTable | undefined;
   readonly demo: HomeDemo | undefined;
 }
 
 /** What the protocol engine and our pages are made of, out of the parts of the house. */
 export function engineSources(house: House, log: Logger, surroundings: Surroundings): EngineSources {
-  const { documents, wakeOutbox, observe, demo, counters, challenges } = surroundings;
+  const { documents, wakeOutbox, observe, demo, counters, challenges, regions } = surroundings;
   const { population } = house.registers;
   const { config, database, store, ledger, failures, persons, passwords, relyingParties, acting } = house;
   const { secrets } = config;
@@ -72,11 +75,15 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
   const formTokens = createFormTokens({ secret: derived('form-tokens'), secure });
   const attempts = createAttempts({ counters, limits: config.limits });
   const { gate, captcha } = createDefence(house, log, counters);
+  const places = createSignInPlaces(database);
   const ladder = houseLadder(house, createFactors(house, { attempts, wakeOutbox }));
   const admission = createAdmission({
     attempts,
     devices: createKnownDevices({ database }),
-    alongside: cancelRecoveries(house),
+    async alongside(tx, personId, visit) {
+      await cancelRecoveries(house)(tx, personId, visit);
+      await rememberPlace(tx, { places, regions }, personId, visit.address);
+    },
     ledger,
     failures,
     hasGuardian: async (personId) => (await house.leaving.guardians(database, personId)).length > 0,
@@ -132,7 +139,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         counters,
         gate,
         ladder,
-        riskOf: async () => ALLOWED,
+        riskOf: createRiskOf({ house, gate, places, regions, knownDevice: admission.knownDevice }),
         methodsUrl: '/account/methods',
         documentsUrl: '/account/documents',
         persons,

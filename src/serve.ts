@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { ensureAccountCentre } from './account-doors.ts';
 import type { House } from './app.ts';
 import { networkOf } from './defence/networks.ts';
+import { regionsOf } from './defence-doors.ts';
 import { startOutbox, sweepOutbox } from './delivery/outbox.ts';
 import { engineSources } from './engine-sources.ts';
 import { createChallenges } from './factors/challenges.ts';
@@ -14,6 +15,7 @@ import { createRequestCounts } from './monitoring/request-counts.ts';
 import { createEngine, type Engine, LOGOUT_TOPIC } from './oidc/engine.ts';
 import { sweepGrantSubjects } from './oidc/grant-subjects.ts';
 import type { LogoutNotice } from './oidc/session-ends.ts';
+import { createSignInPlaces } from './people/sign-in-places.ts';
 import { logRegisters, runNights } from './proofing-doors.ts';
 import { isSmOnly } from './relying-parties/sm2-rules.ts';
 import { endInTurn } from './shared/end-in-turn.ts';
@@ -81,6 +83,7 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
   const requests = createRequestCounts();
   // In SQL: a restart must not reset what guards an account, and nodes that share a store share their limits (X6, S5).
   const counters = createSqlCounters(database);
+  const regions = regionsOf(config);
   const challenges = createChallenges(counters, networkOf);
   const sources = engineSources(house, log, {
     documents,
@@ -88,6 +91,7 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
     observe: requests.count,
     counters,
     challenges,
+    regions,
     demo: options.demo,
   });
   const build = async (): Promise<Engine> => createEngine(sources, await engineKeys(keyring));
@@ -120,6 +124,7 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
       (limit) => sweepOutbox(database, { keepSeconds: DELIVERIES_KEPT_SECONDS, limit }),
       (limit) => sweepGrantSubjects(database, limit),
       ...reaching.sweeps,
+      createSignInPlaces(database).sweep,
       house.factorChallenges.sweep,
       ...house.possessionSweeps,
       ...house.legalSweeps,
@@ -137,6 +142,7 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
     outbox,
     sweptRows: sweeper.swept,
     challenges,
+    regions,
     draining: () => draining,
   });
   const front = createFront({

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { House } from './app.ts';
-import { loadRegions } from './defence/regions.ts';
+import type { RegionTable } from './defence/regions.ts';
 import { createOutbound } from './delivery/outbound.ts';
 import type { Outbox } from './delivery/outbox-contract.ts';
 import type { Challenges } from './factors/challenges.ts';
@@ -21,6 +21,7 @@ export interface Watched {
   readonly outbox: Outbox;
   readonly sweptRows: () => number;
   readonly challenges: Challenges;
+  readonly regions: RegionTable | undefined;
   readonly draining: () => boolean;
 }
 
@@ -102,12 +103,9 @@ const NOTICE_SECONDS = 30 * 86_400;
 /** The watch counts very many names: with counters of its own it cannot push out those of the sign-in limits. */
 const WATCH_COUNTERS_MAX = 200_000;
 
-/** Starts the detections. Throws `Fault('internal')` when the table of regions cannot be read. */
-function runDetections(house: House, log: Logger, { outbox, challenges }: Watched): Watch {
+/** Starts the detections. */
+function runDetections(house: House, log: Logger, { outbox, challenges, regions }: Watched): Watch {
   const { config, database, store, ledger, ledgerReader, persons, sessionEnds } = house;
-  const { regionsFile } = config.watch;
-  const table = regionsFile === '' ? undefined : loadRegions(regionsFile);
-  if (table?.ok === false) throw new Fault('internal', table.reason);
   return startWatch({
     reader: ledgerReader,
     database,
@@ -115,7 +113,7 @@ function runDetections(house: House, log: Logger, { outbox, challenges }: Watche
     counters: createMemoryCounters(WATCH_COUNTERS_MAX),
     countersAreOurs: true,
     settings: config.watch,
-    regions: table?.regions,
+    regions,
     log,
     responses: {
       async notify(personId, { incident }) {

@@ -34,7 +34,7 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   // Requests to a register are signed and its answers verified; storage and everything else stay out of reach.
   proofing: ['shared', 'crypto'],
   delivery: [...GROUND, 'storage', 'crypto', 'ledger'],
-  people: [...GROUND, 'storage', 'crypto', 'ledger', 'delivery', 'proofing'],
+  people: [...GROUND, 'storage', 'crypto', 'defence', 'ledger', 'delivery', 'proofing'],
   'legal-persons': [...GROUND, 'storage', 'crypto', 'ledger', 'delivery', 'proofing', 'people'],
   factors: [...GROUND, 'storage', 'crypto', 'ledger', 'defence'],
   'relying-parties': [...GROUND, 'storage', 'crypto', 'ledger'],

@@ -332,6 +332,7 @@ const ELSEWHERE: Readonly<Partial<Record<EventType, string>>> = {
   'device.trusted': 'trusted-devices',
   'device.distrusted': 'trusted-devices',
   'defence.raised': 'defence-gate',
+  'sign-in.assessed': 'defence-risk-sign-in',
   'defence.lowered': 'defence-gate',
   'factor.refused': 'account-factors',
 };

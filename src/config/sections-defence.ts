@@ -23,5 +23,10 @@ export const defence = z.strictObject({
     10_000_000,
     'How many numbers a browser tries at most; a phone does about 200,000 a second. Ten times as many for an address that goes on failing.',
   ),
+  badNetworksFile: z.string().trim().max(1024).meta({
+    description:
+      'A file of networks sign-ins are not expected from, one in CIDR notation a line; a sign-in from there asks for more. Empty for none.',
+  }),
+  elderFromYears: whole(50, 120, 'From this age on a new device asks for more than the password, as it does below 18.'),
   proofSeconds: whole(60, HOUR_SECONDS, 'How long such work, or a picture, is good for.'),
 });

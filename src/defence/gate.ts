@@ -26,6 +26,8 @@ export interface Gate {
   /** What the page for this address has to ask for; undefined on a quiet day. */
   ask(address: string): Promise<Asked | undefined>;
   judge(address: string, passage: Passage): Promise<GateVerdict>;
+  /** Whether accounts are being tried from this address, its network, or everywhere. */
+  isSuspicious(address: string): Promise<boolean>;
   /** Somebody failed behind the gate: that makes the next suspicious. */
   failed(): void;
 }
@@ -45,6 +47,7 @@ export function createGate({
   };
   return {
     failed: suspicion.failed,
+    isSuspicious: async (address) => (await suspicion.of(address)).reasons.length > 0,
     async ask(address) {
       const { reasons, weight } = await suspicion.of(address);
       if (reasons.length === 0) return undefined;

@@ -1,7 +1,14 @@
-import { AUTHENTICATION, type EventKind, event, FINDING } from './event-kind.ts';
+import { AUTHENTICATION, AUTHENTICATION_OTHER, type EventKind, event, FINDING } from './event-kind.ts';
 
 /** What the house does when it is tried from all sides; part of the catalogue in events.ts. */
 export const DEFENCE_EVENTS = {
+  'sign-in.assessed': event(
+    'notice',
+    AUTHENTICATION,
+    AUTHENTICATION_OTHER,
+    'Something about a right proof was unusual; the verdict says whether it was let through, had to prove more, or was refused, and the reasons why.',
+    'verdict reasons',
+  ),
   'defence.raised': event(
     'warning',
     AUTHENTICATION,

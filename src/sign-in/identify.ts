@@ -114,6 +114,8 @@ export function createIdentify(sources: IdentifySources): Identify {
     const verdict = await passwords.verify(person?.id, password, who);
     if (verdict === 'busy') return { state: 'busy' };
     if (!person || verdict === 'mismatch') return refuse(person ? 'mismatch' : 'unknown', 'refused');
+    // For whoever judges the circumstances: a list of leaked passwords that hits is no coincidence.
+    ctx.state.passwordIsBreached = await passwords.isBreached(password);
     return admission.admit(ctx, { person, clientId, sessionUid, provenBy, proof: passwordProof(), attempt });
   };
 

@@ -1,0 +1,88 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { createKnownDevices } from '../src/people/known-devices.ts';
+import { createSignInPlaces } from '../src/people/sign-in-places.ts';
+import { temporaryFolder } from './support/folders.ts';
+import { authorizationPath, PASSWORD, startServer, type TestPortal, type TestServer, WANG } from './support/server.ts';
+
+const ELDER = { idNumber: '449900195604190098', name: '何桂芳' } as const;
+const HANGZHOU = { network: '127.0.0.0/8', region: '杭州', latitude: 30.25, longitude: 120.17 };
+
+function fileIn(t: ExecutionContext, name: string, content: string): string {
+  const file = join(temporaryFolder(t), name);
+  writeFileSync(file, content);
+  return file;
+}
+
+const assessed = async (server: TestServer) =>
+  (await server.events('sign-in.assessed')).map(({ outcome, subject, data }) => ({ outcome, subject, data }));
+
+const enter = async (server: TestServer, portal: TestPortal, identifier: string, browser = server.browser()) => {
+  await browser.get(authorizationPath(portal));
+  await browser.follow();
+  return { browser, page: await browser.submit({ identifier, password: PASSWORD }, '/identify') };
+};
+
+test('H5 a new device of an elder asks for more, and the decision is on record with its reasons', async (t) => {
+  const server = await startServer(t);
+  const elder = await server.addPerson(ELDER);
+  await server.addPerson(WANG);
+  const portal = await server.addPortal();
+  const { page, browser } = await enter(server, portal, ELDER.idNumber);
+  t.is(page.status, 303, 'who has nothing more to prove is not shut out');
+  const data = { verdict: 'ask_more', reasons: ['new_device', 'elder_account'] };
+  t.deepEqual(await assessed(server), [{ outcome: 'success', subject: elder, data }]);
+  await browser.follow((url) => url.origin !== server.issuer);
+  await server.signIn(browser, portal, { identifier: ELDER.idNumber, query: { prompt: 'login' } });
+  await enter(server, portal, WANG.idNumber);
+  t.is((await assessed(server)).length, 1, 'neither the second time nor for somebody whose device is merely new');
+});
+
+test('D8 a leaked password out of a bad network is refused on a new device, and not on one the person has used', async (t) => {
+  const badNetworksFile = fileIn(t, 'bad.txt', '# hosting\n198.51.100.0/24\n127.0.0.0/8 # here\n');
+  const breachedFile = fileIn(t, 'leaked.txt', `${PASSWORD}\n`);
+  const server = await startServer(t, { defence: { badNetworksFile }, password: { breachedFile } });
+  const wang = await server.addPerson(WANG);
+  const portal = await server.addPortal();
+  const stranger = await enter(server, portal, WANG.idNumber);
+  t.not(stranger.page.status, 303);
+  t.is(stranger.browser.cookie('tongban'), undefined, 'no session');
+  const reasons = ['new_device', 'bad_network', 'stuffing_hit'];
+  t.deepEqual(await assessed(server), [{ outcome: 'failure', subject: wang, data: { verdict: 'refuse', reasons } }]);
+
+  const own = server.browser();
+  const { secret, write } = await createKnownDevices({ database: server.house.database }).remember(wang);
+  await server.house.database.write(write);
+  own.setCookie(server.issuer, `device=${secret}; Path=/`);
+  t.is((await enter(server, portal, WANG.idNumber, own)).page.status, 303);
+  t.deepEqual((await assessed(server)).at(-1)?.data, { verdict: 'ask_more', reasons: reasons.slice(1) });
+});
+
+test('the region of a sign-in is kept with it, and one further than anybody travels is told', async (t) => {
+  const regionsFile = fileIn(t, 'regions.json', JSON.stringify([HANGZHOU]));
+  const server = await startServer(t, { watch: { regionsFile } });
+  const wang = await server.addPerson(WANG);
+  const portal = await server.addPortal();
+  const places = createSignInPlaces(server.house.database);
+  await server.signIn(server.browser(), portal);
+  t.deepEqual(
+    (await places.of(wang)).map(({ place }) => place.region),
+    ['杭州'],
+  );
+  t.deepEqual(await assessed(server), []);
+  await server.house.database.write(async (tx) => {
+    await tx.run('DELETE FROM sign_in_places', []);
+    await places.remember(tx, wang, { region: '乌鲁木齐', latitude: 43.8, longitude: 87.6 });
+  });
+  await server.signIn(server.browser(), portal);
+  t.deepEqual((await assessed(server))[0]?.data, {
+    verdict: 'ask_more',
+    reasons: ['new_device', 'new_region', 'impossible_travel'],
+  });
+});
+
+test('a list of networks that cannot be read stops the start', async (t) => {
+  const badNetworksFile = fileIn(t, 'bad.txt', '10.0.0.0/33\n');
+  await t.throwsAsync(startServer(undefined, { defence: { badNetworksFile } }), { message: /10\.0\.0\.0\/33/ });
+});
