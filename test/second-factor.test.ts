@@ -1,7 +1,7 @@
 import test from 'ava';
 import { otherCode } from './support/enrolment.ts';
 import { formOf, type HttpBrowser } from './support/http-client.ts';
-import { answerOf, arrive, payloadOf, ROOMY, refresh, userinfo } from './support/portal-calls.ts';
+import { answerOf, arrive, introspect, payloadOf, ROOMY, refresh, userinfo } from './support/portal-calls.ts';
 import {
   allow,
   askAlways,
@@ -21,6 +21,7 @@ import {
   type TestServer,
 } from './support/server.ts';
 import { signedToTheEnd, trailOf } from './support/trail.ts';
+import { createAuthenticator, optionsIn } from './support/webauthn-device.ts';
 
 let server: TestServer;
 let plain: TestPortal;
@@ -298,4 +299,64 @@ test('D12 a lost phone shuts nobody out: a code on paper stands in, once', async
   const again = server.browser();
   await enter(server, again, strong, idNumber);
   t.is((await again.submit({ code: paper, factor: 'recovery_code' }, '/second-factor')).status, 401);
+});
+
+test('C5 D14 a passkey is a second factor beside the password, and with a proven person it reaches the top level, each time anew', async (t) => {
+  const { id, idNumber } = await somebody(server);
+  await server.house.persons.setLevel(id, { ial: 3, reason: 'proven', origin: 'test' });
+  const top = await server.addPortal({ minimum_acr: 'urn:tongban:acr:4' });
+  const browser = server.browser();
+  await enter(server, browser, plain, idNumber);
+  await allow(server, browser);
+  const device = createAuthenticator(server.issuer);
+  const { text } = await browser.get('/account/methods/passkey');
+  const made = device.create(optionsIn(text, '/account/methods/passkey'));
+  await browser.submit({ ...made, label: '我的手机' }, '/account/methods/passkey');
+  for (const time of ['first', 'second']) {
+    await browser.get(authorizationPath(top, { prompt: 'none' }));
+    t.is(answerOf(browser.page).get('error'), 'login_required', `${time}: no session serves the top level`);
+    await browser.get(authorizationPath(top));
+    await arrive(server, browser);
+    t.true(asksForPassword(browser.page), `${time}: it begins with who it is`);
+    await browser.submit({ identifier: idNumber, password: PASSWORD }, '/identify');
+    await arrive(server, browser);
+    t.true(asksForSecond(browser.page));
+    const signed = device.get(optionsIn(browser.page.text, '/second-factor'));
+    await browser.submit({ ...signed, factor: 'passkey' }, '/second-factor');
+    await arrive(server, browser);
+    await allow(server, browser);
+    const { acr, amr } = await idTokenOf(top, browser);
+    t.is(acr, 'urn:tongban:acr:4');
+    t.true((amr as string[]).includes('hwk') && (amr as string[]).includes('pwd'));
+  }
+  await browser.get(authorizationPath(plain, { prompt: 'none' }));
+  t.is((await idTokenOf(plain, browser)).acr, THREE, 'and no other portal is told the top level');
+});
+
+test('C5 an API reads of a token at which level and when its person signed in (RFC 9470)', async (t) => {
+  const { id, idNumber } = await somebody(server);
+  const app = await bindApp(server, id);
+  for (const format of ['jwt', 'opaque'] as const) {
+    const identifier = `https://${format}.province.example/api`;
+    const api = await server.addPortal({
+      redirect_uris: [],
+      grant_types: ['client_credentials'],
+      scope: 'profile',
+      api: { identifier, scopes: ['filing:read'], token_format: format },
+    });
+    const portal = await server.addPortal({
+      minimum_acr: THREE,
+      apis: [{ client_id: api.id, scopes: ['filing:read'] }],
+    });
+    const browser = server.browser();
+    await enter(server, browser, portal, idNumber, { scope: 'openid filing:read', resource: identifier });
+    await giveCode(server, browser, app.code());
+    await allow(server, browser);
+    const fields = { ...redemption(new URL(browser.page.location ?? '')), resource: identifier };
+    const { body } = await server.token(portal, fields);
+    const told = format === 'jwt' ? payloadOf(body.access_token) : await introspect(server, api, body.access_token);
+    t.is(told.aud, identifier);
+    t.is(told.acr, THREE, format);
+    t.is(typeof told.auth_time, 'number', format);
+  }
 });

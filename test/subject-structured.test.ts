@@ -5,7 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import { exportJWK, generateKeyPair } from 'jose';
 import Provider, { type Adapter, type AdapterPayload, type Configuration, interactionPolicy } from 'oidc-provider';
 import { markGrant } from '../src/oidc/grant-mark.ts';
-import { claimsOfStructuredToken, createStandings } from '../src/oidc/standing.ts';
+import { claimsOfApiToken, createStandings } from '../src/oidc/standing.ts';
 import { BRIDGES, ListedActing, mandateOf } from './support/acting.ts';
 import { createBrowser } from './support/http-client.ts';
 import { payloadOf, ROOMY, tokensOf } from './support/portal-calls.ts';
@@ -68,7 +68,7 @@ async function libraryWithResources(t: ExecutionContext, acting: ListedActing, a
     clientDefaults: { id_token_signed_response_alg: 'ES256' },
     cookies: { keys: ['a-cookie-key-of-this-test'] },
     extraClientMetadata: { properties: ['accepts_subjects'] },
-    extraTokenClaims: (ctx, token) => claimsOfStructuredToken(standings, ctx, token),
+    extraTokenClaims: (ctx, token) => claimsOfApiToken(standings, ctx, token),
     features: {
       devInteractions: { enabled: false },
       resourceIndicators: {

@@ -14,7 +14,7 @@ import { promptPolicy } from './policy.ts';
 import { type EngineKeys, keysAtHand } from './signing-keys.ts';
 import { SM2_METADATA } from './sm2-client.ts';
 import { STAND_IN_ALG, StandInKey } from './sm2-stand-in.ts';
-import { claimsOfStructuredToken, type Standings } from './standing.ts';
+import { claimsOfApiToken, type Standings } from './standing.ts';
 import type { Subjects } from './subjects.ts';
 
 /** Signing algorithms of the tokens we issue, as the library knows them, and those accepted from relying parties. */
@@ -101,7 +101,7 @@ export function buildProvider(sources: ProviderSources): BuiltProvider {
     expiresWithSession: async (_ctx, token) => !token.scopes.has('offline_access'),
     extraClientMetadata: { properties: [...EXTRA_METADATA, SM2_METADATA] },
     extraParams: { acting_as: checkActingAs },
-    extraTokenClaims: (ctx, token) => claimsOfStructuredToken(sources.standings, ctx, token),
+    extraTokenClaims: (ctx, token) => claimsOfApiToken(sources.standings, ctx, token),
     features: features(config, sources),
     fetch: sources.outboundFetch,
     fetchResponseBodyLimits: {

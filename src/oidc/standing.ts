@@ -61,17 +61,25 @@ export function createStandings({ acting, pairwiseSub }: StandingSources): Stand
 }
 
 /**
- * A token that can be read without asking us says itself for whom its person acts. Of all others nothing is kept with the token: whoever
+ * A token for an API says at which level and when its person signed in, so that the API may ask for more (RFC 9470 4, RFC 9068 2.2.1).
+ * One that can be read without asking us says itself for whom its person acts; of all others that is not kept with the token: whoever
  * asks is told what holds then.
  */
-export async function claimsOfStructuredToken(
+export async function claimsOfApiToken(
   standings: Standings,
   ctx: KoaContextWithOIDC | undefined,
   token: AccessToken | ClientCredentials,
 ): Promise<Record<string, unknown> | undefined> {
   // A token made on a short way is never of this kind, and has no context of the library's.
-  if (ctx === undefined || token.resourceServer?.accessTokenFormat !== 'jwt') return undefined;
-  const { Grant: grant, Client: client } = ctx.oidc.entities;
+  if (ctx === undefined || token.resourceServer === undefined || token.kind === 'ClientCredentials') return undefined;
+  const { Grant: grant, Client: client, AuthorizationCode: code, RefreshToken: refreshed } = ctx.oidc.entities;
+  const { acr, authTime } = code ?? refreshed ?? {};
+  const signedIn = {
+    ...(acr === undefined ? {} : { acr }),
+    ...(authTime === undefined ? {} : { auth_time: authTime }),
+  };
+  if (token.resourceServer.accessTokenFormat !== 'jwt') return signedIn;
   if (grant === undefined || client === undefined) return undefined;
-  return standings.claimsOf(grant, client, token.scope ?? '');
+  const acting = await standings.claimsOf(grant, client, token.scope ?? '');
+  return acting && { ...signedIn, ...acting };
 }
