@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
 import { nowSeconds } from '../src/shared/clock.ts';
 import { ListedActing } from './support/acting.ts';
@@ -88,6 +89,7 @@ const STATES: readonly (readonly [way: Case[0], name: string, likeness: Likeness
   ['short', 'without a nonce', { token: { nonce: undefined } }],
   ['short', 'without level and methods', { token: { acr: undefined, amr: undefined } }],
   ['short', 'without the name of its session', { token: { sid: undefined, sessionUid: undefined } }],
+  ['short', 'with the name of its session', { token: { sid: 'a-name-of-the-session' } }],
   ['short', 'asking for no claims', { token: { claims: { id_token: {}, userinfo: {} } } }],
   ['short', 'near its end', { token: { exp: 205 } }],
   ['short', 'on a grant of less', { grant: { openid: { scope: 'openid' } } }],
@@ -189,6 +191,15 @@ const CODES: readonly Case[] = [
     { token: { codeChallengeMethod: 'plain', codeChallenge: VERIFIER } },
     redeeming(),
   ],
+  ['long', 'made with another method', { token: { codeChallengeMethod: 'plain' } }, redeeming()],
+  ...['v'.repeat(42), 'v'.repeat(129), `${'v'.repeat(42)}+`].map(
+    (verifier): Case => [
+      'long',
+      `with a verifier out of form that fits its challenge (${verifier.length})`,
+      { token: { codeChallenge: hash('sha256', verifier, 'base64url') } },
+      redeeming({ code_verifier: verifier }),
+    ],
+  ),
   ['long', 'for another address', {}, redeeming({ redirect_uri: `${REDIRECT_URI}/` })],
   ['long', 'for no address', {}, redeeming({ redirect_uri: '' })],
   ['long', 'for its address twice', {}, twice(redeeming(), 'redirect_uri')],
