@@ -303,6 +303,33 @@ test.serial(
 );
 
 test.serial(
+  'D12 the only key of an account without a password cannot be removed before there is another way in',
+  async (t) => {
+    const server = await startServer(t, ROOMY);
+    const browser = server.browser();
+    const page = await enrolToPassword(browser, { idNumber: WANG.idNumber, name: WANG.name });
+    const device = createAuthenticator(server.issuer);
+    await browser.submit(device.create(optionsIn(page.text, '/register/passkey')), '/register/passkey');
+    const portal = await server.addPortal();
+    const own = await atSignIn({ server, portal, wang: '', browser }, server.browser());
+    await answer(own, device);
+    await own.follow((url) => url.origin !== server.issuer);
+    const remove = async (): Promise<Page> => {
+      const { text } = await own.get('/account/methods');
+      const [, address = ''] = /href="(\/account\/methods\/factor\?[^"]+)"/.exec(text) ?? [];
+      await own.get(address.replaceAll('&amp;', '&'));
+      return own.submit({}, '/factor/remove');
+    };
+    t.is((await remove()).status, 409);
+    t.like((await server.events('factor.refused'))[0], { data: { reason: 'only_key' } });
+    await own.get('/account/methods/password');
+    const password = 'seven blue kites';
+    await own.submit({ newPassword: password, newPasswordAgain: password }, '/methods/password');
+    t.true((await remove()).location?.endsWith('done=factor-removed'));
+  },
+);
+
+test.serial(
   'D12 whoever lost their only passkey recovers by the register and their phone; beside a password it is not got around',
   async (t) => {
     const server = await startServer(t, ROOMY);

@@ -10,7 +10,7 @@ import type { AccountCentreSources, SignedIn } from './doors.ts';
 import { provenForm, provenVisitor } from './fresh-proof.ts';
 import { METHODS } from './passkey-pages.ts';
 
-const CERTIFICATE = `${METHODS}/certificate`;
+export const CERTIFICATE = `${METHODS}/certificate`;
 const FORM = z.strictObject({ form_token: z.string().max(128), label: z.string().max(64), ...CERTIFICATE_FIELDS });
 const FINGERPRINT_SHOWN = 8;
 

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { maskEmail, maskPhone, maskUserName } from '../people/masking.ts';
 import type { FactorsView } from '../web/pages-factors.ts';
 import { accountToken, type Visitor, visitorOrSignIn } from './account-form.ts';
+import { CERTIFICATE } from './certificate-pages.ts';
 import { addContactRoutes } from './contact-pages.ts';
 import type { AccountCentreSources } from './doors.ts';
 import { AUTHENTICATOR } from './factors/authenticator-page.ts';
@@ -67,7 +68,7 @@ async function showMethods(ctx: Context, sources: AccountCentreSources): Promise
 /** Every factor beside the password, whatever kind it is of, and which more can be added. */
 async function factorsOf(
   personId: string,
-  { boundFactors, factorPolicies, tokenStock, recoveryCodes }: AccountCentreSources,
+  { boundFactors, certificates, factorPolicies, tokenStock, recoveryCodes }: AccountCentreSources,
 ): Promise<FactorsView> {
   const [bound, { alwaysAsk }, isStocked, stock] = await Promise.all([
     boundFactors.list(personId),
@@ -86,6 +87,7 @@ async function factorsOf(
     })),
     addable: [
       { kind: 'passkey', url: PASSKEY },
+      ...(certificates.offered ? [{ kind: 'certificate', url: CERTIFICATE } as const] : []),
       ...(isStocked ? [{ kind: 'otp_token', url: TOKEN } as const] : []),
       { kind: 'totp', url: AUTHENTICATOR },
     ],

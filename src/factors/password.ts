@@ -3,7 +3,7 @@ import { argon2id, hash, verify } from 'argon2';
 import { hmacKey, hmacSm3 } from '../crypto/digests.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import { Fault } from '../shared/fault.ts';
-import type { Database, Transaction } from '../storage/database.ts';
+import type { Connection, Database, Transaction } from '../storage/database.ts';
 import { rowShape } from '../storage/row-shape.ts';
 import { type Argon2Cost, costOf, sameCost, unmatchableHash } from './argon2-phc.ts';
 import type { BreachedPasswords } from './breached-passwords.ts';
@@ -55,7 +55,7 @@ export interface PasswordFactor {
   /** Whether a password, in its normal form, is known from breaches or as a common one. */
   isBreached(password: string): Promise<boolean>;
   /** When the person's password was set, in epoch seconds; undefined for a person without one. */
-  changedAt(personId: string): Promise<number | undefined>;
+  changedAt(personId: string, connection?: Connection): Promise<number | undefined>;
   /** For metrics: hashes running, waiting, and started so far. */
   load(): HashLoad;
 }
@@ -121,8 +121,8 @@ export function createPasswordFactor({
       return normal.ok && breached.has(normal.password);
     },
 
-    async changedAt(personId) {
-      return (await database.get<{ changed_at: number }>(SELECT_CHANGED, [personId]))?.changed_at;
+    async changedAt(personId, connection = database) {
+      return (await connection.get<{ changed_at: number }>(SELECT_CHANGED, [personId]))?.changed_at;
     },
 
     async set(personId, password, origin) {

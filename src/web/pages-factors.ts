@@ -15,7 +15,7 @@ export type FactorTrailKind =
   | 'device-trusted'
   | 'device-distrusted';
 
-export type AddableKind = Extract<FactorKind, 'passkey' | 'totp' | 'otp_token'>;
+export type AddableKind = Extract<FactorKind, 'passkey' | 'totp' | 'otp_token' | 'certificate'>;
 
 /** What was done on a page that led back to the methods. */
 export type FactorDone = 'factor' | 'factor-renamed' | 'factor-removed' | 'factor-always' | 'factor-sometimes';
@@ -36,7 +36,7 @@ export interface FactorsView {
   readonly hasRecoveryCodes: boolean;
 }
 
-export type FactorProblem = 'label_empty' | 'needed';
+export type FactorProblem = 'label_empty' | 'needed' | 'only_key';
 export type AuthenticatorProblem = 'mismatch' | 'expired' | 'too_many';
 export type TokenProblem = 'refused' | 'exhausted' | 'too_many';
 

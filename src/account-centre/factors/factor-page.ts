@@ -2,6 +2,7 @@ import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { z } from 'zod';
 import { factorLabel } from '../../factors/bound-factors.ts';
+import type { BoundFactor } from '../../factors/factor.ts';
 import type { Transaction } from '../../storage/database.ts';
 import type { FactorProblem } from '../../web/pages-factors.ts';
 import { accountToken, goTo, visitOf } from '../account-form.ts';
@@ -87,32 +88,47 @@ async function postRemove(ctx: Context, sources: AccountCentreSources): Promise<
   if (!form) return;
   const { personId, values } = form;
   const outcome = await sources.database.write((tx) => removeIn(tx, ctx, personId, values.id, sources));
-  if (outcome === 'needed') return render(ctx, personId, values.id, sources, 'needed');
+  if (outcome === 'needed' || outcome === 'only_key') return render(ctx, personId, values.id, sources, outcome);
   sources.reach.wakeOutbox();
   goTo(ctx, outcome === 'removed' ? `${METHODS}?done=factor-removed` : METHODS);
 }
 
-/** Never the last one while the person wants to be always asked for one: what they rely on must not end unseen. */
+/**
+ * Never the last one while the person wants to be always asked for one: what they rely on must not end unseen. And never the only key of an
+ * account that has no password.
+ */
 async function removeIn(
   tx: Transaction,
   ctx: Context,
   personId: string,
   factorId: string,
-  { boundFactors, factorPolicies, notices, ledger }: AccountCentreSources,
-): Promise<'removed' | 'needed' | 'unknown'> {
+  sources: AccountCentreSources,
+): Promise<'removed' | 'needed' | 'only_key' | 'unknown'> {
+  const { boundFactors, factorPolicies, passwords, trustedDevices, notices, ledger } = sources;
   const factors = await boundFactors.list(personId, tx);
   const factor = factors.find((one) => one.id === factorId);
   if (factor === undefined) return 'unknown';
-  if (factors.length === 1 && (await factorPolicies.of(personId, tx)).alwaysAsk) {
-    const details = { origin: 'account', kind: factor.kind, reason: 'needed' };
+  const hasPassword = (await passwords.changedAt(personId, tx)) !== undefined;
+  const isNeeded = factors.length === 1 && (await factorPolicies.of(personId, tx)).alwaysAsk;
+  if (isNeeded || (!hasPassword && isOnlyKey(factor, factors))) {
+    const reason = isNeeded ? 'needed' : 'only_key';
+    const details = { origin: 'account', kind: factor.kind, reason };
     await ledger.append(tx, { ...visitOf(ctx), type: 'factor.refused', outcome: 'failure', personId, details });
-    return 'needed';
+    return reason;
   }
   // Told before it goes: over what the person can be reached by until now (D12).
   await notices.tell(tx, personId, 'factor-removed', {});
   await boundFactors.remove(tx, personId, factorId, { ...changeOf(ctx), cause: 'own' });
+  // Whoever changes what proves them is asked for it again everywhere.
+  await trustedDevices.revokeAllIn(tx, personId, 'factor_removed', visitOf(ctx));
   return 'removed';
 }
+
+/** What opens an account by itself, without a password before it. */
+const opens = ({ kind }: BoundFactor): boolean => kind === 'passkey' || kind === 'certificate';
+
+const isOnlyKey = (factor: BoundFactor, factors: readonly BoundFactor[]): boolean =>
+  opens(factor) && factors.filter(opens).length === 1;
 
 async function postAlways(ctx: Context, sources: AccountCentreSources): Promise<void> {
   ctx.state.page = 'account-methods';

@@ -34,10 +34,11 @@ export const factorsEn: typeof factorsZh = {
     never: 'Not used yet',
     manage: 'Manage',
     manageOf: (name) => `Manage: ${name}`,
-    add: { totp: 'Add an authenticator app', otp_token: 'Add a hardware token' },
+    add: { totp: 'Add an authenticator app', otp_token: 'Add a hardware token', certificate: 'Add a certificate' },
     addText: {
       totp: 'An app on your phone shows 6 digits that you enter when you sign in. It works without a signal.',
       otp_token: 'If you were given a token that shows digits, add it here.',
+      certificate: 'Sign in, or prove yourself a second time, with the SM2 certificate in a UKey.',
     },
     always: 'A second factor at each sign-in',
     alwaysText: {
@@ -68,6 +69,8 @@ export const factorsEn: typeof factorsZh = {
     back: 'Back to sign-in methods',
     problems: {
       label_empty: 'Please enter a name.',
+      only_key:
+        'Your account has no password and this is the only way to sign in, so it cannot be removed. Please set a password first, or add another passkey.',
       needed:
         'You want to be asked for a second factor at each sign-in, so the last one cannot be removed. Please add another first, or switch that off.',
     },

@@ -37,10 +37,11 @@ export const factorsZh = {
     never: '还没有使用过',
     manage: '管理',
     manageOf: (name: string) => `管理：${name}`,
-    add: { totp: '添加动态验证码应用', otp_token: '绑定动态令牌' },
+    add: { totp: '添加动态验证码应用', otp_token: '绑定动态令牌', certificate: '绑定数字证书' },
     addText: {
       totp: '在手机上安装验证码应用，登录时输入应用显示的 6 位数字。没有信号也能用。',
       otp_token: '如果您领到了一个显示数字的硬件令牌，可以在这里绑定。',
+      certificate: '用 UKey 中的 SM2 数字证书登录或第二次验证。',
     },
     always: '每次登录都要第二次验证',
     alwaysText: { yes: '已开启：每次登录除密码外，还要用上面的一种方式验证。', no: '未开启：只有网站要求时才验证。' },
@@ -67,6 +68,7 @@ export const factorsZh = {
     back: '返回登录方式',
     problems: {
       label_empty: '请填写名称。',
+      only_key: '您的账户没有密码，这是唯一的登录方式，不能移除。请先设置密码，或再添加一把通行密钥。',
       needed: '您已设为每次登录都要第二次验证，所以不能移除最后一种方式。请先添加另一种，或关闭该设置。',
     },
   },
