@@ -19,8 +19,8 @@ import { openTown } from '../support/walk/town.ts';
 
 const { visitor } = stage(async () => {});
 
-/** Pages that have a walk of their own: factors.test.ts. */
-const ELSEWHERE: readonly PageName[] = FACTOR_PAGE_NAMES;
+/** Pages that have a walk of their own, factors.test.ts, and those of certificates, which a house without their authorities does not have. */
+const ELSEWHERE: readonly PageName[] = [...FACTOR_PAGE_NAMES, 'certificate', 'account-certificate'];
 
 const WAYS: readonly { readonly language: Language; readonly width: 360 | 1280 }[] = [
   { language: 'zh-CN', width: 360 },
