@@ -211,7 +211,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         exportsDaily: config.person.exportsDaily,
         mergeUndoDays: config.person.mergeUndoDays,
       }),
-      ...enrolmentRouters(house, { attempts, counters, wakeOutbox, renderer, formTokens }),
+      ...enrolmentRouters(house, { attempts, gate, counters, wakeOutbox, renderer, formTokens }),
     ];
     return pages(assets, routers);
   };

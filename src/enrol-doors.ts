@@ -10,6 +10,7 @@ import type { Config } from './config/schema.ts';
 import type { BlindIndex } from './crypto/blind-index.ts';
 import { deriveKeyBytes, hmacKey } from './crypto/digests.ts';
 import type { Sealer } from './crypto/sealing.ts';
+import type { Gate } from './defence/gate.ts';
 import { createMailServer, joinedMessengers } from './delivery/mail-server.ts';
 import { createMailbox, type Mailbox } from './delivery/mailbox.ts';
 import { createMessageQuota, type MessageQuota } from './delivery/message-quota.ts';
@@ -119,6 +120,7 @@ function gatewaysOf({ sms, smtp, outbound, branding }: Config): Messenger {
 export interface PageSurroundings {
   /** Of sign-in. */
   readonly attempts: Attempts;
+  readonly gate: Gate;
   readonly counters: Counters;
   readonly wakeOutbox: () => void;
   readonly renderer: Renderer;
@@ -128,7 +130,7 @@ export interface PageSurroundings {
 /** The pages of enrolment and the mailbox, as far as the settings open them. */
 export function enrolmentRouters(
   house: House,
-  { attempts, counters, wakeOutbox, renderer, formTokens }: PageSurroundings,
+  { attempts, gate, counters, wakeOutbox, renderer, formTokens }: PageSurroundings,
 ): readonly Router[] {
   const { config, reaching } = house;
   const { population } = house.registers;
@@ -170,6 +172,7 @@ export function enrolmentRouters(
             waitSeconds: config.recovery.waitSeconds,
             finishSeconds: config.recovery.finishSeconds,
             attempts,
+            gate,
             begins: createAttempts({
               counters,
               limits: {

@@ -205,6 +205,29 @@ test.serial(
   },
 );
 
+test.serial(
+  'X6 V31 under suspicion a recovery begins with work as well: no message goes out, and no code is looked at',
+  async (t) => {
+    const { server } = await wary(t);
+    const told = async (): Promise<number> =>
+      (await server.events('recovery.begun')).length + (await server.events('recovery.refused')).length;
+    const asking = server.browser();
+    await asking.get('/recover');
+    const person = { name: WANG.name, idNumber: WANG.idNumber };
+    t.is((await asking.submit({ ...person, proof: '' }, '/recover')).status, 429);
+    t.is(await told(), 0);
+    t.is((await asking.submit({ ...person, proof: solve(puzzleIn(asking.page.text)!) }, '/recover')).status, 303);
+    t.is(await told(), 1);
+
+    const browser = server.browser();
+    await browser.get('/recover/with-code');
+    const fields = { identifier: WANG.idNumber, recoveryCode: 'AAAA-BBBB-CCCC-DDDD' };
+    t.is((await browser.submit({ ...fields, proof: '' }, '/with-code')).status, 429);
+    t.is((await browser.submit({ ...fields, proof: solve(puzzleIn(browser.page.text)!) }, '/with-code')).status, 400);
+    t.is(await told(), 2);
+  },
+);
+
 /** Counts the tones between the low marks of a sound, as a listener does. */
 function tonesIn(wav: Buffer): string {
   const rate = wav.readUInt32LE(24);

@@ -1,4 +1,5 @@
 import type { FormView, PasskeyView } from './pages.ts';
+import type { PassageView } from './passage.ts';
 
 export type EnrolField = 'name' | 'idNumber' | 'identifier' | 'phone' | 'code' | 'password' | 'passwordAgain';
 
@@ -17,6 +18,8 @@ interface StepView extends FormView {
 
 /** A step of a recovery. */
 interface RecoverView extends FormView {
+  /** What a stranger is asked for under suspicion, on the pages that begin a recovery. */
+  readonly passage?: PassageView;
   readonly continueWith?: string;
   readonly problem?: FormProblem;
 }

@@ -1,11 +1,13 @@
 import type { Context } from 'koa';
 import { z } from 'zod';
+import type { Passage } from '../../defence/gate.ts';
 import type { IdentityDocument } from '../../people/documents/document.ts';
 import { documentOfIdNumber, parseIdNumber } from '../../people/id-number.ts';
 import type { Person } from '../../people/person.ts';
 import { parsePersonDetails } from '../../people/person-details.ts';
 import { Fault } from '../../shared/fault.ts';
 import type { FormProblem } from '../../web/pages-enrol.ts';
+import { PASSAGE_FIELDS, passageFor, passageOf } from '../../web/passage.ts';
 import { goTo, visitOf } from '../account-form.ts';
 import { atAddress, strangerForm } from '../stranger-form.ts';
 import { admit, issueTo, type RecoveryTarget, reachableTarget } from './code-step.ts';
@@ -13,6 +15,7 @@ import type { RecoverySources } from './recovery-sources.ts';
 import {
   deviceOf,
   FIELDS,
+  isUnproven,
   keepRecovery,
   PURPOSE,
   placeOf,
@@ -27,7 +30,7 @@ import {
   waitingIn,
 } from './steps.ts';
 
-const FORM = z.strictObject({ ...FIELDS, name: z.string().max(256), idNumber: z.string().max(256) });
+const FORM = z.strictObject({ ...FIELDS, ...PASSAGE_FIELDS, name: z.string().max(256), idNumber: z.string().max(256) });
 const ROUTE = 'proofing';
 
 interface Shown {
@@ -43,15 +46,16 @@ export async function showProof(ctx: Context, sources: RecoverySources): Promise
   const place = placeOf(await recoveryOf(ctx, sources));
   if ((place === 'waiting' || place === 'password') && ctx.query.new !== '1')
     return goTo(ctx, to(STEPS[place], waiting));
-  render(ctx, { name: '', idNumber: '', waiting }, sources);
+  await render(ctx, { name: '', idNumber: '', waiting }, sources);
 }
 
-function render(
+async function render(
   ctx: Context,
   { name, idNumber, waiting }: Shown,
   sources: RecoverySources,
   problem?: FormProblem,
-): void {
+  passage?: Passage,
+): Promise<void> {
   sources.renderer.page(
     ctx.method === 'POST' ? atAddress(ctx, RECOVER, queryOf(waiting)) : ctx,
     'recover',
@@ -63,8 +67,9 @@ function render(
       signInUrl: signInAfter(waiting),
       ...(waiting === undefined ? {} : { continueWith: waiting }),
       ...(problem ? { problem } : {}),
+      ...(await passageFor(ctx, sources.gate, to(RECOVER, waiting), passage)),
     },
-    { status: problem ? 400 : 200 },
+    { status: problem?.code === 'unproven' ? 429 : problem ? 400 : 200 },
   );
 }
 
@@ -85,6 +90,9 @@ export async function postProof(ctx: Context, sources: RecoverySources): Promise
   const document = documentOfIdNumber(number.number);
 
   const person = await sources.persons.findByDocument(document);
+  const passage = passageOf(values);
+  if (await isUnproven(ctx, person?.id, passage, sources))
+    return render(ctx, shown, sources, { code: 'unproven' }, passage);
   const limited = await isLimited(ctx, document, person, sources);
   const verdict = await verdictOf(document, details.details.name, sources);
   if (verdict === 'unavailable') return showUnavailable(ctx, waiting, sources);

@@ -1,4 +1,5 @@
 import type { BlindIndex } from '../../crypto/blind-index.ts';
+import type { Gate } from '../../defence/gate.ts';
 import type { MessageQuota } from '../../delivery/message-quota.ts';
 import type { Messages } from '../../delivery/messages.ts';
 import type { Notices, ReachableAt } from '../../delivery/notices.ts';
@@ -44,6 +45,8 @@ export interface RecoverySources {
   readonly wakeOutbox: () => void;
   /** Of sign-in: a secret is guessed at here as there, so both draw on one allowance. */
   readonly attempts: Attempts;
+  /** Before what costs a message or a look into a register. */
+  readonly gate: Pick<Gate, 'ask' | 'judge'>;
   /** Of recoveries begun: their own count for each number and device, and the count of addresses shared with sign-in. */
   readonly begins: Attempts;
   readonly trustedDevices: TrustedDevices;

@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import { z } from 'zod';
+import type { Passage } from '../../defence/gate.ts';
 import type { Recovery, RecoveryRoute } from '../../people/recoveries.ts';
 import { nowSeconds } from '../../shared/clock.ts';
 import type { Transaction } from '../../storage/database.ts';
@@ -60,6 +61,15 @@ export const deviceOf = (
   { devices, secure }: RecoverySources,
 ): Promise<string | undefined> =>
   devices.recognises(personId, readCookie(ctx.get('cookie'), hostCookieName(DEVICE_COOKIE, secure)));
+
+/** Whether a stranger under suspicion comes without the work that is asked for; whoever's own device it is, is asked for none. */
+export const isUnproven = async (
+  ctx: Context,
+  personId: string | undefined,
+  passage: Passage,
+  sources: RecoverySources,
+): Promise<boolean> =>
+  (await deviceOf(ctx, personId, sources)) === undefined && (await sources.gate.judge(ctx.ip, passage)) === 'unproven';
 
 export const refusal = (
   ctx: Context,

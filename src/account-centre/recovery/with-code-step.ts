@@ -1,13 +1,16 @@
 import type { Context } from 'koa';
 import { z } from 'zod';
+import type { Passage } from '../../defence/gate.ts';
 import { Fault } from '../../shared/fault.ts';
 import type { FormProblem } from '../../web/pages-enrol.ts';
+import { PASSAGE_FIELDS, passageFor, passageOf } from '../../web/passage.ts';
 import { goTo, visitOf } from '../account-form.ts';
 import { atAddress, strangerForm } from '../stranger-form.ts';
 import type { RecoverySources } from './recovery-sources.ts';
 import {
   deviceOf,
   FIELDS,
+  isUnproven,
   keepRecovery,
   PURPOSE,
   pageAfterProof,
@@ -22,21 +25,27 @@ import {
   waitingIn,
 } from './steps.ts';
 
-const FORM = z.strictObject({ ...FIELDS, identifier: z.string().max(320), recoveryCode: z.string().max(64) });
+const FORM = z.strictObject({
+  ...FIELDS,
+  ...PASSAGE_FIELDS,
+  identifier: z.string().max(320),
+  recoveryCode: z.string().max(64),
+});
 const ROUTE = 'code';
 
 export async function showWithCode(ctx: Context, sources: RecoverySources): Promise<void> {
   ctx.state.page = 'recover-with-code';
-  render(ctx, '', waitingIn(ctx), sources);
+  await render(ctx, '', waitingIn(ctx), sources);
 }
 
-function render(
+async function render(
   ctx: Context,
   identifier: string,
   waiting: string | undefined,
   sources: RecoverySources,
   problem?: FormProblem,
-): void {
+  passage?: Passage,
+): Promise<void> {
   sources.renderer.page(
     ctx.method === 'POST' ? atAddress(ctx, STEPS.withCode, queryOf(waiting)) : ctx,
     'recover-with-code',
@@ -48,8 +57,9 @@ function render(
       signInUrl: signInAfter(waiting),
       ...(waiting === undefined ? {} : { continueWith: waiting }),
       ...(problem ? { problem } : {}),
+      ...(await passageFor(ctx, sources.gate, to(STEPS.withCode, waiting), passage)),
     },
-    { status: problem ? 400 : 200 },
+    { status: problem?.code === 'unproven' ? 429 : problem ? 400 : 200 },
   );
 }
 
@@ -69,8 +79,11 @@ export async function postWithCode(ctx: Context, sources: RecoverySources): Prom
   const attempt = { account, address: ctx.ip, ...(device === undefined ? {} : { knownDeviceDigest: device }) };
   const refuse = async (reason: string): Promise<void> => {
     await refusal(ctx, { route: ROUTE, reason, personId: person?.id }, sources);
-    render(ctx, identifier, waiting, sources, { code: 'recovery_code' });
+    await render(ctx, identifier, waiting, sources, { code: 'recovery_code' });
   };
+  const passage = passageOf(values);
+  if (await isUnproven(ctx, person?.id, passage, sources))
+    return render(ctx, identifier, waiting, sources, { code: 'unproven' }, passage);
   const allowance = await sources.attempts.take(attempt);
   if (allowance === 'address_exhausted') {
     await refusal(ctx, { route: ROUTE, reason: 'address_limit', personId: person?.id }, sources);

@@ -12,5 +12,4 @@ export const defenceEn: typeof defenceZh = {
   sound: 'Play the digits as tones',
   answer: 'Six digits',
   problem: 'Please complete the check below first. Your password was not judged wrong; please enter it again.',
-  problemPlain: 'Please complete the check below first, and send the form again.',
 };

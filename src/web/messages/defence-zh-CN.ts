@@ -10,5 +10,4 @@ export const defenceZh = {
   sound: '播放声音验证码',
   answer: '六个数字',
   problem: '需要先完成下面的验证。您的密码没有被判为错误，请重新输入。',
-  problemPlain: '需要先完成下面的验证，然后再提交一次。',
 };

@@ -4,6 +4,7 @@ import { problemTextOf } from './problem-text.ts';
 const PROBLEMS: Readonly<Record<string, string>> = {
   passkey_refused: 'The passkey was not created. Please try again, use another device, or choose a password.',
   passkey_expired: 'The page had been open for too long. Please try again.',
+  unproven: 'Please complete the check below first, and send the form again.',
   name_empty: 'Please enter your name.',
   under_14:
     'Children under 14 cannot register on their own. Please have a guardian come to a service counter, with the household register and their ID card: the account is opened there, and the guardian registered.',

@@ -1,6 +1,7 @@
 import { problemTextOf } from './problem-text.ts';
 
 const PROBLEMS: Readonly<Record<string, string>> = {
+  unproven: '需要先完成下面的验证，然后再提交一次。',
   name_empty: '请填写姓名。',
   passkey_refused: '通行密钥没有创建成功。可以再试一次，换一台设备，或改为设置密码。',
   passkey_expired: '页面停留时间过长，请再试一次。',
