@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import test from 'ava';
 import { SignJWT } from 'jose';
+import { toLibraryMetadata } from '../src/oidc/sm2-client.ts';
 import { startServer, type TestPortal, type TestServer } from './support/server.ts';
 import {
   assertionClaims,
@@ -204,4 +205,12 @@ test('a key is kept under one name of its curve, whichever it came with', async 
     t.is(party?.record.jwks?.keys[0]?.crv, 'sm2p256v1', crv);
     t.is((await present(signedBy(key, claimsOf({}, added)))).status, 200, crv);
   }
+});
+
+test('B1 of a portal registered for SM2 the library sees the key that vouches and no other', async (t) => {
+  const party = await server.house.relyingParties.find(portal.id);
+  const notary = { kty: 'EC', crv: 'P-256', kid: 'notary', alg: 'ES256' };
+  const metadata = toLibraryMetadata(party!, notary);
+  t.deepEqual(metadata.jwks, { keys: [notary] });
+  t.is(metadata.token_endpoint_auth_signing_alg, 'ES256');
 });

@@ -19,6 +19,8 @@ import { decoded, decrypted, encoded, type KeySet, portalKey, signedBy, verified
 import { until } from './support/waiting.ts';
 
 const BYE = 'https://portal.example/bye';
+/** Of the examples of GB/T 32918.5. */
+const KNOWN_KEY = '3945208f7b2144b13f36e38ac6d39f95889393692860b51a42fb81ef4df7c5b8';
 const API = 'https://filing.province.example/api';
 const ALG = 'SGD_SM3_SM2';
 const ALL_SM2 = {
@@ -251,8 +253,8 @@ test('V57 V59 an ID token and userinfo are encrypted to a portal that has regist
   t.is((await browser.get(endPath(opened.token))).status, 200, 'the token inside is the hint');
 });
 
-test('B8 R10 hashes in an ID token are the left half of SM3, by the members of the library that are relied on', async (t) => {
-  const signer = createSoftwareSm2Signer('3945208f7b2144b13f36e38ac6d39f95889393692860b51a42fb81ef4df7c5b8');
+test('B1 B3 B8 R10 hashes are the left half of SM3 and ID tokens of ours alone are hints, by the members of the library that are relied on', async (t) => {
+  const signer = createSoftwareSm2Signer(KNOWN_KEY);
   const sealer = createTokenSealer(signer, createSm2Verifier(signer.publicKey));
   const provider = new Provider('https://id.example', {
     jwks: { keys: [new StandInKey()] },
@@ -284,6 +286,17 @@ test('B8 R10 hashes in an ID token are the left half of SM3, by the members of t
   for (const claim of ['at_hash', 'c_hash', 's_hash']) t.is(claims[claim], 'Zsfw9GLu7dnR8tRr3BDk4g');
   t.is(header.kid, 'iHtdnfdJWWJsqEUgWjJZsvTLuQkVt0ji2CgHWOJjY_0', 'the thumbprint of the published key');
   t.is(provider.IdToken.name, 'IdToken');
+
+  const ours = { privateHex: KNOWN_KEY, publicHex: signer.publicKey.toString('hex'), jwk: { kid: sealer.kid } };
+  const hint = (changed: Readonly<Record<string, unknown>>) =>
+    provider.IdToken.validate(
+      signedBy(ours, { iss: 'https://id.example', aud: 'portal', sub: 'x' }, { header: changed }),
+      client,
+    );
+  t.is((await hint({})).payload.sub, 'x');
+  for (const changed of [{ alg: 'SM2' }, { alg: 'ES256' }, { typ: 'logout+jwt' }, { kid: undefined }]) {
+    await t.throwsAsync(hint(changed), { message: /not signed by one of our SM2 keys/ }, JSON.stringify(changed));
+  }
 });
 
 test('A19 the other answers of a portal registered for SM2 are what they were', async (t) => {
