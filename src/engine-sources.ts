@@ -136,6 +136,8 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         admission,
         scanCodes: house.scanCodes,
         scanLimits: config.scan,
+        trustedDevices: house.trustedDevices,
+        secure,
         counters,
         gate,
         ladder,

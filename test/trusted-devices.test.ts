@@ -1,5 +1,7 @@
 import test from 'ava';
 import { turnClock } from '../src/shared/clock.ts';
+import { ROOMY } from './support/portal-calls.ts';
+import { allow, askAlways, asksForSecond, bindApp, enter, somebody } from './support/second-factor.ts';
 import { LI, startServer, WANG } from './support/server.ts';
 
 const VISIT = { address: '127.0.0.1', userAgent: 'a browser', correlation: 'r1' } as const;
@@ -74,4 +76,45 @@ test.serial('C11 a changed password ends all trust', async (t) => {
   t.is(changed.status, 303);
   t.is(await trustedDevices.find(wang, device.secret), undefined);
   t.like((await server.events('device.distrusted'))[0], { data: { cause: 'password_changed', count: 1 } });
+});
+
+test.serial(
+  'a browser trusted at the second factor is asked no more by the account, but by portals, elsewhere, and after it is ended',
+  async (t) => {
+    const server = await startServer(t, ROOMY);
+    const [plain, strict] = [await server.addPortal(), await server.addPortal({ minimum_acr: 'urn:tongban:acr:3' })];
+    const { id, idNumber } = await somebody(server);
+    const app = await bindApp(server, id);
+    await askAlways(server, id);
+    const browser = server.browser();
+    t.true(asksForSecond(await enter(server, browser, plain, idNumber)));
+    t.true(browser.page.text.includes('name="trust"'));
+    await browser.submit({ code: app.code(), factor: 'totp', trust: 'yes' }, '/second-factor');
+    await browser.follow((url) => url.origin !== server.issuer);
+    await allow(server, browser);
+    t.is((await server.events('device.trusted')).length, 1);
+    const again = async (portal = plain) => {
+      browser.forgetCookies('tongban');
+      return enter(server, browser, portal, idNumber);
+    };
+    t.false(asksForSecond(await again()), 'the same browser, a new sign-in');
+    const last = (await server.events('sign-in.succeeded')).at(-1);
+    t.deepEqual(last?.data.amr, ['pwd'], 'trust proves nothing');
+    t.true(asksForSecond(await enter(server, server.browser(), plain, idNumber)), 'another browser');
+    t.true(asksForSecond(await again(strict)), 'a portal that wants two factors');
+    const [device] = await server.house.trustedDevices.list(id);
+    await server.house.trustedDevices.revoke(id, device?.id ?? '', VISIT);
+    t.true(asksForSecond(await again()), 'trusted no more');
+  },
+);
+
+test.serial('a box that was not offered trusts nothing', async (t) => {
+  const server = await startServer(t, ROOMY);
+  const portal = await server.addPortal({ minimum_acr: 'urn:tongban:acr:3' });
+  const { id, idNumber } = await somebody(server);
+  const app = await bindApp(server, id);
+  const browser = server.browser();
+  t.true(asksForSecond(await enter(server, browser, portal, idNumber)));
+  await browser.submit({ code: app.code(), factor: 'totp', trust: 'yes' }, '/second-factor');
+  t.is((await server.events('device.trusted')).length, 0);
 });

@@ -435,6 +435,7 @@ const models: PageModels = {
     cancelAction: '/interaction/abc/cancel',
     portal,
     because: 'wish',
+    offersTrust: true,
     choices: [
       { kind: 'sms_code', url: '/interaction/abc?factor=sms_code', chosen: true },
       { kind: 'totp', url: '/interaction/abc?factor=totp', chosen: false },

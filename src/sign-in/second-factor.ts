@@ -22,6 +22,7 @@ import {
   type Standing,
   standingOf,
 } from './step.ts';
+import { trustBrowser } from './trust.ts';
 
 /** Kinds for which asking means sending: never by a mere look at the page. */
 const SENT: ReadonlySet<FactorKind> = new Set(['sms_code', 'email_code']);
@@ -29,7 +30,12 @@ const SENT: ReadonlySet<FactorKind> = new Set(['sms_code', 'email_code']);
 const KIND = z.enum(FACTOR_KINDS);
 /** What a page sends for one factor: a code, or what a script has signed. */
 const ANSWER = z
-  .object({ form_token: z.string().max(128), factor: KIND, code: z.string().max(64).optional() })
+  .object({
+    form_token: z.string().max(128),
+    factor: KIND,
+    code: z.string().max(64).optional(),
+    trust: z.literal('yes').optional(),
+  })
   .catchall(z.string().max(16_384));
 const BEGIN = z.strictObject({
   form_token: z.string().max(128),
@@ -113,6 +119,7 @@ export async function showSecondFactor(
       formToken,
       portal,
       because,
+      offersTrust: because === 'account',
       choices: usable.map(({ factor }) => ({
         kind: factor.kind,
         url: `${base}?${new URLSearchParams({ factor: factor.kind })}`,
@@ -216,7 +223,7 @@ export async function postBegin(ctx: Context, sources: SignInSources): Promise<v
 /** Takes an answer. Every wrong one is told in the same words: wrong, too late, used before, one too many. */
 export async function postSecondFactor(ctx: Context, sources: SignInSources): Promise<void> {
   const request = await requestOf(ctx, sources);
-  const { form_token: _token, factor: kind, ...entered } = await formOf(ctx, ANSWER, sources);
+  const { form_token: _token, factor: kind, trust, ...entered } = await formOf(ctx, ANSWER, sources);
   const { factor, standing, ...place } = await placeOf(ctx, request, sources, kind);
   const { personId } = place.climber;
   const fields = Object.fromEntries(
@@ -229,6 +236,9 @@ export async function postSecondFactor(ctx: Context, sources: SignInSources): Pr
   }
   const person = await sources.persons.find(personId);
   if (person === undefined) throw new Fault('ceremony_expired');
+  // Only where the account itself has asked: no portal's question is spared.
+  const isOffered = trust === 'yes' && place.step.because === 'account';
+  const trusting = isOffered ? trustBrowser(ctx, sources, personId) : undefined;
   const proof = { factor: kind, strength: factor.strength, amr: [...verdict.amr], at: nowSeconds() };
   const proven = await provenBy(ctx, request, sources, {
     state: 'proven',
@@ -236,6 +246,7 @@ export async function postSecondFactor(ctx: Context, sources: SignInSources): Pr
     proof,
     async write(tx) {
       if (!(await verdict.write(tx))) throw new Fault('proof_spent', 'a proof was given twice');
+      await trusting?.(tx);
     },
   });
   await advance(ctx, request, sources, proven);

@@ -31,8 +31,9 @@ import type { IdentifyPasskey } from './identify-passkey.ts';
 import type { CeremonyRequest, Interactions, Pending, SignedInPerson } from './interactions.ts';
 import { ALLOWED, type Climber, type Ladder } from './ladder.ts';
 import { identifies } from './levels.ts';
+import { sparedBy, type TrustSources } from './trust.ts';
 
-export interface SignInSources {
+export interface SignInSources extends TrustSources {
   readonly interactions: Interactions;
   readonly identify: Identify;
   readonly passkeys: Passkeys;
@@ -163,13 +164,14 @@ export async function advance(
 export async function provenBy(
   ctx: Context,
   { pending, clientId }: CeremonyRequest,
-  { riskOf }: SignInSources,
+  sources: SignInSources,
   { person, proof, write }: Admitted,
 ): Promise<{ readonly proven: Pending; readonly write: Admitted['write'] }> {
   const held = pending?.personId === person.id ? pending : undefined;
   const others = held?.proofs.filter(({ factor }) => factor !== proof.factor) ?? [];
-  const risk = held?.risk ?? (await riskOf(ctx, { person, clientId }));
-  const proven = { personId: person.id, proofs: [...others, proof], risk, waived: held?.waived === true };
+  const risk = held?.risk ?? (await sources.riskOf(ctx, { person, clientId }));
+  const spared = held === undefined ? await sparedBy(ctx, sources, person.id) : [];
+  const proven = { personId: person.id, proofs: [...spared, ...others, proof], risk, waived: held?.waived === true };
   return { proven, write };
 }
 

@@ -30,6 +30,8 @@ export interface LadderPageModels {
     readonly cancelAction: string;
     readonly portal: PortalView;
     readonly because: 'account' | 'risk' | 'portal' | 'wish';
+    /** Whether the form has `trust=yes`, by which this question is spared in this browser from now on. */
+    readonly offersTrust: boolean;
     readonly choices: readonly { readonly kind: FactorName; readonly url: string; readonly chosen: boolean }[];
     readonly chosen?: FactorChoice;
     readonly wanted: readonly FactorName[];
