@@ -159,7 +159,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         wakeOutbox,
       }),
       accountRoutes({
-        doors: accountDoors(house, interactions, { identify, identifyPasskey, admission }, wakeOutbox),
+        doors: accountDoors(house, interactions, { identify, identifyPasskey, admission, ladder }, wakeOutbox),
         persons,
         passwords,
         passwordPolicy: config.password,

@@ -147,7 +147,7 @@ test.serial(
 
 test.serial('D13 D15 V48 nothing is bound or removed with an old proof, nor anything of somebody else’s', async (t) => {
   const { server, id, portal, browser } = await signedIn(t);
-  await addApp(browser);
+  const secret = await addApp(browser);
   const [mine] = await server.house.boundFactors.list(id);
   await server.addPerson(LI);
   const other = server.browser();
@@ -175,6 +175,12 @@ test.serial('D13 D15 V48 nothing is bound or removed with an old proof, nor anyt
   t.is((await labelsIn(server, id)).length, 1);
   await browser.submit({ password: PASSWORD }, '/account/prove');
   t.is((await browser.submit({}, `${METHODS}/factor/remove`)).status, 303, 'the form went on where it was');
+  t.is((await labelsIn(server, id)).length, 1, 'the password alone takes no second factor away');
+  await browser.follow();
+  await browser.submit({ code: authenticatorCode(secret) }, '/second-factor');
+  await browser.follow();
+  await browser.get(`${METHODS}/factor?id=${mine?.id}`);
+  await browser.submit({}, `${METHODS}/factor/remove`);
   t.deepEqual(await labelsIn(server, id), []);
 });
 

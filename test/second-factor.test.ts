@@ -360,3 +360,29 @@ test('C5 an API reads of a token at which level and when its person signed in (R
     t.is(typeof told.auth_time, 'number', format);
   }
 });
+
+test('D15 D13 before something sensitive the account asks for the second factor too, and once in five minutes', async (t) => {
+  const { id, idNumber } = await somebody(server);
+  const app = await bindApp(server, id);
+  const browser = server.browser();
+  await enter(server, browser, plain, idNumber);
+  await allow(server, browser);
+  const sensitive = '/account/methods/user-name';
+  await browser.get(sensitive);
+  t.is(browser.page.status, 200, 'an app bound a moment ago was shown to work');
+  await server.house.database.run('UPDATE bound_factors SET bound_at = bound_at - 1000 WHERE id = $1', [app.id]);
+  await browser.get(sensitive);
+  await browser.follow();
+  t.true(asksForSecond(browser.page), 'the password alone is not enough');
+  t.false(asksForPassword(browser.page), 'and is not asked again');
+  const refused = await browser.submit({ code: '000000' }, '/second-factor');
+  t.is(refused.status, 401);
+  await browser.submit({ code: app.code() }, '/second-factor');
+  await browser.follow();
+  t.is(new URL(browser.page.url).pathname, sensitive, 'it leads on to where they wanted to go');
+  t.is(browser.page.status, 200);
+  await browser.get(sensitive);
+  t.is(browser.page.status, 200);
+  await browser.get('/account/entered?state=https%3A%2F%2Fevil.example%2F');
+  t.is(browser.page.location, `${server.issuer}/account`, 'A26 and nowhere else');
+});

@@ -57,6 +57,8 @@ export interface SignedIn {
   readonly sessionUid: string;
   /** Epoch seconds. */
   readonly at: number;
+  /** What has to be proven again before something sensitive: who it is, or the second factor they have. */
+  readonly stale: 'proof' | 'second_factor' | undefined;
 }
 
 /** What came of proving again who one is. `ended`: the session was over by then. */
@@ -107,6 +109,8 @@ export interface AccountDoors {
   reportNotMe(report: NotMeReport): Promise<string>;
   /** Where a browser without a session is sent: an authorization request of the account centre itself. */
   signInUrl(): string;
+  /** The same, for the second factor of somebody who has just proven who they are; `next` is the page they come back to. */
+  secondFactorUrl(next: string): string;
 }
 
 /** What carries codes and notices to people. */

@@ -3,7 +3,6 @@ import type { Context } from 'koa';
 import { z } from 'zod';
 import { ASSERTION, ASSERTION_FIELDS } from '../factors/passkeys/passkey-form.ts';
 import type { ChallengeBinding } from '../factors/signed-challenges.ts';
-import { nowSeconds } from '../shared/clock.ts';
 import { Fault } from '../shared/fault.ts';
 import { ACCOUNT_PURPOSE, accountForm, accountToken, goTo, type Visitor, visitorOrSignIn } from './account-form.ts';
 import type { AccountCentreSources, ProofOutcome, SignedIn } from './doors.ts';
@@ -55,8 +54,8 @@ export function addFreshProofRoutes(router: Router, sources: AccountCentreSource
   router.post(BY_PASSKEY_PAGE, (ctx) => postPasskey(ctx as unknown as Context, sources));
 }
 
-export const isFresh = ({ at }: SignedIn, { freshProofSeconds }: AccountCentreSources): boolean =>
-  nowSeconds() - at <= freshProofSeconds;
+/** Whether everything the account has was proven a moment ago: who it is, and the second factor of whoever has one (D15). */
+export const isFresh = ({ stale }: SignedIn): boolean => stale === undefined;
 
 /**
  * The visitor, with a proof young enough for what is sensitive; whoever has none is sent to prove it first and comes back to this
@@ -64,7 +63,7 @@ export const isFresh = ({ at }: SignedIn, { freshProofSeconds }: AccountCentreSo
  */
 export async function provenVisitor(ctx: Context, sources: AccountCentreSources): Promise<Visitor | undefined> {
   const visitor = await visitorOrSignIn(ctx, sources);
-  if (!visitor || isFresh(visitor, sources)) return visitor;
+  if (!visitor || isFresh(visitor)) return visitor;
   const here = ctx.querystring === '' ? ctx.path : `${ctx.path}?${ctx.querystring}`;
   goTo(ctx, proofAddress(here));
   return undefined;
@@ -83,7 +82,12 @@ export async function provenForm<Values extends { form_token: string }>(
   sources: AccountCentreSources,
 ): Promise<{ readonly values: Values; readonly person: SignedIn; readonly personId: string } | undefined> {
   const form = await accountForm(ctx, schema, ACCOUNT_PURPOSE, sources);
-  if (isFresh(form.person, sources)) return form;
+  if (isFresh(form.person)) return form;
+  if (form.person.stale === 'second_factor') {
+    // The page of the second factor is that of every sign-in, which keeps no form of ours.
+    goTo(ctx, sources.doors.secondFactorUrl('/account'));
+    return undefined;
+  }
   const kept = Object.entries(form.values).flatMap(([name, value]) =>
     typeof value === 'string' && name !== 'form_token' ? [{ name, value }] : [],
   );
@@ -96,7 +100,8 @@ async function showProve(ctx: Context, sources: AccountCentreSources): Promise<v
   const visitor = await visitorOrSignIn(ctx, sources);
   if (!visitor) return;
   const next = ownPage(ctx.query.next);
-  if (isFresh(visitor, sources)) return goTo(ctx, next);
+  if (isFresh(visitor)) return goTo(ctx, next);
+  if (visitor.stale === 'second_factor') return goTo(ctx, sources.doors.secondFactorUrl(next));
   await showForm(ctx, visitor, sources, { next, isForm: false, kept: [] });
 }
 

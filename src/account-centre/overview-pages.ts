@@ -3,6 +3,7 @@ import type { Context } from 'koa';
 import { accountToken, goTo, visitorOrSignIn } from './account-form.ts';
 import { invitationCount } from './companies/list-page.ts';
 import type { AccountCentreSources } from './doors.ts';
+import { ownPage } from './fresh-proof.ts';
 import { portalsShown } from './portal-pages.ts';
 import { sessionsShown } from './session-pages.ts';
 import { newestDays } from './trail-pages.ts';
@@ -14,7 +15,7 @@ const SHOWN_MAX = 5;
 export function addOverviewRoutes(router: Router, sources: AccountCentreSources): void {
   router.get('/account', (ctx) => showOverview(ctx as unknown as Context, sources));
   // The code of this authorization request is of no use to us: the session it proves is our own. It expires unredeemed.
-  router.get('/account/entered', (ctx) => goTo(ctx as unknown as Context, '/account'));
+  router.get('/account/entered', (ctx) => goTo(ctx as unknown as Context, ownPage(ctx.query.state)));
 }
 
 async function showOverview(ctx: Context, sources: AccountCentreSources): Promise<void> {

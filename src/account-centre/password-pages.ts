@@ -31,7 +31,7 @@ async function showPassword(ctx: Context, sources: AccountCentreSources): Promis
   const visitor = await visitorOrSignIn(ctx, sources);
   if (!visitor) return;
   const isFirst = await hasNone(visitor.personId, sources);
-  if (isFirst && !isFresh(visitor, sources)) return goTo(ctx, proofAddress(PAGE));
+  if (isFirst && !isFresh(visitor)) return goTo(ctx, proofAddress(PAGE));
   showPasswordForm(ctx, sources, isFirst);
 }
 
@@ -71,7 +71,7 @@ async function postPassword(ctx: Context, sources: AccountCentreSources): Promis
   const { passwords, database, notices, doors } = sources;
   const isFirst = await hasNone(person.personId, sources);
   // A password is never kept in a page, so whoever took too long begins anew.
-  if (isFirst && !isFresh(person, sources)) return goTo(ctx, proofAddress(PAGE));
+  if (isFirst && !isFresh(person)) return goTo(ctx, proofAddress(PAGE));
   const show = (problem: PasswordChangeProblem): void => showPasswordForm(ctx, sources, isFirst, problem);
   const wrong = await problemOfNew(values, person, sources);
   if (wrong) return show(wrong);

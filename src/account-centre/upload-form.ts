@@ -36,7 +36,7 @@ export async function uploadForm<Values extends { form_token: string }>(
   if (isForeignPost(ctx.headers, origin)) throw new Fault('foreign_origin');
   const person = await doors.currentPerson(ctx);
   if (!person) throw new Fault('ceremony_expired');
-  if (!isFresh(person, sources)) {
+  if (!isFresh(person)) {
     goTo(ctx, proofAddress(ctx.path));
     return undefined;
   }

@@ -55,6 +55,8 @@ export function demandOf(params: Params, client: Client, scales: Vocabularies): 
     // The library has refused what is no number; the parameter stays text.
     maxAgeSeconds: params.max_age === undefined ? undefined : Number(params.max_age),
     prompts: textOf(params.prompt).split(' ').filter(Boolean),
+    // The account centre asks so before what is sensitive (account-centre/fresh-proof.ts).
+    asksOwner: client.first_party === true && params.max_age !== undefined,
     bindsFactors: client.first_party === true,
   };
 }

@@ -25,6 +25,8 @@ export interface Demand {
   readonly maxAgeSeconds: number | undefined;
   /** The `prompt` parameter, split. */
   readonly prompts: readonly string[];
+  /** The account's own sensitive pages: whatever second factor its person has is asked for, and no device spares it. */
+  readonly asksOwner: boolean;
   /** The page where factors are bound: whoever has none yet must be able to get there. */
   readonly bindsFactors: boolean;
 }
@@ -168,8 +170,8 @@ function askedByAccount(ceremony: Ceremony): Step | undefined {
   if (risk.verdict === 'ask_more' && hasAny && !here.some(isMore)) {
     return askFor(ceremony, othersThan(here, ceremony), 'risk');
   }
-  if (account.secondFactor === 'when_demanded' || hasSecondFactor(proofs)) return undefined;
-  if (account.secondFactor === 'whenever_bound' && (!hasAny || isSpared(ceremony))) return undefined;
+  if ((account.secondFactor === 'when_demanded' && !demand.asksOwner) || hasSecondFactor(proofs)) return undefined;
+  if (account.secondFactor !== 'always' && (!hasAny || isSpared(ceremony))) return undefined;
   if (!hasAny && demand.bindsFactors) return undefined;
   return askFor(ceremony, othersThan(proofs, ceremony), 'account');
 }
@@ -186,6 +188,7 @@ const isMore = ({ strength }: Proof): boolean => strength !== 'knowledge' && str
 
 /** A device the person trusts spares the account's own question, up to level 2. */
 const isSpared = (ceremony: Ceremony): boolean =>
+  !ceremony.demand.asksOwner &&
   requiredLevel(ceremony.demand) <= 2 &&
   [...ceremony.before, ...ceremony.here].some(({ strength }) => strength === 'spared');
 

@@ -56,7 +56,11 @@ export function createLadder({ rules, factors, policies, boundKinds, house }: La
     const secondFactor = await demandedBy(personId);
     // An ordinary visit to an ordinary portal depends on no factor, so none is looked up.
     const matters =
-      secondFactor !== 'when_demanded' || demand.minimum > 1 || demand.levels.length > 0 || risk.verdict !== 'allow';
+      secondFactor !== 'when_demanded' ||
+      demand.minimum > 1 ||
+      demand.levels.length > 0 ||
+      demand.asksOwner ||
+      risk.verdict !== 'allow';
     return { ial, secondFactor, bound: matters ? await boundKinds(personId) : [] };
   };
 

@@ -91,7 +91,7 @@ function demandOf(cell: string): { readonly prompt?: string; readonly demand: Ce
     }),
   );
   const unknown = Object.keys(found).find(
-    (word) => !['min', 'acr', 'must', 'max', 'partner', 'prompt', 'binds', 'at'].includes(word),
+    (word) => !['min', 'acr', 'must', 'max', 'partner', 'prompt', 'binds', 'owner', 'at'].includes(word),
   );
   if (unknown !== undefined) throw new Error(`the table knows no demand ${unknown}`);
   const levels = (found.must ?? found.acr ?? []).flatMap((level) => levelOfAcr(`urn:tongban:acr:${level}`) ?? []);
@@ -105,6 +105,7 @@ function demandOf(cell: string): { readonly prompt?: string; readonly demand: Ce
       maxAgeSeconds: found.max ? Number(found.max[0]) : undefined,
       prompts: found.prompt ?? [],
       bindsFactors: found.binds !== undefined,
+      asksOwner: found.owner !== undefined,
     },
   };
 }
