@@ -387,3 +387,25 @@ test.serial('D15 E1 a fresh proof with a passkey counts for its own session and 
   t.not(browser.cookie('tongban')?.value, before);
   t.like((await server.events('sign-in.renewed'))[0], { data: { amr: ['hwk', 'user', 'mfa'] } });
 });
+
+test.serial('D14 a challenge counts for its purpose, its sign-in and its browser alone, in one spelling', async (t) => {
+  const { house } = await startServer(t);
+  const { signedChallenges: challenges, database } = house;
+  const bound = { purpose: 'sign-in', binding: 'one', browser: 'mine' } as const;
+  const challenge = challenges.issue(bound);
+  t.is(challenges.judge(challenge, bound), 'good');
+  for (const other of [
+    { purpose: 'bind' as const },
+    { binding: 'two' },
+    { browser: 'yours' },
+    { binding: 'onem', browser: 'ine' },
+  ]) {
+    t.is(challenges.judge(challenge, { ...bound, ...other }), 'foreign', JSON.stringify(other));
+  }
+  const last = challenge.at(-1) ?? '';
+  const respelt = challenge.slice(0, -1) + String.fromCharCode(last.charCodeAt(0) + 1);
+  t.is(challenges.judge(respelt, bound), 'foreign');
+  t.not(challenges.issue(bound), challenge);
+  t.true(await database.write((tx) => challenges.spend(tx, challenge)));
+  t.false(await database.write((tx) => challenges.spend(tx, challenge)));
+});
