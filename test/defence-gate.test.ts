@@ -61,6 +61,18 @@ test.serial(
   },
 );
 
+test.serial('P7 a hall full of people who sign in at once is no reason for suspicion', async (t) => {
+  const server = await startServer(t, WARY);
+  await server.addPerson(WANG);
+  const portal = await server.addPortal();
+  const people = await Promise.all(Array.from({ length: 6 }, () => open(server, portal)));
+  const pages = await Promise.all(people.map((browser) => enter(browser, {})));
+  t.deepEqual(
+    pages.map(({ status }) => status),
+    pages.map(() => 303),
+  );
+});
+
 test.serial('X6 a proof works once, for its own puzzle, and not for ever', async (t) => {
   const { server, portal } = await wary(t);
   const fresh = async () => {

@@ -29,7 +29,7 @@ export interface Gate {
   /** Whether accounts are being tried from this address, its network, or everywhere. */
   isSuspicious(address: string): Promise<boolean>;
   /** Somebody failed behind the gate: that makes the next suspicious. */
-  failed(): void;
+  failed(address: string): Promise<void>;
 }
 
 export function createGate({
@@ -57,7 +57,7 @@ export function createGate({
       const { reasons } = await suspicion.of(address);
       if (reasons.length === 0) return 'quiet';
       if (await isProven(passage)) return 'proven';
-      suspicion.failed();
+      await suspicion.failed(address);
       return 'unproven';
     },
   };

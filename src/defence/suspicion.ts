@@ -1,6 +1,6 @@
 import { monotonicMs } from '../shared/clock.ts';
 import type { Counters } from '../storage/counters.ts';
-import { type PlaceLimits, placesOf } from './places.ts';
+import { failuresAt, type PlaceLimits } from './places.ts';
 
 /** The settings of `defence` that say when strangers are asked for work. */
 export interface SuspicionLimits {
@@ -27,7 +27,7 @@ export interface Suspected {
 export interface Suspicion {
   of(address: string): Promise<Suspected>;
   /** Somebody failed, or came without the work that was asked for. */
-  failed(): void;
+  failed(address: string): Promise<void>;
 }
 
 const MINUTE_MS = 60_000;
@@ -35,7 +35,7 @@ const BUCKETS = 6;
 const WEIGHT_MAX = 10;
 
 export interface SuspicionSources {
-  readonly counters: Pick<Counters, 'read'>;
+  readonly counters: Pick<Counters, 'read' | 'takeWithin'>;
   readonly limits: SuspicionLimits;
   readonly places: PlaceLimits;
   /** How many passwords wait for their hash. */
@@ -74,15 +74,16 @@ export function createSuspicion({ counters, limits, places, waiting, changed }: 
     async of(address) {
       const thresholds = [limits.proofAfterAddress, limits.proofAfterNetwork];
       const names = ['address', 'network'] as const;
-      const counts = await Promise.all(placesOf(address, places).map(({ name }) => counters.read(name)));
+      const counts = await Promise.all(failuresAt(address, places).map(({ name }) => counters.read(name)));
       const here = names.filter((_, at) => (counts[at] ?? 0) >= thresholds[at]!);
       const weight = Math.min(WEIGHT_MAX, Math.max(1, Math.floor((counts[0] ?? 0) / limits.proofAfterAddress)));
       return { reasons: [...here, ...look()], weight };
     },
-    failed() {
+    async failed(address) {
       failures += 1;
       lately.add(monotonicMs());
       look();
+      await counters.takeWithin(failuresAt(address, places));
     },
   };
 }

@@ -93,8 +93,8 @@ export function createIdentify(sources: IdentifySources): Identify {
     const device = await admission.knownDevice(ctx, person?.id);
     const attempt = { account, address: ctx.ip, ...(device === undefined ? {} : { knownDeviceDigest: device }) };
     const refuse = async (reason: string, state: 'refused' | 'too_many'): Promise<IdentifyOutcome> => {
-      gate.failed();
-      await admission.refuse(ctx, { personId: person?.id, clientId, sessionUid, factor: FACTOR, reason });
+      const refusal = { personId: person?.id, clientId, sessionUid, factor: FACTOR, reason };
+      await Promise.all([gate.failed(ctx.ip), admission.refuse(ctx, refusal)]);
       return { state };
     };
 

@@ -46,7 +46,7 @@ export interface RecoverySources {
   /** Of sign-in: a secret is guessed at here as there, so both draw on one allowance. */
   readonly attempts: Attempts;
   /** Before what costs a message or a look into a register. */
-  readonly gate: Pick<Gate, 'ask' | 'judge'>;
+  readonly gate: Gate;
   /** Of recoveries begun: their own count for each number and device, and the count of addresses shared with sign-in. */
   readonly begins: Attempts;
   readonly trustedDevices: TrustedDevices;

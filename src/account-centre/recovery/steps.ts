@@ -71,23 +71,25 @@ export const isUnproven = async (
 ): Promise<boolean> =>
   (await deviceOf(ctx, personId, sources)) === undefined && (await sources.gate.judge(ctx.ip, passage)) === 'unproven';
 
-export const refusal = (
+export const refusal = async (
   ctx: Context,
   {
     route,
     reason,
     personId,
   }: { readonly route: RecoveryRoute; readonly reason: string; readonly personId?: string | undefined },
-  { failures }: RecoverySources,
-): Promise<void> =>
-  failures.record({
+  { failures, gate }: RecoverySources,
+): Promise<void> => {
+  const refused = {
     ...visitOf(ctx),
     personId,
     type: 'recovery.refused',
     outcome: 'failure',
     actor: 'anonymous',
     details: { route, reason },
-  });
+  } as const;
+  await Promise.all([gate.failed(ctx.ip), failures.record(refused)]);
+};
 
 /** Kindly tells somebody that there is nothing to go on with here, and what to do. */
 export function stop(
