@@ -212,3 +212,15 @@ test.serial('codes for one address are limited', async (t) => {
   await screenWithCode(scene, screen);
   t.is((await screenWithCode(scene, screen)).page.status, 429);
 });
+
+test.serial('an approval is spent once, and nothing else is', async (t) => {
+  const { house } = await startServer(t);
+  const { scanCodes, database } = house;
+  const place = { ceremony: 'one', browser: 'mine', clientId: 'portal', address: '127.0.0.1', userAgent: '' };
+  await scanCodes.begin(place);
+  const scan = await scanCodes.shown('one', 'mine');
+  const spend = () => database.write((tx) => scanCodes.spend(tx, scan?.id ?? ''));
+  t.false(await spend(), 'nobody has approved it');
+  await database.write((tx) => scanCodes.answer(tx, scan?.code ?? '', 'psn_1', { number: scan?.matchNumber ?? '' }));
+  t.deepEqual(await Promise.all([spend(), spend(), spend()]), [true, false, false]);
+});
