@@ -162,7 +162,9 @@ async function surviveAll(
   }
   for (const idNumber of noted.accounts) {
     const visitor = { browser: createBrowser(issuer), portal: portals[0]! };
-    t.true(await visit(visitor, idNumber), `an account is lost after crash ${crash}`);
+    // Of an older person in a new browser a second factor is asked for: so far only the account's own password leads.
+    const isThere = (await visit(visitor, idNumber)) || visitor.browser.page.text.includes('data-page="second-factor"');
+    t.true(isThere, `an account is lost after crash ${crash}`);
   }
 }
 

@@ -4,7 +4,7 @@ import type { Ledger, LedgerEvent } from './ledger.ts';
 
 /**
  * Failures, which anybody can cause as often as they like (L12). The first ten of a kind from one address within ten minutes are written
- * singly; further ones are counted, and the counts are written some times a second, inside the ledger. Nobody is answered before
+ * singly; further ones are counted, and the counts are written a few times a second, inside the ledger. Nobody is answered before
  * what happened is durable, singly or as part of a count: a flood makes its own answers slower by a fraction of a second.
  *
  * What decides is the address and never the account, so that the time of an answer says nothing about accounts.
@@ -25,7 +25,7 @@ export interface FailureOptions {
 
 const SINGLES_MAX = 10;
 const WINDOW_MS = 600_000;
-const FLUSH_MS = 50;
+const FLUSH_MS = 200;
 /** Addresses watched at once; more share one allowance, as an attack from very many addresses is one attack. */
 const ADDRESSES_MAX = 20_000;
 const EVERYBODY_ELSE = '';
