@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { House } from './app.ts';
 import type { Config } from './config/schema.ts';
@@ -5,7 +6,7 @@ import type { KeyFor } from './enrol-doors.ts';
 import type { BoundFactors, FactorRecord } from './factors/bound-factors.ts';
 import { type Certificates, createCertificates } from './factors/certificates/certificates.ts';
 import { trustFrom } from './factors/certificates/trust-files.ts';
-import { type AttestationPolicy, trustRoots } from './factors/passkeys/attestation.ts';
+import type { AttestationPolicy } from './factors/passkeys/attestation.ts';
 import { createPasskeys, type Passkeys } from './factors/passkeys/passkeys.ts';
 import { createScanCodes, type ScanCodes } from './factors/scan-codes.ts';
 import { createSignedChallenges, type SignedChallenges } from './factors/signed-challenges.ts';
@@ -39,9 +40,8 @@ export function createPossessionDoors(sources: PossessionSources): PossessionDoo
   const policy: AttestationPolicy = {
     conveyance: config.passkeys.attestation,
     allowedAaguids: config.passkeys.allowedAaguids,
-    roots: config.passkeys.attestationRootFiles.map((file) => readFileSync(file, 'utf8')),
+    roots: config.passkeys.attestationRootFiles.map((file) => new X509Certificate(readFileSync(file)).toString()),
   };
-  trustRoots(policy);
   const signedChallenges = createSignedChallenges({
     database,
     key: keyFor('signed-challenges'),

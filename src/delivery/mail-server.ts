@@ -1,4 +1,3 @@
-import { createTransport } from 'nodemailer';
 import { DeliveryFailure } from './delivery-failure.ts';
 import type { Message, Messenger } from './messenger.ts';
 import { subjectOf } from './texts/texts.ts';
@@ -38,28 +37,31 @@ const MAILBOX = /^[^\s\p{Cc}<>()[\]\\,;:"@]{1,64}@[^\s\p{Cc}<>()[\]\\,;:"@]{1,25
 export function createMailServer(settings: MailServerSettings, names: MailNames): Messenger {
   const { host, port, security, user, password, from, timeoutMs, authority } = settings;
   const domain = from.replace(/^.*@/, '').replace(/>.*$/, '');
-  const transport = createTransport({
-    host,
-    port,
-    secure: security === 'tls',
-    requireTLS: security === 'starttls',
-    ignoreTLS: security === 'none',
-    tls: { minVersion: 'TLSv1.2', ...(authority === undefined ? {} : { ca: authority }) },
-    ...(user === '' ? {} : { auth: { user, pass: password } }),
-    connectionTimeout: timeoutMs,
-    greetingTimeout: timeoutMs,
-    socketTimeout: timeoutMs,
-    dnsTimeout: timeoutMs,
-    // Nothing of a message is ever a path or an address to be fetched.
-    disableFileAccess: true,
-    disableUrlAccess: true,
-  });
+  // Loaded by whoever has a mail server, and by nobody else's start.
+  const transport = import('nodemailer').then(({ createTransport }) =>
+    createTransport({
+      host,
+      port,
+      secure: security === 'tls',
+      requireTLS: security === 'starttls',
+      ignoreTLS: security === 'none',
+      tls: { minVersion: 'TLSv1.2', ...(authority === undefined ? {} : { ca: authority }) },
+      ...(user === '' ? {} : { auth: { user, pass: password } }),
+      connectionTimeout: timeoutMs,
+      greetingTimeout: timeoutMs,
+      socketTimeout: timeoutMs,
+      dnsTimeout: timeoutMs,
+      // Nothing of a message is ever a path or an address to be fetched.
+      disableFileAccess: true,
+      disableUrlAccess: true,
+    }),
+  );
   return {
     channels: ['email'],
     async deliver({ id, address, template, text, language }: Message, signal) {
       if (!MAILBOX.test(address)) throw new DeliveryFailure('the address is no mailbox', { permanent: true });
       try {
-        await transport.sendMail({
+        await (await transport).sendMail({
           from,
           to: { name: '', address },
           subject: subjectOf(language, template, names),

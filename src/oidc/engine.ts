@@ -66,9 +66,9 @@ export interface EngineSources {
   readonly documents: Documents;
   readonly cookieKeys: ProviderSources['cookieKeys'];
   readonly dPoPNonceSecret: Buffer;
-  /** Makes the ids of a rotated refresh token's successors (token-ids.ts). */
   /** 32 bytes: seals the `login_hint` of waiting requests. */
   readonly hintKey: Uint8Array;
+  /** Makes the ids of a rotated refresh token's successors (token-ids.ts). */
   readonly successionSecret: Buffer;
   readonly pairwiseSub: (personId: string, sector: string) => string;
   readonly outboundFetch: ProviderSources['outboundFetch'];

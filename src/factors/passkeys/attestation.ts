@@ -1,5 +1,4 @@
-import { SettingsService, verifyRegistrationResponse } from '@simplewebauthn/server';
-import { decodeAttestationObject } from '@simplewebauthn/server/helpers';
+import { passkeyLibrary } from './library.ts';
 import type { Attestation } from './passkey-form.ts';
 
 /**
@@ -34,9 +33,9 @@ export interface Expected {
 /** The formats in which a maker signs for a device. The library knows the roots of some by heart; only ours count here. */
 const FORMATS = ['packed', 'tpm', 'android-key', 'apple', 'fido-u2f'] as const;
 
-/** Hands the library the roots of a policy; it keeps them for the whole process. */
-export function trustRoots({ conveyance, roots }: AttestationPolicy): void {
-  if (conveyance === 'none') return;
+/** Hands the library the roots of the policy; it keeps them for the whole process, of which there is one policy. */
+async function trustRoots({ roots }: AttestationPolicy): Promise<void> {
+  const { SettingsService } = await passkeyLibrary();
   for (const identifier of FORMATS) SettingsService.setRootCertificates({ identifier, certificates: [...roots] });
 }
 
@@ -44,6 +43,8 @@ export function trustRoots({ conveyance, roots }: AttestationPolicy): void {
 export async function attested(attestation: Attestation, expected: Expected): Promise<MadePasskey | string> {
   const { credential: id, clientData: clientDataJSON, attestation: attestationObject } = attestation;
   const { policy } = expected;
+  const { verifyRegistrationResponse } = await passkeyLibrary();
+  if (policy.conveyance === 'direct') await trustRoots(policy);
   try {
     const outcome = await verifyRegistrationResponse({
       response: {
@@ -63,7 +64,8 @@ export async function attested(attestation: Attestation, expected: Expected): Pr
     const { credential, credentialDeviceType, aaguid, fmt } = outcome.registrationInfo;
     if (credential.id !== id) return 'credential';
     if (policy.conveyance === 'direct') {
-      if (!FORMATS.some((format) => format === fmt) || !isSignedByMaker(attestationObject)) return 'attestation';
+      if (!FORMATS.some((format) => format === fmt) || !(await isSignedByMaker(attestationObject)))
+        return 'attestation';
       if (policy.allowedAaguids.length > 0 && !policy.allowedAaguids.includes(aaguid)) return 'model';
     }
     return {
@@ -79,7 +81,8 @@ export async function attested(attestation: Attestation, expected: Expected): Pr
 }
 
 /** A device that signs for itself proves nothing about its model. */
-function isSignedByMaker(attestationObject: string): boolean {
+async function isSignedByMaker(attestationObject: string): Promise<boolean> {
+  const { decodeAttestationObject } = await import('@simplewebauthn/server/helpers');
   const statement = decodeAttestationObject(Buffer.from(attestationObject, 'base64url')).get('attStmt');
   return (statement.get('x5c')?.length ?? 0) > 0;
 }

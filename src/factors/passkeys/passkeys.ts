@@ -1,11 +1,11 @@
 import type { KeyObject } from 'node:crypto';
-import { verifyAuthenticationResponse } from '@simplewebauthn/server';
 import { z } from 'zod';
 import { framed, hmacSm3, tokenDigest } from '../../crypto/digests.ts';
 import type { Transaction } from '../../storage/database.ts';
 import type { BoundFactors, FactorRecord, NewFactor } from '../bound-factors.ts';
 import type { ChallengeBinding, SignedChallenges } from '../signed-challenges.ts';
 import { type AttestationPolicy, attested } from './attestation.ts';
+import { passkeyLibrary } from './library.ts';
 import { type Assertion, type Attestation, challengeAnswered } from './passkey-form.ts';
 
 /** For whom a passkey is made, as the device will show it to them alone. */
@@ -124,6 +124,7 @@ export function createPasskeys(sources: PasskeySources): Passkeys {
     mustAsk: boolean,
   ) => {
     const { clientData: clientDataJSON, authenticatorData, signature } = assertion;
+    const { verifyAuthenticationResponse } = await passkeyLibrary();
     try {
       const { verified: isGood, authenticationInfo } = await verifyAuthenticationResponse({
         response: {
