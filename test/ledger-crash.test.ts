@@ -14,7 +14,15 @@ import { authorizationPath, REDIRECT_URI, type TestPortal } from './support/serv
 const CRASHES = 50;
 const MACHINES = 4;
 const GUESSERS = 2;
-const QUICK = { TONGBAN_PASSWORD_MEMORY_KIB: '7168', TONGBAN_PASSWORD_ITERATIONS: '1', TONGBAN_DEMO_PORTALS: 'false' };
+const QUICK = {
+  TONGBAN_PASSWORD_MEMORY_KIB: '7168',
+  TONGBAN_PASSWORD_ITERATIONS: '1',
+  TONGBAN_DEMO_PORTALS: 'false',
+  // Whoever guesses is to be refused, and on record, and not only asked for work.
+  TONGBAN_DEFENCE_PROOF_AFTER_ADDRESS: '1000000',
+  TONGBAN_DEFENCE_PROOF_AFTER_NETWORK: '1000000',
+  TONGBAN_DEFENCE_PROOF_AFTER_MINUTE: '1000000',
+};
 
 async function addPortal(t: ExecutionContext, { dataDir }: Place): Promise<TestPortal> {
   const folder = await freshFolder(t);
