@@ -1,5 +1,9 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { turnClock } from '../src/shared/clock.ts';
+import { makeCertificate } from './support/certificate-maker.ts';
 import { codeFor, codesFor, enrolToPassword, freshPhone } from './support/enrolment.ts';
 import type { HttpBrowser, Page } from './support/http-client.ts';
 import { ROOMY } from './support/portal-calls.ts';
@@ -256,7 +260,15 @@ test.serial('V14 a new passkey of another origin, relying party or unverified de
 });
 
 test.serial('D14 where makers must sign for their devices, a device that signs for itself is refused', async (t) => {
-  const roots = new URL('../src/factors/passkeys/attestation.ts', import.meta.url).pathname;
+  const roots = join(await mkdtemp(join(tmpdir(), 'tongban-makers-')), 'roots.pem');
+  const maker = makeCertificate({
+    subject: 'A maker',
+    validFrom: 1_700_000_000,
+    validTo: 2_700_000_000,
+    authority: {},
+  });
+  await writeFile(roots, maker.pem);
+  t.teardown(() => rm(dirname(roots), { recursive: true }));
   const { server, browser } = await signedIn(t, {
     passkeys: { attestation: 'direct', attestationRootFiles: [roots] },
   });

@@ -151,7 +151,7 @@ async function wayBack(
 }
 
 seen('who forgot the password finds back on a phone, in Chinese', (t) =>
-  wayBack(t, 'back-zh', { name: '吴秀英', idNumber: '339900196505120042' }, { viewport: NARROW }),
+  wayBack(t, 'back-zh', { name: '林志强', idNumber: '339900198312240119' }, { viewport: NARROW }),
 );
 
 seen('who forgot the password finds back on a desktop, in English', (t) =>
