@@ -39,6 +39,8 @@ const named = (uris: readonly string[], page: string): readonly string[] => uris
 /** Any port, as RFC 8252 7.3 wants it, also in spellings that browsers put right. */
 const LOOPBACK_PORTS = [':49152', ':1', ':65535', ':80', ':', ':0080', ''];
 
+const SIDE_BY_SIDE = 25;
+
 const CORPUS = readCorpus('redirects');
 
 interface Party {
@@ -88,6 +90,12 @@ test.after.always(() => server.stop());
 const FORM_POST = 'response_mode=form_post';
 const admitsNoForm = (policy: unknown): boolean => String(policy).includes("form-action 'self';");
 
+const STRANGE = /portal\.example|evil|javascript|cn\.gov/i;
+
+/** Cookies without their values, which are random letters: in a thousand answers some of them spell a word. */
+const cookieShapes = (headers: Page['headers']): readonly string[] =>
+  [headers['set-cookie'] ?? []].flat().map((cookie) => cookie.replace(/=[\w-]*/, ''));
+
 /** The answer stays here: a page of ours that leads nowhere else, by no header and no element. */
 function staysHere(t: ExecutionContext, page: Page, { trick, text }: CorpusRow, how: string): void {
   const message = `${how}, ${trick}: ${JSON.stringify(text)}`;
@@ -97,7 +105,7 @@ function staysHere(t: ExecutionContext, page: Page, { trick, text }: CorpusRow, 
   t.is(page.headers.refresh, undefined, message);
   t.true(page.text.includes('<h1>'), message);
   t.deepEqual(foreignLinks(page.text, server.issuer), [], message);
-  t.notRegex(JSON.stringify(headers), /portal\.example|evil|javascript|cn\.gov/i, message);
+  t.notRegex(JSON.stringify({ ...headers, 'set-cookie': cookieShapes(headers) }), STRANGE, message);
   t.true(admitsNoForm(policy), `${message} ${policy}`);
 }
 
@@ -155,11 +163,14 @@ for (const [kind, countMin, party] of [
         code_challenge_method: 'S256',
       });
     t.is((await push(redirectUris[0]!)).status, 201);
-    for (const row of rows) {
+    const refused = async (row: CorpusRow): Promise<void> => {
       const answer = await push(row.text);
       t.is(answer.status, 400, `${row.trick}: ${JSON.stringify(row.text)}`);
       t.false('request_uri' in ((await answer.json()) as object));
-    }
+    };
+    // Side by side: a flood of refusals from one address is answered as slowly as its counts are written.
+    for (let from = 0; from < rows.length; from += SIDE_BY_SIDE)
+      await Promise.all(rows.slice(from, from + SIDE_BY_SIDE).map(refused));
   });
 
   test(`C8 V17 V35 P19 no sign-out leads to an address that is not registered letter by letter (${kind})`, async (t) => {

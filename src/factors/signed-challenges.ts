@@ -15,9 +15,9 @@ export interface ChallengeBinding {
 }
 
 /**
- * Challenges for factors that sign. Each is 16 random bytes, its time and an HMAC over both and over what it belongs to: any number of
- * pages can be shown to strangers and nothing is written. It is used once: who has it spent first in a transaction was first, and the store
- * remembers until it could not be accepted any more.
+ * Challenges for factors that sign. Each is 16 random bytes, its time and an HMAC over both and over what it belongs to. Showing one
+ * writes nothing, because whoever asks for pages without end would fill the store. It is used once: who has it spent first in a
+ * transaction was first, and the store remembers until it could not be accepted any more.
  */
 export interface SignedChallenges {
   /** Base64url, 70 characters. */

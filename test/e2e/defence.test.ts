@@ -1,52 +1,27 @@
-import test, { type ExecutionContext } from 'ava';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import {
-  axeViolations,
-  chromiumPath,
-  launchBrowser,
-  openContext,
-  overflowsSideways,
-  screenshot,
-} from '../support/browser.ts';
+import type { ExecutionContext } from 'ava';
+import type { BrowserContextOptions, Page } from 'playwright-core';
+import { axeViolations, overflowsSideways, screenshot } from '../support/browser.ts';
 import { captchaIn, readCaptcha } from '../support/passage.ts';
+import { NARROW, seen, stage, submit } from '../support/seen.ts';
 import { authorizationPath, PASSWORD, startServer, type TestPortal, type TestServer, WANG } from '../support/server.ts';
-
-const NARROW = { width: 360, height: 780 };
-
-const absent = chromiumPath() === undefined;
-const seen = (title: string, body: (t: ExecutionContext) => Promise<void>): void => {
-  if (absent) test.skip(`${title} (no Chromium here; set CHROMIUM_PATH)`, body);
-  else test.serial(title, body);
-};
 
 let server: TestServer;
 let portal: TestPortal;
-let browser: Browser;
-
-test.before(async () => {
-  if (absent) return;
+const { visitor: visitorOf } = stage(async (cleanup) => {
   server = await startServer(undefined, {
     defence: { proofAfterAddress: 1, proofWork: 300_000 },
     limits: { failuresPerAccount: 50, failuresPerAddress: 1000 },
   });
+  cleanup.teardown(() => server.stop());
   await server.addPerson(WANG);
   portal = await server.addPortal();
-  const launched = await launchBrowser();
-  if (launched.state === 'absent') throw new Error(launched.reason);
-  browser = launched.browser;
 });
 
-test.after.always(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-
+/** Somebody before the sign-in page of a portal. */
 async function visitor(t: ExecutionContext, options: BrowserContextOptions = {}) {
-  const { context, watch } = await openContext(browser, options);
-  t.teardown(() => context.close());
-  const page = await context.newPage();
-  await page.goto(server.issuer + authorizationPath(portal));
-  return { page, watch };
+  const person = await visitorOf(t, 'defence', options);
+  await person.page.goto(server.issuer + authorizationPath(portal));
+  return person;
 }
 
 const type = async (page: Page, password = PASSWORD): Promise<void> => {
@@ -54,7 +29,15 @@ const type = async (page: Page, password = PASSWORD): Promise<void> => {
   await page.locator('input[name="password"]').fill(password);
 };
 
-const submit = (page: Page): Promise<void> => page.locator('main button.primary').click();
+/** Types what the picture on the page says, and what one signs in with. */
+async function signInByPicture(page: Page): Promise<void> {
+  const token = captchaIn(await page.content()) ?? '';
+  await type(page);
+  const says = readCaptcha(token, server.house.config.secrets.encryptionKey);
+  await page.locator('input[name="captcha_answer"]').fill(says);
+  await submit(page);
+  await page.locator('form[action$="/consent"]').waitFor();
+}
 
 /** One wrong password makes this address suspicious. */
 async function fail(): Promise<void> {
@@ -115,13 +98,7 @@ for (const [name, options, query] of [
       height: 800,
     });
     if (name === 'en-1280') t.false(await overflowsSideways(page), 'at 200 %');
-    const token = captchaIn(await page.content()) ?? '';
-    await type(page);
-    await page
-      .locator('input[name="captcha_answer"]')
-      .fill(readCaptcha(token, server.house.config.secrets.encryptionKey));
-    await submit(page);
-    await page.locator('form[action$="/consent"]').waitFor();
+    await signInByPicture(page);
     t.deepEqual(watch.problems, []);
   });
 }
@@ -136,13 +113,7 @@ seen(
     await submit(page);
     await page.locator('.problem', { hasText: '密码没有被判为错误' }).waitFor();
     await screenshot(page, 'defence-no-script');
-    const token = captchaIn(await page.content()) ?? '';
-    await type(page);
-    await page
-      .locator('input[name="captcha_answer"]')
-      .fill(readCaptcha(token, server.house.config.secrets.encryptionKey));
-    await submit(page);
-    await page.locator('form[action$="/consent"]').waitFor();
+    await signInByPicture(page);
     t.pass();
   },
 );

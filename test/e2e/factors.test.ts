@@ -1,65 +1,27 @@
-import test, { type ExecutionContext } from 'ava';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { ExecutionContext } from 'ava';
+import type { BrowserContextOptions, Page } from 'playwright-core';
 import { authenticatorCode } from '../support/authenticator.ts';
-import {
-  axeViolations,
-  chromiumPath,
-  launchBrowser,
-  openContext,
-  overflowsSideways,
-  screenshot,
-} from '../support/browser.ts';
 import { freshPlace, type Product, startProduct } from '../support/product.ts';
 import { readQr } from '../support/qr-reader.ts';
+import { NARROW, seen, stage, typeSignIn } from '../support/seen.ts';
 
-const NARROW = { width: 360, height: 780 };
 const PASSWORD = 'one-login-for-all';
 const WANG = '339900199001011014';
 const LI = '33990019850701009X';
 const CHEN = '449900200002290028';
 
-const absent = chromiumPath() === undefined;
-/** Without Chromium each test is counted as skipped and says why in its title. */
-const seen = (title: string, body: (t: ExecutionContext) => Promise<void>): void => {
-  if (absent) test.skip(`${title} (no Chromium here; set CHROMIUM_PATH)`, body);
-  else test.serial(title, body);
-};
-
 let product: Product;
-let browser: Browser;
-const cleanups: (() => unknown)[] = [];
-
-test.before(async () => {
-  if (absent) return;
-  const cleanup = { teardown: (clean: () => unknown) => void cleanups.unshift(clean) };
+const { visitor } = stage(async (cleanup) => {
   product = await startProduct(cleanup, await freshPlace(cleanup));
-  const launched = await launchBrowser();
-  if (launched.state === 'absent') throw new Error(launched.reason);
-  browser = launched.browser;
-  cleanups.unshift(() => browser.close());
-});
-
-test.after.always(async () => {
-  for (const clean of cleanups) await clean();
 });
 
 /** A browser in which a person is signed in at the account centre. */
 async function signedIn(t: ExecutionContext, options: BrowserContextOptions, identifier: string) {
-  const { context, watch } = await openContext(browser, options);
-  t.teardown(() => context.close());
-  const page = await context.newPage();
-  await page.goto(`${product.issuer}/account`);
-  await page.locator('input[name="identifier"]').fill(identifier);
-  await page.locator('input[name="password"]').fill(PASSWORD);
-  await page.locator('#sign-in button.primary').click();
-  await page.waitForURL(/\/account$/);
-  const look = async (name: string): Promise<void> => {
-    await page.waitForLoadState('load');
-    t.deepEqual(await axeViolations(page), [], `axe on ${name}`);
-    t.false(await overflowsSideways(page), `${name} scrolls sideways`);
-    await screenshot(page, `factors-${name}`);
-  };
-  return { page, watch, look };
+  const person = await visitor(t, 'factors', options);
+  await person.page.goto(`${product.issuer}/account`);
+  await typeSignIn(person.page, identifier, PASSWORD);
+  await person.page.waitForURL(/\/account$/);
+  return person;
 }
 
 /** What a phone makes of the picture on the page. */
@@ -128,10 +90,8 @@ seen('an elder adds one in large letters, by the keyboard and without script', a
   await page.goto(`${product.issuer}/account/methods/authenticator`);
   await look('elder-authenticator');
   await scanned(t, page);
-  const { context } = await openContext(browser, { javaScriptEnabled: false });
-  t.teardown(() => context.close());
+  const { context, page: bare } = await visitor(t, 'factors', { javaScriptEnabled: false });
   await context.addCookies(await page.context().cookies());
-  const bare = await context.newPage();
   await bare.goto(`${product.issuer}/account/methods/authenticator`);
   const secret = (await scanned(t, bare)).searchParams.get('secret') ?? '';
   await bare.locator('input[name="code"]').focus();

@@ -1,73 +1,40 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
-import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
-import {
-  axeViolations,
-  chromiumPath,
-  launchBrowser,
-  openContext,
-  overflowsSideways,
-  screenshot,
-} from '../support/browser.ts';
+import test from 'ava';
+import type { BrowserContext, Page } from 'playwright-core';
 import { codeFor, freshPhone } from '../support/enrolment.ts';
-import { freshPlace, type Product, startProduct } from '../support/product.ts';
+import { freshFolder, freshPlace, type Product, startProduct } from '../support/product.ts';
 import { readQr } from '../support/qr-reader.ts';
+import { fill, NARROW, seen, stage, submit, typeSignIn } from '../support/seen.ts';
 
-const NARROW = { width: 360, height: 780 };
 const PASSWORD = 'one-login-for-all';
 const WANG = '339900199001011014';
 const LI = '33990019850701009X';
 const CHEN = '449900200002290028';
 const ZHAO = { name: '赵雅琴', idNumber: '339900199203170021' } as const;
 
-const absent = chromiumPath() === undefined;
-/** Without Chromium each test is counted as skipped and says why in its title. */
-const seen = (title: string, body: (t: ExecutionContext) => Promise<void>): void => {
-  if (absent) test.skip(`${title} (no Chromium here; set CHROMIUM_PATH)`, body);
-  else test.serial(title, body);
-};
-
-let product: Product;
-let browser: Browser;
-/** Where the demonstration certificate lies; undefined without OpenSSL. */
-let certificates: string | undefined;
-const cleanups: (() => unknown)[] = [];
+/** It makes the demonstration certificate and signs with it. */
+const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
 const script = (name: string): string => new URL(`../../examples/certificate/${name}`, import.meta.url).pathname;
 
-test.before(async () => {
-  if (absent) return;
-  const cleanup = { teardown: (clean: () => unknown) => void cleanups.unshift(clean) };
-  const folder = mkdtempSync(join(tmpdir(), 'tongban-certificate-'));
-  cleanups.unshift(() => rmSync(folder, { recursive: true, force: true }));
-  try {
-    execFileSync(script('make.sh'), [folder], { stdio: 'ignore' });
-    certificates = folder;
-  } catch {
-    certificates = undefined;
+let product: Product;
+/** Where the demonstration certificate lies. */
+let certificates: string;
+const { visitor: visitorOf } = stage(async (cleanup) => {
+  const place = await freshPlace(cleanup);
+  if (!hasOpenssl) {
+    product = await startProduct(cleanup, place);
+    return;
   }
-  product = await startProduct(
-    cleanup,
-    await freshPlace(cleanup),
-    certificates === undefined
-      ? {}
-      : {
-          TONGBAN_CERTIFICATES_AUTHORITY_FILES: join(folder, 'authority.pem'),
-          TONGBAN_CERTIFICATES_REVOCATION_FILES: join(folder, 'revoked.pem'),
-          TONGBAN_CERTIFICATES_KEYS: 'software',
-        },
-  );
-  const launched = await launchBrowser();
-  if (launched.state === 'absent') throw new Error(launched.reason);
-  browser = launched.browser;
-  cleanups.unshift(() => browser.close());
+  certificates = await freshFolder(cleanup);
+  execFileSync(script('make.sh'), [certificates], { stdio: 'ignore' });
+  product = await startProduct(cleanup, place, {
+    TONGBAN_CERTIFICATES_AUTHORITY_FILES: join(certificates, 'authority.pem'),
+    TONGBAN_CERTIFICATES_REVOCATION_FILES: join(certificates, 'revoked.pem'),
+    TONGBAN_CERTIFICATES_KEYS: 'software',
+  });
 });
-
-test.after.always(async () => {
-  for (const clean of cleanups) await clean();
-});
+const visitor: typeof visitorOf = (t, name, options) => visitorOf(t, `possession-${name}`, options);
 
 /**
  * No look with axe may come after this: it opens a second session of the protocol, whose end takes the device away.
@@ -90,24 +57,9 @@ async function deviceOf(context: BrowserContext, page: Page, answers: boolean): 
   });
 }
 
-async function visitor(t: ExecutionContext, name: string, options: BrowserContextOptions = {}) {
-  const { context, watch } = await openContext(browser, options);
-  t.teardown(() => context.close());
-  const page = await context.newPage();
-  const look = async (step: string): Promise<void> => {
-    await page.waitForLoadState('load');
-    t.deepEqual(await axeViolations(page), [], `axe on ${step}`);
-    t.false(await overflowsSideways(page), `${step} scrolls sideways`);
-    await screenshot(page, `possession-${name}-${step}`);
-  };
-  return { context, page, watch, look };
-}
-
 async function enter(page: Page, identifier: string): Promise<void> {
   await page.goto(`${product.issuer}/account`);
-  await page.locator('input[name="identifier"]').fill(identifier);
-  await page.locator('input[name="password"]').fill(PASSWORD);
-  await page.locator('#sign-in button.primary').click();
+  await typeSignIn(page, identifier, PASSWORD);
   await page.waitForURL(/\/account$/);
 }
 
@@ -177,16 +129,12 @@ seen('without a passkey at hand, and without a script, the password still signs 
 seen('D13 somebody registers with a passkey in place of a password, and signs in with it', async (t) => {
   const { context, page, watch, look } = await visitor(t, 'register', { viewport: NARROW });
   const phone = freshPhone();
-  const fill = async (fields: Readonly<Record<string, string>>): Promise<void> => {
-    for (const [name, value] of Object.entries(fields)) await page.locator(`input[name="${name}"]`).fill(value);
-    await page.locator('main button.primary').click();
-  };
   await page.goto(`${product.issuer}/register`);
-  await fill(ZHAO);
+  await fill(page, ZHAO);
   await page.waitForURL(/\/register\/phone$/);
-  await fill({ phone });
+  await fill(page, { phone });
   await page.waitForURL(/\/register\/code$/);
-  await fill({ code: await codeFor(product.issuer, phone) });
+  await fill(page, { code: await codeFor(product.issuer, phone) });
   await page.waitForURL(/\/register\/password$/);
   await look('choice');
   await deviceOf(context, page, false);
@@ -265,18 +213,20 @@ seen('V53 a wrong number ends the code, the screen says so, and without a script
   await plain.page.waitForURL(/\/account$/);
 });
 
-seen('D18 a soft certificate is bound and signs in, by hand', async (t) => {
-  if (certificates === undefined) {
-    t.pass('no OpenSSL here');
-    return;
-  }
+const withOpenssl: typeof seen = (title, body) => {
+  // Its absence is no success: the test is counted as skipped.
+  if (hasOpenssl) seen(title, body);
+  else test.skip(`${title} (no openssl here)`, body);
+};
+
+withOpenssl('D18 a soft certificate is bound and signs in, by hand', async (t) => {
   const [key, certificate] = [join(certificates, 'person.key'), join(certificates, 'person.pem')];
   const { context, page, watch, look } = await visitor(t, 'certificate', { viewport: NARROW });
   const answer = async (): Promise<void> => {
     const input = await page.locator('#to-sign').inputValue();
     const signed = execFileSync(script('sign.sh'), [key, certificate], { input, encoding: 'utf8' });
     await page.locator('#answer').fill(signed);
-    await page.locator('main button.primary').click();
+    await submit(page);
   };
   await enter(page, LI);
   await page.goto(`${product.issuer}/account/methods/certificate`);
@@ -287,7 +237,7 @@ seen('D18 a soft certificate is bound and signs in, by hand', async (t) => {
   await page.goto(`${product.issuer}/account`);
   await page.locator('a[href$="/certificate"]').click();
   await page.locator('#answer').fill('nothing');
-  await page.locator('main button.primary').click();
+  await submit(page);
   await page.locator('[role="alert"]').waitFor();
   await look('sign-in');
   await answer();

@@ -1,32 +1,13 @@
-import test, { type ExecutionContext } from 'ava';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import {
-  axeViolations,
-  chromiumPath,
-  launchBrowser,
-  openContext,
-  overflowsSideways,
-  screenshot,
-} from '../support/browser.ts';
+import type { ExecutionContext } from 'ava';
+import type { BrowserContextOptions, Page } from 'playwright-core';
 import { webServer } from '../support/listeners.ts';
 import { ROOMY } from '../support/portal-calls.ts';
 import { bindApp, somebody } from '../support/second-factor.ts';
+import { allow, NARROW, seen, stage, typeSignIn } from '../support/seen.ts';
 import { authorizationPath, PASSWORD, startServer, type TestPortal, type TestServer } from '../support/server.ts';
 
-const absent = chromiumPath() === undefined;
-/** Without Chromium each test is counted as skipped and says why in its title. */
-const seen = (title: string, body: (t: ExecutionContext) => Promise<void>): void => {
-  if (absent) test.skip(`${title} (no Chromium here; set CHROMIUM_PATH)`, body);
-  else test.serial(title, body);
-};
-
-let browser: Browser;
-
-test.before(async () => {
-  const launched = await launchBrowser();
-  if (launched.state === 'ready') browser = launched.browser;
-});
-test.after.always(() => browser?.close());
+// Each test starts a server of its own.
+const { visitor } = stage(async () => {});
 
 interface Scene {
   readonly server: TestServer;
@@ -51,37 +32,18 @@ async function scene(t: ExecutionContext): Promise<Scene> {
 const addressOf = ({ server, origin }: Scene, portal: TestPortal, query: Record<string, string> = {}): string =>
   server.issuer + authorizationPath(portal, { redirect_uri: `${origin}/callback`, scope: 'openid', ...query });
 
-async function visitor(t: ExecutionContext, options: BrowserContextOptions) {
-  const { context, watch } = await openContext(browser, options);
-  t.teardown(() => context.close());
-  const page = await context.newPage();
-  const look = async (name: string): Promise<void> => {
-    await page.waitForLoadState('load');
-    t.deepEqual(options.javaScriptEnabled === false ? [] : await axeViolations(page), [], `axe on ${name}`);
-    t.false(await overflowsSideways(page), `${name} scrolls sideways`);
-    await screenshot(page, `e2e-${name}`);
-  };
-  return { page, watch, look };
-}
-
-async function signIn(page: Page, identifier: string): Promise<void> {
-  await page.locator('input[name="identifier"]').fill(identifier);
-  await page.locator('input[name="password"]').fill(PASSWORD);
-  await page.locator('#sign-in button.primary').click();
-}
-
 const isAt = ({ origin }: Scene, page: Page): Promise<void> => page.waitForURL((url) => url.origin === origin);
 
-async function allow(at: Scene, page: Page): Promise<void> {
-  const consent = page.locator('button[name="decision"][value="allow"]');
-  if (new URL(page.url()).origin !== at.origin) await consent.click();
+/** Agrees where that is asked, and is back at the portal. */
+async function arrive(at: Scene, page: Page): Promise<void> {
+  if (new URL(page.url()).origin !== at.origin) await allow(page);
   await isAt(at, page);
 }
 
 const WAYS: readonly (readonly [string, BrowserContextOptions, string])[] = [
-  ['narrow', { viewport: { width: 360, height: 780 } }, ''],
+  ['narrow', { viewport: NARROW }, ''],
   ['english', { locale: 'en-GB' }, ''],
-  ['large', { viewport: { width: 360, height: 780 } }, '?text=large'],
+  ['large', { viewport: NARROW }, '?text=large'],
   ['without-scripts', { javaScriptEnabled: false }, ''],
 ];
 
@@ -92,11 +54,11 @@ for (const [way, options, choice] of WAYS) {
     const { id, idNumber } = await somebody(server);
     const app = await bindApp(server, id);
     await server.house.database.write((tx) => server.house.reaching.recoveryCodes.make(tx, id));
-    const { page, watch, look } = await visitor(t, options);
+    const { page, watch, look } = await visitor(t, 'e2e', options);
     await page.goto(addressOf(at, plain));
     if (choice !== '') await page.goto(page.url() + choice);
-    await signIn(page, idNumber);
-    await allow(at, page);
+    await typeSignIn(page, idNumber, PASSWORD);
+    await arrive(at, page);
     t.truthy(new URL(page.url()).searchParams.get('code'), 'level 2 takes one factor');
 
     await page.goto(addressOf(at, strong));
@@ -108,7 +70,7 @@ for (const [way, options, choice] of WAYS) {
     await page.locator('input[name="code"]').fill(app.code());
     await page.locator('form[action$="/second-factor"] button.primary').click();
     await page.waitForURL((url) => url.origin === at.origin || !url.pathname.endsWith('/second-factor'));
-    await allow(at, page);
+    await arrive(at, page);
     t.truthy(new URL(page.url()).searchParams.get('code'));
 
     await page.goto(addressOf(at, plain, { prompt: 'none' }));
@@ -124,9 +86,9 @@ seen('C5 whoever has no second factor, or an identity not proven well enough, is
   const at = await scene(t);
   const { server, strong } = at;
   const { id, idNumber } = await somebody(server);
-  const { page, look } = await visitor(t, { viewport: { width: 360, height: 780 } });
+  const { page, look } = await visitor(t, 'e2e', { viewport: NARROW });
   await page.goto(addressOf(at, strong));
-  await signIn(page, idNumber);
+  await typeSignIn(page, idNumber, PASSWORD);
   await page.locator('a.primary[href="/account/methods"]').waitFor();
   await look('second-factor-none');
   await server.house.persons.setLevel(id, { ial: 1, reason: 'register_mismatch', origin: 'test' });
