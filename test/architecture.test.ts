@@ -27,12 +27,15 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   shared: [],
   config: ['shared'],
   storage: GROUND,
-  crypto: [...GROUND, 'storage'],
+  // How any service outside is asked: circuit, places, deadline, one JSON text for another.
+  calling: ['shared'],
+  // A key may be held by a signature server.
+  crypto: [...GROUND, 'storage', 'calling'],
   ledger: [...GROUND, 'storage', 'crypto'],
   // Judges who comes and from where, and keeps nothing of people but counts.
   defence: [...GROUND, 'storage', 'crypto'],
   // Requests to a register are signed and its answers verified; storage and everything else stay out of reach.
-  proofing: ['shared', 'crypto'],
+  proofing: ['shared', 'calling', 'crypto'],
   delivery: [...GROUND, 'storage', 'crypto', 'ledger'],
   people: [...GROUND, 'storage', 'crypto', 'defence', 'ledger', 'delivery', 'proofing'],
   'legal-persons': [...GROUND, 'storage', 'crypto', 'ledger', 'delivery', 'proofing', 'people'],
@@ -41,7 +44,7 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   web: [...GROUND, 'storage', 'crypto', 'defence', 'ledger', 'people', 'legal-persons', 'factors', 'relying-parties'],
   'sign-in': PAGES_STAND_ON,
   'account-centre': PAGES_STAND_ON,
-  monitoring: [...GROUND, ...DOMAIN],
+  monitoring: [...GROUND, 'calling', ...DOMAIN],
   oidc: [
     ...GROUND,
     'storage',

@@ -1,19 +1,18 @@
-import { z } from 'zod';
-import { monotonicMs } from '../shared/clock.ts';
+import type { z } from 'zod';
+import type { BulkheadRules } from '../calling/bulkhead.ts';
+import { CallFailure, type CallTrouble } from '../calling/call-failure.ts';
+import type { CircuitRules } from '../calling/circuit.ts';
+import { type CallLoad, GuardedCalls } from '../calling/guarded-calls.ts';
+import { answerIn } from '../calling/json-exchange.ts';
 import { randomToken } from '../shared/random.ts';
-import { Bulkhead, type BulkheadRules } from './bulkhead.ts';
-import { admit, type Circuit, type CircuitRules, CLOSED, settle } from './circuit.ts';
-import { RegisterFailure, type RegisterTransport, type RegisterTrouble } from './register-transport.ts';
+import type { RegisterTransport } from './register-transport.ts';
 
 /** Why nobody was judged: trouble on the way, an open circuit, or no place in the queue. */
-export type Unanswered = RegisterTrouble | 'circuit_open' | 'busy' | 'internal';
+export type Unanswered = CallTrouble | 'circuit_open' | 'busy' | 'internal';
 
 /** For metrics: one register since the start of this process. Every value comes from a closed list. */
-export interface RegisterReading {
+export interface RegisterReading extends CallLoad {
   readonly register: string;
-  readonly circuit: Circuit['state'];
-  readonly inFlight: number;
-  readonly waiting: number;
   readonly answers: Readonly<Record<string, number>>;
   readonly unanswered: Readonly<Record<string, number>>;
 }
@@ -35,7 +34,6 @@ export interface RegisterClientOptions {
 }
 
 const NONCE_CHARACTERS = 32;
-const ENVELOPE = z.looseObject({ requestId: z.string().max(64) });
 
 /**
  * Asks one register over HTTP and never throws: whatever is not a genuine, well-formed answer to this very request in time is
@@ -43,14 +41,19 @@ const ENVELOPE = z.looseObject({ requestId: z.string().max(64) });
  */
 export class RegisterClient {
   readonly #options: RegisterClientOptions;
-  readonly #bulkhead: Bulkhead;
+  readonly #calls: GuardedCalls;
   readonly #answers = new Map<string, number>();
   readonly #unanswered = new Map<string, number>();
-  #circuit: Circuit = CLOSED;
 
   constructor(options: RegisterClientOptions) {
     this.#options = options;
-    this.#bulkhead = new Bulkhead(options.bulkhead);
+    const { timeoutMs, circuit, bulkhead, onCircuit } = options;
+    this.#calls = new GuardedCalls({
+      timeoutMs,
+      circuit,
+      bulkhead,
+      onCircuit: (state, error) => onCircuit?.(state, state === 'open' ? reasonOf(error) : undefined),
+    });
   }
 
   /**
@@ -63,42 +66,25 @@ export class RegisterClient {
     answer: z.ZodType<Answer>,
     verdict: (answer: Answer) => string,
   ): Promise<Answer | undefined> {
-    if (this.#circuit.state === 'open' && monotonicMs() < this.#circuit.untilMs) return this.#nothing('circuit_open');
-    const outcome = await this.#bulkhead.run(() => this.#admitted(path, question, answer, verdict));
-    return outcome === 'busy' ? this.#nothing('busy') : outcome?.answer;
+    try {
+      const outcome = await this.#calls.run(() => this.#exchange(path, question, answer));
+      if (!outcome.started) return this.#nothing(outcome.reason);
+      count(this.#answers, verdict(outcome.value));
+      return outcome.value;
+    } catch (error) {
+      const reason = reasonOf(error);
+      if (reason === 'internal') this.#options.onFault?.(error);
+      return this.#nothing(reason);
+    }
   }
 
   reading(): RegisterReading {
     return {
       register: this.#options.name,
-      circuit: this.#circuit.state,
-      ...this.#bulkhead.load(),
+      ...this.#calls.load(),
       answers: Object.fromEntries(this.#answers),
       unanswered: Object.fromEntries(this.#unanswered),
     };
-  }
-
-  /** The circuit may have opened while the call waited for its place. */
-  async #admitted<Answer>(
-    path: string,
-    question: Readonly<Record<string, unknown>>,
-    form: z.ZodType<Answer>,
-    verdict: (answer: Answer) => string,
-  ): Promise<{ readonly answer: Answer } | undefined> {
-    const { admitted, era, circuit } = admit(this.#circuit, monotonicMs());
-    this.#circuit = circuit;
-    if (!admitted) return this.#nothing('circuit_open');
-    try {
-      const answer = await this.#exchange(path, question, form);
-      this.#settle(era, undefined);
-      count(this.#answers, verdict(answer));
-      return { answer };
-    } catch (error) {
-      const trouble = error instanceof RegisterFailure ? error.trouble : 'internal';
-      if (trouble === 'internal') this.#options.onFault?.(error);
-      this.#settle(era, trouble);
-      return this.#nothing(trouble);
-    }
   }
 
   async #exchange<Answer>(
@@ -108,27 +94,8 @@ export class RegisterClient {
   ): Promise<Answer> {
     const requestId = randomToken(NONCE_CHARACTERS);
     const body = JSON.stringify({ requestId, ...question });
-    const { transport, url, timeoutMs } = this.#options;
-    const text = await inTime(transport(url + path, requestId, body), timeoutMs);
-    let parsed: unknown;
-    try {
-      parsed = JSON.parse(text);
-    } catch (error) {
-      throw new RegisterFailure('form', error instanceof SyntaxError ? undefined : error);
-    }
-    const envelope = ENVELOPE.safeParse(parsed);
-    const answer = form.safeParse(parsed);
-    if (!envelope.success || !answer.success) throw new RegisterFailure('form');
-    // A mixed-up answer of a gateway must not judge somebody else.
-    if (envelope.data.requestId !== requestId) throw new RegisterFailure('other_request');
-    return answer.data;
-  }
-
-  #settle(era: number, trouble: Unanswered | undefined): void {
-    const before = this.#circuit;
-    this.#circuit = settle(before, { era, answered: trouble === undefined }, monotonicMs(), this.#options.circuit);
-    if (this.#circuit.state === before.state || this.#circuit.state === 'half-open') return;
-    this.#options.onCircuit?.(this.#circuit.state, trouble);
+    const { transport, url } = this.#options;
+    return answerIn(await transport(url + path, requestId, body), requestId, form);
   }
 
   #nothing(reason: Unanswered): undefined {
@@ -137,18 +104,7 @@ export class RegisterClient {
   }
 }
 
-/** Rejects with `timed_out` when the work is not done by then; what becomes of it afterwards concerns nobody. */
-async function inTime<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new RegisterFailure('timed_out')), timeoutMs);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
+const reasonOf = (error: unknown): Unanswered => (error instanceof CallFailure ? error.trouble : 'internal');
 
 const count = (counts: Map<string, number>, name: string): void => {
   counts.set(name, (counts.get(name) ?? 0) + 1);

@@ -1,6 +1,6 @@
 import test from 'ava';
-import { Bulkhead } from '../src/proofing/bulkhead.ts';
-import { admit, type Circuit, CLOSED, settle } from '../src/proofing/circuit.ts';
+import { Bulkhead } from '../src/calling/bulkhead.ts';
+import { admit, type Circuit, CLOSED, settle } from '../src/calling/circuit.ts';
 import { until } from './support/waiting.ts';
 
 const RULES = { failuresMax: 3, openMs: 1_000, trialsToClose: 2 };

@@ -15,7 +15,7 @@ interface Waiting {
 }
 
 /**
- * So many calls at a time and a short queue: a slow register takes no more of this server than its places, and nobody waits
+ * So many calls at a time and a short queue: a slow service takes no more of this server than its places, and nobody waits
  * longer for one than the deadline.
  */
 export class Bulkhead {

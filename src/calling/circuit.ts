@@ -32,7 +32,7 @@ export const CLOSED: Circuit = { state: 'closed', era: 0, failures: 0 };
 const DOUBLINGS_MAX = 4;
 
 /**
- * Keeps a dead register from costing every person a deadline: after failures in a row nobody is sent for a while, then one call
+ * Keeps a dead service from costing every person a deadline: after failures in a row nobody is sent for a while, then one call
  * at a time tries. Pure, like `settle`: these two functions and their table of cases are the whole breaker (H7).
  */
 export function admit(circuit: Circuit, nowMs: number): Admission {
