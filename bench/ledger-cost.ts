@@ -22,6 +22,7 @@ export async function measureLedgerCost(pace: Pace): Promise<readonly LedgerCost
           onMicroseconds,
           offMicroseconds,
           share: offMicroseconds / onMicroseconds,
+          throughputShare: withLedger!.measured.operationsPerSecond / without!.measured.operationsPerSecond,
         });
       }
       return costs;

@@ -11,6 +11,8 @@ export interface LedgerCost {
   readonly onMicroseconds: number;
   readonly offMicroseconds: number;
   readonly share: number;
+  /** Operations a second with it as a share of those without: what callers notice, where a request also waits for the disk. */
+  readonly throughputShare: number;
 }
 
 /** What is left of the speed of the same server without a ledger, at least. */
@@ -122,11 +124,11 @@ export function printExtras(extras: readonly Extra[]): string {
             : '';
         lines.push(`cold start (${peer}): ${coldStartMs.toFixed(0)} ms${verdict}`);
       }
-      for (const { scenario, onMicroseconds, offMicroseconds, share } of ledger) {
+      for (const { scenario, onMicroseconds, offMicroseconds, share, throughputShare: quick } of ledger) {
         const verdict = share >= LEDGER_SHARE_MIN ? 'holds' : 'MISSED';
         lines.push(
           `ledger cost (${scenario}): ${onMicroseconds.toFixed(0)} us with, ${offMicroseconds.toFixed(0)} us without, ` +
-            `share ${share.toFixed(3)}, bar >= ${LEDGER_SHARE_MIN}: ${verdict}`,
+            `share ${share.toFixed(3)} (of throughput ${quick.toFixed(3)}), bar >= ${LEDGER_SHARE_MIN}: ${verdict}`,
         );
       }
       for (const cost of sm2) {

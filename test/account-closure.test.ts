@@ -119,6 +119,8 @@ test.serial(
     turnClock(20 * DAY_MS);
     await night(server.house);
     t.is((await server.house.persons.find(id))?.status, 'active');
+    const again = await server.house.closures.ask(id, { origin: 'test' });
+    t.is(again.outcome, 'closing', 'who has kept it may ask once more');
   },
 );
 

@@ -112,6 +112,24 @@ test.serial('two accounts of one person, both proven, become one, and everything
   t.deepEqual(told.map(({ subject }) => subject).sort(), [card, passport].sort());
 });
 
+test.serial('with a post of each at one company nothing is merged, and nothing of it has gone over', async (t) => {
+  const two = await twoAccounts(t);
+  const { server, card, passport } = two;
+  const { legalPersons, persons, identifiers } = server.house;
+  const claimed = await legalPersons.claim({ personId: card, ...COMPANY });
+  if (!claimed.ok) return t.fail(claimed.reason);
+  t.true((await legalPersons.appoint(claimed.legalPerson.id, passport, { personId: card })).ok);
+  await prove(two);
+  const refused = await choose(two, 'this');
+  t.is(refused.status, 400);
+  t.true(refused.text.includes('请先卸任其中一个'));
+  for (const id of [card, passport]) t.is((await persons.find(id))?.status, 'active');
+  t.deepEqual(await documentsOf(server, card), ['resident_id_card*']);
+  t.deepEqual(await documentsOf(server, passport), ['prc_passport*']);
+  t.is((await identifiers.list(passport)).length, 1);
+  t.is((await server.events('person.merged')).length, 0);
+});
+
 test.serial('the other may be kept: then this browser has to sign in anew', async (t) => {
   const two = await twoAccounts(t);
   const { server, card, passport, browser } = two;
