@@ -3,6 +3,7 @@ import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { printCryptoRates } from './crypto-rates.ts';
 import { measureLedgerCost } from './ledger-cost.ts';
+import { measureLimiterCost } from './limiter-cost.ts';
 import { median } from './measure.ts';
 import { FULL_HASH, LEAST_HASH, type PeerName, type Started, startPeer } from './peers.ts';
 import { type Extra, missedBars, printExtras, printRows, type Row } from './report.ts';
@@ -12,6 +13,7 @@ import { SCENARIOS, type Scenario } from './scenarios.ts';
 import { endServersOnSignal } from './server-process.ts';
 import { measureSm2Cost } from './sm2-cost.ts';
 import { measureStorm } from './storm.ts';
+import { measureStrongSignIns, STRONG_SCENARIOS } from './strong-sign-in.ts';
 
 /*
  * Tongban ID beside a bare oidc-provider, each in a process of its own, driven in turn by the same sixteen connections.
@@ -27,6 +29,8 @@ import { measureStorm } from './storm.ts';
  */
 
 const STORM = 'storm';
+/** What the limiter's part is a part of. */
+const SSO = 'SSO';
 const COLD_START = 'cold start';
 const LEDGER_COST = 'ledger cost';
 const SM2_COST = 'SM2 tokens';
@@ -92,6 +96,15 @@ const extras: Extra[] = [];
 try {
   await measurePair('least', rows, extras);
   await measurePair('full', rows, extras);
+  rows.push(
+    ...(await measureStrongSignIns(
+      STRONG_SCENARIOS.filter(({ name }) => wanted(name)),
+      peers,
+      pace,
+    )),
+  );
+  const ssoMicroseconds = rows.find(({ name }) => name === SSO)?.peers.ours?.cpuMicroseconds;
+  if (ssoMicroseconds !== undefined) extras.push({ peer: 'ours', limiter: await measureLimiterCost(ssoMicroseconds) });
   if (wanted(LEDGER_COST) && peers.includes('ours') && !options.quick) {
     process.stderr.write(`${LEDGER_COST} ...\n`);
     extras.push({ peer: 'ours', ledger: await measureLedgerCost(pace) });
@@ -120,5 +133,5 @@ if (options.json !== undefined) {
 process.exit(process.exitCode ?? (missed.length > 0 ? 1 : 0));
 
 function order(name: string): number {
-  return SCENARIOS.findIndex((scenario) => scenario.name === name);
+  return [...SCENARIOS, ...STRONG_SCENARIOS].findIndex((scenario) => scenario.name === name);
 }

@@ -2,7 +2,11 @@ import { monotonicMs } from '../src/shared/clock.ts';
 import { processorMicroseconds } from './server-process.ts';
 
 /** One operation of a scenario, start to end; gives the number of HTTP requests it took. */
-export type Operation = () => Promise<number>;
+export interface Operation {
+  (): Promise<number>;
+  /** Off the clock, ahead of a round of so many milliseconds: makes what its operations use up. */
+  readonly ready?: (durationMs: number) => Promise<void>;
+}
 
 /** What one round, or the median of several, came to. Times in milliseconds, processor time in microseconds. */
 export interface Measured {

@@ -16,6 +16,8 @@ export const LEAST_HASH: HashCost = { memoryKib: 7168, iterations: 1 };
 export interface Person {
   readonly identifier: string;
   readonly password: string;
+  /** What their authenticator app shows, if they have one; each call gives another code. */
+  readonly code?: () => string;
 }
 
 export interface Client {
@@ -70,7 +72,7 @@ export interface PeerOptions {
   readonly store?: { readonly folder: string; readonly people: readonly Person[] };
 }
 
-const PASSWORD = 'correct-horse-battery';
+export const PASSWORD = 'correct-horse-battery';
 const REDIRECT_URI = 'https://portal.example/callback';
 const DISCOVERY = '/.well-known/openid-configuration';
 const READY_PATHS = ['/health/ready', DISCOVERY];

@@ -28,6 +28,17 @@ export interface Sm2Cost {
 /** What is left of the throughput of ES256, at least. */
 export const SM2_SHARE_MIN = 0.95;
 
+/** What the limiter takes of one single sign-on, whose whole processor time stands beside it. */
+export interface LimiterCost {
+  readonly microseconds: number;
+  readonly ssoMicroseconds: number;
+}
+
+/** Of a single sign-on, at most. */
+export const LIMITER_SHARE_MAX = 0.03;
+
+const limiterShare = ({ microseconds, ssoMicroseconds }: LimiterCost): number => microseconds / ssoMicroseconds;
+
 const throughputShare = ({ es256, sm2 }: Sm2Cost): number => sm2.operationsPerSecond / es256.operationsPerSecond;
 
 /** One scenario, measured on one or both servers. `holds` is undefined where there is no bar or no peer to hold it against. */
@@ -46,6 +57,7 @@ export interface Extra {
   readonly coldStartMs?: number;
   readonly ledger?: readonly LedgerCost[];
   readonly sm2?: readonly Sm2Cost[];
+  readonly limiter?: LimiterCost;
 }
 
 /** Puts the two servers side by side: the ratio the scenario's bar is about (processor time when it has none). */
@@ -59,7 +71,7 @@ export function rowOf(name: string, peers: Row['peers'], bar: Bar | undefined, r
   const holds = bar && (throughput ? ratio >= bar.limit : ratio <= bar.limit);
   const unlike = ours.requestsPerOperation !== bare.requestsPerOperation;
   const counts = `requests ${ours.requestsPerOperation.toFixed(1)} / ${bare.requestsPerOperation.toFixed(1)}`;
-  const note = unlike ? `${remark} ${counts}`.trim() : remark;
+  const note = [remark, unlike && counts].filter(Boolean).join(', ');
   return { name, peers, ratio, bar, holds, note };
 }
 
@@ -105,7 +117,7 @@ const barText = ({ kind, limit }: Bar): string => (kind === 'cpu' ? `CPU <= ${li
 
 export function printExtras(extras: readonly Extra[]): string {
   return extras
-    .flatMap(({ peer, storm, coldStartMs, ledger = [], sm2 = [] }) => {
+    .flatMap(({ peer, storm, coldStartMs, ledger = [], sm2 = [], limiter }) => {
       const lines: string[] = [];
       if (storm) {
         const ratio = storm.stormP99Ms / storm.idleP99Ms;
@@ -140,6 +152,13 @@ export function printExtras(extras: readonly Extra[]): string {
             `bar >= ${SM2_SHARE_MIN}: ${verdict}`,
         );
       }
+      if (limiter) {
+        const share = limiterShare(limiter);
+        lines.push(
+          `limiter cost (SSO): ${limiter.microseconds.toFixed(2)} of ${limiter.ssoMicroseconds.toFixed(0)} us, ` +
+            `${(share * 100).toFixed(3)} %, bar < ${LIMITER_SHARE_MAX * 100} %: ${share < LIMITER_SHARE_MAX ? 'holds' : 'MISSED'}`,
+        );
+      }
       return lines;
     })
     .join('\n');
@@ -151,12 +170,13 @@ const figures = ({ operationsPerSecond, cpuMicroseconds }: Measured): string =>
 /** Every bar that was missed, by name; empty when all that were measured hold. */
 export function missedBars(rows: readonly Row[], extras: readonly Extra[]): readonly string[] {
   const missed = rows.filter(({ holds }) => holds === false).map(({ name }) => name);
-  for (const { peer, storm, coldStartMs, ledger = [], sm2 = [] } of extras) {
+  for (const { peer, storm, coldStartMs, ledger = [], sm2 = [], limiter } of extras) {
     if (peer !== 'ours') continue;
     if (storm && storm.stormP99Ms > STORM_RATIO_MAX * storm.idleP99Ms) missed.push('storm');
     if (coldStartMs !== undefined && coldStartMs > COLD_START_MS_MAX) missed.push('cold start');
     if (ledger.some(({ share }) => share < LEDGER_SHARE_MIN)) missed.push('ledger cost');
     if (sm2.some((cost) => throughputShare(cost) < SM2_SHARE_MIN)) missed.push('SM2 tokens');
+    if (limiter && limiterShare(limiter) >= LIMITER_SHARE_MAX) missed.push('limiter cost');
   }
   return missed;
 }

@@ -1,7 +1,7 @@
 import { Browser } from './browser.ts';
 import { Connection } from './connection.ts';
 import type { Operation } from './measure.ts';
-import type { Running } from './peers.ts';
+import type { PeerName, Running } from './peers.ts';
 import { authorizationPath, authorize, expectOk, memberOf, PKCE_CHALLENGE, portalRequest, redeem } from './sign-in.ts';
 
 /** What a scenario must reach beside the bare library: processor time at most, or throughput at least, that many times. */
@@ -14,14 +14,16 @@ export interface Scenario {
   readonly name: string;
   /** Which password hash both servers run with. */
   readonly hash: 'least' | 'full';
-  /** Whether the password hash happens inside the operation and its time is taken off, so that the rest shows. */
-  readonly hashTakenOff?: boolean;
+  /** Who hashes a password inside the operation; its time is taken off, so that the rest shows. */
+  readonly hashesIn?: readonly PeerName[];
+  /** What a reader of the row should know. */
+  readonly remark?: string;
   readonly bar?: Bar;
   /** Makes ready what one lane needs before the clock starts, and gives its operation. */
   readonly prepare: (server: Running, lane: number) => Promise<Operation>;
 }
 
-const CONSENT = { prompt: 'consent' } as const;
+export const CONSENT = { prompt: 'consent' } as const;
 
 export const SCENARIOS: readonly Scenario[] = [
   {
@@ -53,7 +55,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'sign-in, no hash',
     hash: 'least',
-    hashTakenOff: true,
+    hashesIn: ['ours', 'bare'],
     bar: { kind: 'cpu', limit: 1.25 },
     prepare: signIn,
   },

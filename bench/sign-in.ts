@@ -68,18 +68,20 @@ function fillIn(server: Running, answer: Answer, path: string, person: Person | 
   const having = (...names: readonly string[]): Form | undefined =>
     forms.find((form) => names.every((name) => form.fields.has(name)));
   const signIn = person && having('identifier', 'password');
+  const second = person?.code && having('factor', 'code');
   // The sign-in page may offer a way out under the same name; that is not the question of consent.
-  const consent = having('password') ? undefined : having('decision');
-  const form = signIn ?? consent;
+  const consent = having('password') || having('code') ? undefined : having('decision');
+  const form = signIn ?? second ?? consent;
   if (!form) {
     const excerpt = answer.text.replace(/<style[\s\S]*?<\/style>/g, '').slice(0, 600);
     throw new RefusedPage(answer.status, `${server.name}: no way on from ${path} (${answer.status}): ${excerpt}`);
   }
+  const entered = (): Readonly<Record<string, string>> => {
+    if (signIn) return { identifier: person.identifier, password: person.password };
+    return second ? { code: person.code() } : { decision: 'allow' };
+  };
   const action = form.action === '' ? path : new URL(form.action, new URL(path, server.origin)).pathname;
-  const entered: Record<string, string> = signIn
-    ? { identifier: person.identifier, password: person.password }
-    : { decision: 'allow' };
-  return { action, fields: { ...form.hidden, ...entered } };
+  return { action, fields: { ...form.hidden, ...entered() } };
 }
 
 /** A page that is neither the sign-in form nor the question of consent; `status` tells a refusal from a surprise. */
