@@ -31,7 +31,7 @@ export const STRONG_SCENARIOS: readonly Scenario[] = [
     prepare: (server, lane) => (server.name === 'ours' ? signInWithApp(server, lane) : signIn(server, lane)),
   },
   {
-    name: 'SSO step-up 2 to 3',
+    name: 'step-up from level 2 to 3',
     hash: 'least',
     hashesIn: ['bare'],
     remark: REMARK,
