@@ -5,7 +5,7 @@ import { type BlindIndex, createBlindIndex } from './crypto/blind-index.ts';
 import { createKeyring, type Keyring } from './crypto/keyring.ts';
 import { createSealer } from './crypto/sealing.ts';
 import { selfTest } from './crypto/self-test.ts';
-import { signingAlgorithms } from './crypto/signing-key.ts';
+import { freshSigningKey, remoteSigningKeys, signingAlgorithms } from './crypto/signing-key.ts';
 import { enqueue } from './delivery/outbox.ts';
 import { createReaching, keysOf, type Reaching } from './enrol-doors.ts';
 import { createFactorDoors, type FactorDoors } from './factor-doors.ts';
@@ -32,6 +32,7 @@ import { createPossessionDoors, type PossessionDoors } from './possession-doors.
 import { openRegisters, type Registers } from './proofing-doors.ts';
 import { createRelyingParties, type RelyingParties } from './relying-parties/relying-parties.ts';
 import { endInTurn } from './shared/end-in-turn.ts';
+import { openRemoteSigning, type RemoteSigning } from './signer-doors.ts';
 import type { ArtifactStore } from './storage/artifact-store.ts';
 import type { Database, Transaction } from './storage/database.ts';
 import { openDatabase } from './storage/open.ts';
@@ -56,6 +57,8 @@ export interface House extends FactorDoors, LegalDoors, LifeDoors, PossessionDoo
   readonly passwords: PasswordFactor;
   readonly relyingParties: RelyingParties;
   readonly keyring: Keyring;
+  /** The signature server that holds SM2 keys, where one is configured. */
+  readonly remoteSigning: RemoteSigning | undefined;
   readonly sessionEnds: SessionEnds;
   /** Messages, notices and sent codes. */
   readonly reaching: Reaching;
@@ -79,6 +82,7 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
   selfTest();
   const { secrets } = config;
   const registers = openRegisters(config);
+  const remoteSigning = openRemoteSigning(config);
   const database = await openDatabase(
     config.database.url === ''
       ? { file: join(config.dataDir, 'tongban.db') }
@@ -219,6 +223,7 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
       }),
     }),
     relyingParties,
+    remoteSigning,
     keyring: createKeyring({
       database,
       algorithms: signingAlgorithms(config.keys.smOnly),
@@ -226,6 +231,8 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
       ledger,
       longestTokenLifeSeconds: Math.max(ttl.idTokenSeconds, ttl.accessTokenSeconds, config.session.absoluteSeconds),
       publishedBeforeUseSeconds: DOCUMENT_AGE_SECONDS,
+      makeKey:
+        config.signer.sm2 === 'server' && remoteSigning ? remoteSigningKeys(remoteSigning.server) : freshSigningKey,
     }),
     close: () => endInTurn([() => failures.settle(), () => registers.close(), () => database.close()]),
   };

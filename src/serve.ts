@@ -3,6 +3,7 @@ import type { RequestListener, Server } from 'node:http';
 import type { Logger } from 'pino';
 import { ensureAccountCentre } from './account-doors.ts';
 import type { House } from './app.ts';
+import type { TokenSealer } from './crypto/jose/token-sealer.ts';
 import { networkOf } from './defence/networks.ts';
 import { regionsOf } from './defence-doors.ts';
 import { startOutbox, sweepOutbox } from './delivery/outbox.ts';
@@ -52,6 +53,7 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
   const { config, database, store, ledger, keyring, reaching } = house;
   const evidence = await (options.runLedger ?? runLedger)(house, log);
   logRegisters(house.registers, log);
+  house.remoteSigning?.logTo(log);
   await keyring.ensure();
   await ensureAccountCentre(house);
   if (config.keys.smOnly) await warnOfOthers(house, log);
@@ -94,7 +96,12 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
     regions,
     demo: options.demo,
   });
-  const build = async (): Promise<Engine> => createEngine(sources, await engineKeys(keyring));
+  let sealers: readonly TokenSealer[] = [];
+  const build = async (): Promise<Engine> => {
+    const keys = await engineKeys(keyring, house.remoteSigning?.server);
+    sealers = keys.sealers;
+    return createEngine(sources, keys);
+  };
   engine = await build();
 
   /** Keys may be rotated by a command in another process: rebuild the engine and swap it, without a restart. */
@@ -144,6 +151,7 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
     challenges,
     regions,
     draining: () => draining,
+    tokenSigner: () => sealers[0]?.signer,
   });
   const front = createFront({
     config,

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { House } from './app.ts';
+import type { Signer } from './crypto/signer.ts';
 import type { RegionTable } from './defence/regions.ts';
 import { createOutbound } from './delivery/outbound.ts';
 import type { Outbox } from './delivery/outbox-contract.ts';
@@ -23,6 +24,8 @@ export interface Watched {
   readonly challenges: Challenges;
   readonly regions: RegionTable | undefined;
   readonly draining: () => boolean;
+  /** What signs SM2 tokens now. */
+  readonly tokenSigner: () => Signer | undefined;
 }
 
 /** Everything that watches a serving house: detections, feeds, the private port and the clock. */
@@ -51,6 +54,8 @@ export async function runWatch(house: House, log: Logger, watched: Watched): Pro
     ledgerFiles: createTileService(database),
     detections: detections.counts,
     registers: house.registers.readings,
+    // A key in this process needs no trying.
+    ...(house.remoteSigning && { tokenSigner: watched.tokenSigner }),
     feeds: () =>
       feeds
         .status()

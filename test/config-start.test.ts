@@ -165,6 +165,24 @@ test('H1 production asks a register over https alone, and wants to know how both
   }
 });
 
+test('H1 production asks a signature server over https alone, and wants to know how both sides prove who they are', (t) => {
+  const asked = { ...production(freshFolder(t)), TONGBAN_SIGNER_SM2: 'server' };
+  t.regex(refusals(asked), /^signer\.server\.url .*must be set when signer\.sm2 is server/);
+  const reached = { ...asked, TONGBAN_SIGNER_SERVER_URL: 'http://svs.example' };
+  for (const name of ['certificateFile', 'keyFile', 'authorityFile']) {
+    t.regex(refusals(reached), new RegExp(`^signer\\.server\\.${name} .*must be set when`, 'm'));
+  }
+  t.notRegex(refusals(reached), /appId|sharedKeyFile/);
+  const complete = {
+    ...reached,
+    TONGBAN_SIGNER_SERVER_AUTHENTICATION: 'shared-key',
+    TONGBAN_SIGNER_SERVER_APP_ID: 'tongban',
+    TONGBAN_SIGNER_SERVER_SHARED_KEY_FILE: '/run/secrets/svs',
+  };
+  t.regex(refusals(complete), /^signer\.server\.url is not https/);
+  t.is(refusals({ ...complete, TONGBAN_SIGNER_SERVER_URL: 'https://svs.example/tongban' }), '');
+});
+
 test('V65 production refuses the secrets of the test profile', (t) => {
   const shipped = JSON.parse(readFileSync(new URL('../config/test.json', import.meta.url), 'utf8'));
   const text = refusals({ ...production(freshFolder(t)), TONGBAN_ENCRYPTION_KEY: shipped.secrets.encryptionKey });

@@ -1,5 +1,5 @@
 import type { Keyring } from '../crypto/keyring.ts';
-import type { SigningAlgorithm } from '../crypto/signing-key.ts';
+import { remoteKeyId, type SigningAlgorithm } from '../crypto/signing-key.ts';
 
 export interface KeysCommandContext {
   readonly keyring: Keyring;
@@ -19,7 +19,10 @@ export async function run(args: readonly string[], { keyring, stdout, stderr }: 
     (keyring.algorithms as readonly string[]).includes(text);
   if (action === 'list' && args.length === 1) {
     await keyring.ensure();
-    for (const { kid, alg: algorithm } of (await keyring.jwks()).privateKeys) stdout.write(`${algorithm}  ${kid}\n`);
+    for (const jwk of (await keyring.jwks()).privateKeys) {
+      const held = remoteKeyId(jwk);
+      stdout.write(`${jwk.alg}  ${jwk.kid}${held === undefined ? '' : `  key ${held} of the signature server`}\n`);
+    }
     return 0;
   }
   if (action !== 'rotate' || args.length > 2 || (alg !== undefined && !isAlgorithm(alg))) {

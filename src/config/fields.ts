@@ -49,3 +49,13 @@ export function isWebOrigin(value: string): boolean {
   const url = new URL(value);
   return (url.protocol === 'https:' || url.protocol === 'http:') && url.origin === value;
 }
+
+/** The path of a file, or empty. */
+export const filePath = (description: string) => z.string().trim().max(1024).meta({ description });
+
+/** True for the address of a service that paths are put behind: http(s), no credentials, no slash, query or fragment at its end. */
+export function isServiceUrl(value: string): boolean {
+  const url = URL.parse(value);
+  if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:')) return false;
+  return url.href.replace(/\/$/, '') === value && url.search === '' && url.hash === '' && url.username === '';
+}

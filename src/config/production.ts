@@ -74,6 +74,8 @@ export function productionRefusals(config: Config, facts: StartFacts): readonly 
     if (config.registers[name] === 'http' && !url.startsWith('https://'))
       refusals.push(`registers.${name}Http.url is not https: names and numbers would cross the network in the clear.`);
   }
+  if (config.signer.server.url.startsWith('http:'))
+    refusals.push('signer.server.url is not https: whoever is in between could keep every signature from us.');
   if (config.registration.enabled && config.registers.population === 'sample')
     refusals.push('registration.enabled lets anybody open an account on the word of the sample register.');
   if (config.messenger === 'mailbox')

@@ -39,6 +39,30 @@ const registerRelations = (register: HttpRegister): readonly Relation[] => {
   return (['url', ...FOR_AUTHENTICATION['mutual-tls'], ...FOR_AUTHENTICATION.sm2] as const).map(needed);
 };
 
+const SIGNER_AUTHENTICATION = {
+  'mutual-tls': ['certificateFile', 'keyFile', 'authorityFile'],
+  'shared-key': ['appId', 'sharedKeyFile'],
+} as const;
+
+/** So does a signature server, which may be named while only keys made before are still held there. */
+const signerRelations = (): readonly Relation[] => [
+  {
+    paths: ['signer.server.url', 'signer.sm2'],
+    broken: ({ signer }) => signer.sm2 === 'server' && signer.server.url === '',
+    reason: 'must be set when signer.sm2 is server',
+  },
+  ...[...SIGNER_AUTHENTICATION['mutual-tls'], ...SIGNER_AUTHENTICATION['shared-key']].map(
+    (path): Relation => ({
+      paths: [`signer.server.${path}`, 'signer.server.url', 'signer.server.authentication'],
+      broken: ({ signer: { server } }) => {
+        const wanted: readonly string[] = SIGNER_AUTHENTICATION[server.authentication];
+        return server.url !== '' && wanted.includes(path) && server[path] === '';
+      },
+      reason: 'must be set when signer.server.url is, and authenticated in this way',
+    }),
+  ),
+];
+
 /** A level never asks for less than the one below it. */
 const levelRelations = (lower: 2 | 3, higher: 3 | 4): readonly Relation[] =>
   (['ial', 'aal'] as const).map((axis) => ({
@@ -157,6 +181,7 @@ const RELATIONS: readonly Relation[] = [
   },
   ...registerRelations('population'),
   ...registerRelations('legalPersons'),
+  ...signerRelations(),
 ];
 
 /**

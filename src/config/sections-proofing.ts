@@ -1,14 +1,6 @@
 import { z } from 'zod';
 import { isNightWindow } from '../shared/night-window.ts';
-import { choice, flag, whole } from './fields.ts';
-
-const path = (description: string) => z.string().trim().max(1024).meta({ description });
-
-const isRegisterUrl = (value: string): boolean => {
-  const url = URL.parse(value);
-  if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:')) return false;
-  return url.href.replace(/\/$/, '') === value && url.search === '' && url.hash === '' && url.username === '';
-};
+import { choice, filePath, flag, isServiceUrl, whole } from './fields.ts';
 
 /** How one register is reached: the contract is docs/registers.md. */
 const httpRegister = (register: string) =>
@@ -16,21 +8,23 @@ const httpRegister = (register: string) =>
     url: z
       .string()
       .max(512)
-      .refine((value) => value === '' || isRegisterUrl(value), 'must be an address without a slash or query at its end')
+      .refine((value) => value === '' || isServiceUrl(value), 'must be an address without a slash or query at its end')
       .meta({ description: `Where the adapter of the ${register} listens; nothing else is ever called in its place.` }),
     authentication: choice(
       ['mutual-tls', 'sm2'],
       'How both sides prove who they are: TLS certificates, or SM2 signatures of requests and answers.',
     ),
-    certificateFile: path('Our client certificate in PEM, for mutual-tls.'),
-    keyFile: path('Its private key in PEM (mode 0600), for mutual-tls.'),
-    authorityFile: path('The authority of the register in PEM, for mutual-tls; no other one is believed.'),
+    certificateFile: filePath('Our client certificate in PEM, for mutual-tls.'),
+    keyFile: filePath('Its private key in PEM (mode 0600), for mutual-tls.'),
+    authorityFile: filePath('The authority of the register in PEM, for mutual-tls; no other one is believed.'),
     appId: z
       .string()
       .max(64)
       .regex(/^[\w.-]*$/, 'must be letters, digits, dots, hyphens and underscores')
       .meta({ description: 'The name the register knows us by, for sm2.' }),
-    signingKeyFile: path('A file with the SM2 key that signs requests (64 hexadecimal digits, mode 0600), for sm2.'),
+    signingKeyFile: filePath(
+      'A file with the SM2 key that signs requests (64 hexadecimal digits, mode 0600), for sm2.',
+    ),
     publicKey: z
       .string()
       .regex(/^(04[0-9a-fA-F]{128})?$/, 'must be 130 hexadecimal digits that begin with 04, or empty')
@@ -102,7 +96,7 @@ export const assurance = z.strictObject({
     ['as-chosen', 'whenever-bound', 'always'],
     'Who is asked for a second factor whatever the portal wants: people who chose so, everybody who has bound one, or everybody.',
   ),
-  scalesFile: path(
+  scalesFile: filePath(
     'A JSON file that says how partners write our levels of proofing; empty means config/assurance-scales.json.',
   ),
 });

@@ -3,7 +3,7 @@ import { nowSeconds } from '../shared/clock.ts';
 import { Fault } from '../shared/fault.ts';
 import type { Connection, Database, Transaction } from '../storage/database.ts';
 import type { Sealer } from './sealing.ts';
-import { freshSigningKey, type SigningAlgorithm, type SigningKey } from './signing-key.ts';
+import { freshSigningKey, type MakeSigningKey, type SigningAlgorithm, type SigningKey } from './signing-key.ts';
 
 const PURPOSE = 'signing';
 const VERSION_SETTING = 'keyring.version';
@@ -39,6 +39,8 @@ export interface KeyringOptions {
   readonly longestTokenLifeSeconds: number;
   /** A key is published at least this long, the age to which portals cache our key set, before it signs (B6). */
   readonly publishedBeforeUseSeconds: number;
+  /** Keys made in this process unless given. */
+  readonly makeKey?: MakeSigningKey;
 }
 
 /** `too_soon`: portals with a cached key set may not know the next key before `readyAt` (epoch seconds). */
@@ -55,7 +57,10 @@ export interface Keyring {
   readonly algorithms: readonly SigningAlgorithm[];
   /** Creates what is missing. At the first start only, a key signs without having been published before. */
   ensure(): Promise<void>;
-  /** Private JWKs with `kid`, `use` and `alg`, every `current` first, then `next`, then `previous`: the first that fits signs. */
+  /**
+   * Private JWKs, or references to keys held elsewhere (`remoteKeyId`), with `kid`, `use` and `alg`, every `current` first, then `next`,
+   * then `previous`: the first that fits signs.
+   */
   jwks(): Promise<{ readonly privateKeys: JWK[] }>;
   rotate(alg: SigningAlgorithm): Promise<RotationOutcome>;
   /** Rotates each algorithm whose current key has signed for longer than this. Resolves with the kids that sign now. */
@@ -67,7 +72,7 @@ export interface Keyring {
 }
 
 export function createKeyring(options: KeyringOptions): Keyring {
-  const { database, sealer, ledger } = options;
+  const { database, sealer, ledger, makeKey = freshSigningKey } = options;
 
   const insert = async (tx: Transaction, key: SigningKey, state: KeyState): Promise<void> => {
     const now = nowSeconds();
@@ -85,13 +90,14 @@ export function createKeyring(options: KeyringOptions): Keyring {
   };
 
   const ensureOne = async (alg: SigningAlgorithm): Promise<void> => {
-    if (missingStates(await rowsOf(database, alg)).length === 0) return;
-    // Generated before the transaction, which must not wait for prime numbers. What another node was faster with is dropped.
-    const spare = [await freshSigningKey(alg), await freshSigningKey(alg)];
+    // Made before the transaction, which must not wait for prime numbers. What another node was faster with is dropped.
+    const spare: SigningKey[] = [];
+    for (const _ of missingStates(await rowsOf(database, alg))) spare.push(await makeKey(alg));
+    if (spare.length === 0) return;
     await database.write(async (tx) => {
       await lock(tx);
       const missing = missingStates(await rowsOf(tx, alg));
-      for (const state of missing) await insert(tx, spare.pop()!, state);
+      for (const state of missing.slice(0, spare.length)) await insert(tx, spare.pop()!, state);
       if (missing.length > 0) await raiseVersion(tx);
     });
   };
@@ -101,16 +107,26 @@ export function createKeyring(options: KeyringOptions): Keyring {
     await tx.run("UPDATE keys SET state = 'previous', retires_at = $1 WHERE kid = $2", [retiresAt, kid]);
   };
 
+  /** Asked before the successor is made too: a device may have few keys to give. */
+  const tooSoon = (rows: readonly KeyRow[]): Extract<RotationOutcome, { readonly ok: false }> | undefined => {
+    const next = rows.find(({ state }) => state === 'next');
+    if (next === undefined) return undefined;
+    const readyAt = next.created_at + options.publishedBeforeUseSeconds;
+    return nowSeconds() < readyAt ? { ok: false, reason: 'too_soon', readyAt } : undefined;
+  };
+
   const rotate = async (alg: SigningAlgorithm): Promise<RotationOutcome> => {
-    const successor = await freshSigningKey(alg);
+    const early = tooSoon(await rowsOf(database, alg));
+    if (early !== undefined) return early;
+    const successor = await makeKey(alg);
     return database.write(async (tx) => {
       await lock(tx);
       const rows = await rowsOf(tx, alg);
       const current = rows.find(({ state }) => state === 'current');
       const next = rows.find(({ state }) => state === 'next');
       if (current === undefined || next === undefined) throw incomplete(alg);
-      const readyAt = next.created_at + options.publishedBeforeUseSeconds;
-      if (nowSeconds() < readyAt) return { ok: false, reason: 'too_soon', readyAt };
+      const refused = tooSoon(rows);
+      if (refused !== undefined) return refused;
       await retire(tx, current.kid);
       await tx.run("UPDATE keys SET state = 'current', activated_at = $1 WHERE kid = $2", [nowSeconds(), next.kid]);
       await insert(tx, successor, 'next');

@@ -1,6 +1,7 @@
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose';
 import { SM_JOSE } from './jose/profile.ts';
 import { sm2PublicJwk } from './jose/sm2-jwk.ts';
+import type { SignatureServer } from './remote/signature-server.ts';
 import { freshSm2PrivateKey } from './sm2-key-file.ts';
 import { sm2PublicKey } from './sm2-software-signer.ts';
 
@@ -21,8 +22,31 @@ export interface SigningKey {
   readonly kid: string;
   readonly alg: SigningAlgorithm;
   readonly publicJwk: JWK;
+  /** With its private members, or with the name of the key where it is held (`remoteKeyId`). */
   readonly privateJwk: JWK;
 }
+
+/** Makes a key pair of one algorithm, here or elsewhere. */
+export type MakeSigningKey = (alg: SigningAlgorithm) => Promise<SigningKey>;
+
+/** The member of a JWK of ours that stands in the place of `d` when the private number is with a signature server. */
+const REMOTE_KEY_ID = 'svs_key_id';
+
+/** The name under which a signature server holds this key, or undefined when it is here. */
+export function remoteKeyId(jwk: JWK): string | undefined {
+  const { [REMOTE_KEY_ID]: keyId } = jwk as Readonly<Record<string, unknown>>;
+  return typeof keyId === 'string' ? keyId : undefined;
+}
+
+/** SM2 keys are made and kept by the server; all others here. */
+export const remoteSigningKeys =
+  (server: Pick<SignatureServer, 'newKey'>): MakeSigningKey =>
+  async (alg) => {
+    if (alg !== SM_JOSE.signature) return freshSigningKey(alg);
+    const { keyId, publicKey } = await server.newKey();
+    const publicJwk = sm2PublicJwk(publicKey, 'sig');
+    return { kid: publicJwk.kid, alg, publicJwk, privateJwk: { ...publicJwk, [REMOTE_KEY_ID]: keyId } };
+  };
 
 /**
  * A new key pair, generated off the event loop. Both halves carry `kid` (RFC 7638 thumbprint, SHA-256), `use` and `alg`, so

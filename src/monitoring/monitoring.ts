@@ -1,4 +1,5 @@
 import type { Config } from '../config/schema.ts';
+import type { Signer } from '../crypto/signer.ts';
 import { signingAlgorithms } from '../crypto/signing-key.ts';
 import type { RegisterReading } from '../proofing/register-client.ts';
 import type { Database } from '../storage/database.ts';
@@ -11,6 +12,7 @@ import { type PrivateAnswer, type PrivatePort, startPrivatePort } from './privat
 import { type Check, createReadiness, type Verdict } from './readiness.ts';
 import {
   createLedgerCheck,
+  createSignerCheck,
   createStoreCheck,
   freeBytesOf,
   judgeCertificates,
@@ -45,6 +47,8 @@ export interface MonitoredNode {
   readonly sweptRows?: () => number;
   readonly feeds?: () => readonly FeedReading[];
   readonly registers?: () => readonly RegisterReading[];
+  /** What signs SM2 tokens, where its key is held by a signature server. */
+  readonly tokenSigner?: () => Pick<Signer, 'sign'> | undefined;
   readonly detections?: () => Readonly<Record<string, number>>;
   /** Answers the paths under `/ledger/` of the private port. */
   readonly ledgerFiles?: (path: string) => Promise<PrivateAnswer>;
@@ -103,7 +107,14 @@ export function createMonitoring(node: MonitoredNode): Monitoring {
   };
 }
 
-function checksOf({ config, database, hashes, feeds, draining }: MonitoredNode): Readonly<Record<string, Check>> {
+function checksOf({
+  config,
+  database,
+  hashes,
+  feeds,
+  draining,
+  tokenSigner,
+}: MonitoredNode): Readonly<Record<string, Check>> {
   const { keys, password, monitoring, dataDir } = config;
   const store = createStoreCheck(
     () => database.get('SELECT 1 AS one', []),
@@ -119,12 +130,16 @@ function checksOf({ config, database, hashes, feeds, draining }: MonitoredNode):
       ),
     },
     keys: { look: async () => judgeKeys(await readKeys(database, keys.rotationDays), signingAlgorithms(keys.smOnly)) },
+    // Portals that take other tokens, and everybody's own pages, are still served; where there is SM2 alone, nothing can be issued.
+    ...(tokenSigner && { signer: { ...(keys.smOnly ? {} : MILD), look: createSignerCheck(tokenSigner) } }),
     certificates: { look: async () => judgeCertificates(await readCertificates(monitoring.certificateFiles)) },
     disk: { look: async () => judgeSpace(await freeBytesOf(dataDir)) },
     hashQueue: { worst: 'warn', look: () => judgeHashQueue(hashes(), password.queueMax) },
     feeds: { worst: 'warn', look: () => judgeFeeds(feeds?.() ?? []) },
   };
 }
+
+const MILD = { worst: 'warn' } as const;
 
 type Present<T> = { readonly [Key in keyof T]?: NonNullable<T[Key]> };
 

@@ -1,4 +1,5 @@
 import { statfs } from 'node:fs/promises';
+import type { Signer } from '../crypto/signer.ts';
 import { monotonicMs, nowSeconds } from '../shared/clock.ts';
 import type { CertificateReading, FeedReading, HashReading, KeyReading, LedgerReading } from './metric-sources.ts';
 import type { Finding } from './readiness.ts';
@@ -126,5 +127,27 @@ export function createLedgerCheck(
       takenAtMs = monotonicMs();
     }
     return judgeLedger(await read());
+  };
+}
+
+/** No token: it holds no dot (RFC 7515 7.1). */
+const SIGNER_PROBE = Buffer.from('tongban readiness');
+
+/**
+ * The signature server makes a signature that verifies. Tried as often as the store, and at every look while it fails: its circuit sees
+ * to it that this costs nothing, and is closed again by it where nobody asks for a token.
+ */
+export function createSignerCheck(signer: () => Pick<Signer, 'sign'> | undefined): () => Promise<Finding> {
+  let signedAtMs = Number.NEGATIVE_INFINITY;
+  return async () => {
+    if (monotonicMs() - signedAtMs >= WRITE_EVERY_MS) {
+      try {
+        await signer()?.sign(SIGNER_PROBE);
+      } catch {
+        return fail('the signature server does not sign');
+      }
+      signedAtMs = monotonicMs();
+    }
+    return ok('the signature server signs');
   };
 }

@@ -208,9 +208,12 @@ export function createEngine(sources: EngineSources, keys: EngineKeys): Engine {
         await sendLogout(client, accountId, sid);
       } catch (error) {
         if (error instanceof errors.OIDCProviderError) throw error;
-        throw error instanceof DeliveryFailure
-          ? error
-          : new DeliveryFailure('the portal did not accept the logout token', { cause: error });
+        if (error instanceof DeliveryFailure) throw error;
+        const why =
+          error instanceof Fault
+            ? 'the logout token could not be signed'
+            : 'the portal did not accept the logout token';
+        throw new DeliveryFailure(why, { cause: error });
       }
     },
   };

@@ -175,6 +175,14 @@ export const FAULTS = {
     'What you do here cannot be put on record at the moment, so nothing was done. Please try again later or call the help line.',
     'An event could not be written into the audit ledger, and what it tells of was undone with it. The node is not ready until an entry can be written again: the log holds the cause.',
   ),
+  signer_unavailable: entry(
+    1206,
+    503,
+    'temporarily_unavailable',
+    '系统暂时无法签发登录凭证，您的操作没有完成，也没有被判为错误。请稍后重试。',
+    'Your sign-in cannot be put under our signature at the moment; nothing was done and nothing was judged wrong. Please try again shortly.',
+    'The signature server that holds the SM2 keys did not answer, refused, or signed something else; its circuit may be open. Nothing was half signed: the same code or refresh token can be used again. The log holds the cause.',
+  ),
   // 13xx: relying parties
   relying_party_unknown: entry(
     1301,

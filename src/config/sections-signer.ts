@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import { choice, filePath, isServiceUrl, whole } from './fields.ts';
+
+/** Who holds the SM2 keys of tokens; the contract is docs/signature-server.md. */
+export const signer = z.strictObject({
+  sm2: choice(
+    ['software', 'server'],
+    'Where new SM2 keys for tokens are made and held: in this process, or with a signature server that signs for us. A key stays where it was made.',
+  ),
+  server: z.strictObject({
+    url: z
+      .string()
+      .max(512)
+      .refine((value) => value === '' || isServiceUrl(value), 'must be an address without a slash or query at its end')
+      .meta({ description: 'Where the signature server, or the adapter in front of it, listens.' }),
+    authentication: choice(
+      ['mutual-tls', 'shared-key'],
+      'How both sides prove who they are: TLS certificates, or an HMAC-SM3 over requests and answers.',
+    ),
+    certificateFile: filePath('Our client certificate in PEM, for mutual-tls.'),
+    keyFile: filePath('Its private key in PEM (mode 0600), for mutual-tls.'),
+    authorityFile: filePath('The authority of the signature server in PEM, for mutual-tls; no other one is believed.'),
+    appId: z
+      .string()
+      .max(64)
+      .regex(/^[\w.-]*$/, 'must be letters, digits, dots, hyphens and underscores')
+      .meta({ description: 'The name the signature server knows us by, for shared-key.' }),
+    sharedKeyFile: filePath('A file with the shared key (at least 64 hexadecimal digits, mode 0600), for shared-key.'),
+    timeoutMs: whole(50, 30_000, 'A signature that is not there by then is not waited for.'),
+    clockSkewSeconds: whole(1, 600, 'How far the clock of the signature server may be from ours, for shared-key.'),
+    inFlightMax: whole(1, 1000, 'Signatures under way at the same time at most, each on a connection that is kept.'),
+    queueMax: whole(0, 10_000, 'Signatures that wait for a place at most; more are refused.'),
+    queueDeadlineMs: whole(10, 30_000, 'A signature that waits longer for a place is refused.'),
+    circuitFailuresMax: whole(1, 100, 'Failures in a row after which the signature server is left alone for a while.'),
+    circuitOpenMs: whole(
+      100,
+      600_000,
+      'How long it is left alone; each trial that fails doubles that, up to sixteen times.',
+    ),
+    circuitTrials: whole(1, 20, 'Trials that must succeed in a row before everybody is served again.'),
+  }),
+});
