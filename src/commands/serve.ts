@@ -5,7 +5,7 @@ import { prepareConfig } from '../config/prepare.ts';
 import type { Config } from '../config/schema.ts';
 import { type Serving, serve } from '../serve.ts';
 import { Fault } from '../shared/fault.ts';
-import { type Demonstration, demoView, prepareDemo, startDemoPortals, welcome } from './demo.ts';
+import type { Demonstration } from './demo.ts';
 
 /** `tongban serve`: runs until SIGTERM or SIGINT. Exit code 2 for a configuration that cannot be, 1 for a machine that will not. */
 export async function run(args: readonly string[]): Promise<number> {
@@ -28,11 +28,13 @@ export async function run(args: readonly string[]): Promise<number> {
   let signal: string | undefined;
   let demonstration: Demonstration | undefined;
   try {
-    if (config.profile === 'demo') await prepareDemo(house);
-    serving = await serve(house, log, config.profile === 'demo' ? { demo: demoView(config) } : {});
-    if (config.demo.portals) demonstration = await startDemoPortals(house);
+    const demo = config.profile === 'demo' || config.demo.portals ? await import('./demo.ts') : undefined;
+    const shown = config.profile === 'demo' ? demo : undefined;
+    await shown?.prepareDemo(house);
+    serving = await serve(house, log, shown ? { demo: shown.demoView(config) } : {});
+    if (config.demo.portals) demonstration = await demo?.startDemoPortals(house);
     process.stdout.write(
-      config.profile === 'demo' ? welcome(config, demonstration?.urls ?? []) : `Tongban ID serves ${config.issuer}\n`,
+      shown ? shown.welcome(config, demonstration?.urls ?? []) : `Tongban ID serves ${config.issuer}\n`,
     );
     signal = await untilSignal();
     log.info({ signal }, 'stopping');

@@ -171,7 +171,8 @@ export function loadConfig({ env = process.env, overrides = {} }: LoadInput = {}
     base = merge(base, readTree(new URL(`${profile}.json`, FOLDER), `config/${profile}.json`, faults));
   }
   const tree = merge(base, given);
-  const parsed = configSchema.safeParse(tree);
+  // Once a start: building a faster parser for a hundred objects takes longer than it could ever save.
+  const parsed = configSchema.safeParse(tree, { jitless: true });
   if (!parsed.success) faults.push(...faultsOf(parsed.error));
   faults.push(...contradictions(tree as Config, faults));
   if (!parsed.success || faults.length > 0) return { ok: false, faults };

@@ -69,21 +69,29 @@ const TRAILING_MARKS = /[!?.,@#$%^&*_+=~-]+$/;
 
 const MARKS = /[^\p{L}\p{N}]/gu;
 
-const COMMON: ReadonlySet<string> = new Set(
-  [...WORDS, ...WHOLE, ...WORDS.flatMap((word) => [word + word, ...ENDINGS.map((ending) => word + ending)])].map(fold),
-);
+let folded: ReadonlySet<string> | undefined;
+
+/** Folded when the first password is chosen: a start has no use for tens of thousands of them. */
+function common(): ReadonlySet<string> {
+  folded ??= new Set(
+    [...WORDS, ...WHOLE, ...WORDS.flatMap((word) => [word + word, ...ENDINGS.map((ending) => word + ending)])].map(
+      fold,
+    ),
+  );
+  return folded;
+}
 
 /** Number of common passwords of at least `minLength` characters on the list. */
 export const commonPasswordsCount = (minLength: number): number => {
   let count = 0;
-  for (const password of COMMON) if (password.length >= minLength) count += 1;
+  for (const password of common()) if (password.length >= minLength) count += 1;
   return count;
 };
 
 /** Whether the password is on the list, also in other case, with look-alike characters or with marks in it (`Admin@123`). */
 export function isCommonPassword(password: string): boolean {
   const spellings = [password, password.replace(TRAILING_MARKS, ''), password.replace(MARKS, '')];
-  return spellings.some((spelling) => COMMON.has(fold(spelling)));
+  return spellings.some((spelling) => common().has(fold(spelling)));
 }
 
 const SEQUENCES = [

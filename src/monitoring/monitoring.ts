@@ -6,8 +6,7 @@ import type { Database } from '../storage/database.ts';
 import type { ArtifactReading } from './artifact-counts.ts';
 import { readCertificates } from './certificates.ts';
 import type { EventCounts } from './event-counts.ts';
-import type { FeedReading, HashReading, OutboxReading, StoreReading } from './metric-sources.ts';
-import { createMetrics, type Metrics } from './metrics.ts';
+import type { FeedReading, HashReading, MetricSources, OutboxReading, StoreReading } from './metric-sources.ts';
 import { type PrivateAnswer, type PrivatePort, startPrivatePort } from './private-port.ts';
 import { type Check, createReadiness, type Verdict } from './readiness.ts';
 import {
@@ -56,18 +55,17 @@ export interface MonitoredNode {
 }
 
 export interface Monitoring {
-  readonly metrics: Metrics;
   readonly readiness: () => Promise<Verdict>;
   /** Opens the private port; undefined when the configuration wants none. Rejects when the port cannot be had. */
   open(): Promise<PrivatePort | undefined>;
 }
 
-/** Metrics and readiness of one node, from the parts it is made of. */
+/** Metrics and readiness of one node, from the parts it is made of. The library of metrics is loaded with the private port alone. */
 export function createMonitoring(node: MonitoredNode): Monitoring {
   const { config, database } = node;
   const { monitoring } = config;
   const readiness = createReadiness(checksOf(node));
-  const metrics = createMetrics({
+  const sources: MetricSources = {
     requests: node.requests,
     events: node.events.read,
     hashQueue: node.hashes,
@@ -88,18 +86,18 @@ export function createMonitoring(node: MonitoredNode): Monitoring {
       detections: node.detections,
       registers: node.registers,
     }),
-  });
+  };
   return {
-    metrics,
     readiness,
     async open() {
       if (monitoring.port === 0) return undefined;
       const { host, port, allowedNetworks } = monitoring;
+      const { createMetrics } = await import('./metrics.ts');
       return startPrivatePort({
         host,
         port,
         allowedNetworks,
-        metrics,
+        metrics: createMetrics(sources),
         readiness,
         ...whatIsThere({ ledger: node.ledgerFiles, onFault: node.onFault }),
       });

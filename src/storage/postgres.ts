@@ -59,16 +59,20 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
 
 class PostgresDatabase implements Database {
   readonly engine = 'postgres';
-  readonly query: Kysely<Tables>;
   readonly #pool: pg.Pool;
   readonly #anyClient: PostgresClient;
   readonly #writes = new Set<Promise<unknown>>();
+  #query: Kysely<Tables> | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(pool: pg.Pool) {
     this.#pool = pool;
     this.#anyClient = new PostgresClient(pool);
-    this.query = createQueryBuilder('postgres', (query) => this.#outside(this.#anyClient.execute(query)));
+  }
+
+  get query(): Kysely<Tables> {
+    this.#query ??= createQueryBuilder('postgres', (query) => this.#outside(this.#anyClient.execute(query)));
+    return this.#query;
   }
 
   all<Row>(sql: string, params: readonly SqlValue[]): Promise<Row[]> {

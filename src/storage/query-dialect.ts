@@ -1,17 +1,6 @@
-import {
-  type CompiledQuery,
-  type DatabaseConnection,
-  type Dialect,
-  type Driver,
-  Kysely,
-  PostgresAdapter,
-  PostgresIntrospector,
-  PostgresQueryCompiler,
-  type QueryResult,
-  SqliteAdapter,
-  SqliteIntrospector,
-  SqliteQueryCompiler,
-} from 'kysely';
+import { createRequire } from 'node:module';
+import type * as KyselyLibrary from 'kysely';
+import type { CompiledQuery, DatabaseConnection, Dialect, Driver, Kysely, QueryResult } from 'kysely';
 import { Fault } from '../shared/fault.ts';
 import type { Tables } from './tables.ts';
 
@@ -19,17 +8,24 @@ import type { Tables } from './tables.ts';
 export type ExecuteQuery = (query: CompiledQuery) => Promise<QueryResult<unknown>>;
 
 /**
+ * The library is 262 files, a fifth of all that a start would load, and the statements of hot paths and of the start itself are
+ * constants: it is loaded when the first query is composed.
+ */
+const library = (): typeof KyselyLibrary => createRequire(import.meta.url)('kysely') as typeof KyselyLibrary;
+
+/**
  * A typed query builder over `execute`. It owns no connection and opens no transaction: both belong to `Database.write`, so
  * that there is one way to commit.
  */
 export function createQueryBuilder(engine: 'sqlite' | 'postgres', execute: ExecuteQuery): Kysely<Tables> {
-  return new Kysely<Tables>({ dialect: createDialect(engine, execute) });
+  const kysely = library();
+  return new kysely.Kysely<Tables>({ dialect: createDialect(kysely, engine, execute) });
 }
 
 /** Whether the query only reads. Raw SQL and everything else counts as a write. */
 export const isReading = (query: CompiledQuery): boolean => query.query.kind === 'SelectQueryNode';
 
-function createDialect(engine: 'sqlite' | 'postgres', execute: ExecuteQuery): Dialect {
+function createDialect(kysely: typeof KyselyLibrary, engine: 'sqlite' | 'postgres', execute: ExecuteQuery): Dialect {
   const connection: DatabaseConnection = {
     executeQuery: <Row>(query: CompiledQuery) => execute(query) as Promise<QueryResult<Row>>,
     streamQuery: () => {
@@ -38,9 +34,11 @@ function createDialect(engine: 'sqlite' | 'postgres', execute: ExecuteQuery): Di
   };
   return {
     createDriver: () => createDriver(connection),
-    createQueryCompiler: () => (engine === 'sqlite' ? new SqliteQueryCompiler() : new PostgresQueryCompiler()),
-    createAdapter: () => (engine === 'sqlite' ? new SqliteAdapter() : new PostgresAdapter()),
-    createIntrospector: (db) => (engine === 'sqlite' ? new SqliteIntrospector(db) : new PostgresIntrospector(db)),
+    createQueryCompiler: () =>
+      engine === 'sqlite' ? new kysely.SqliteQueryCompiler() : new kysely.PostgresQueryCompiler(),
+    createAdapter: () => (engine === 'sqlite' ? new kysely.SqliteAdapter() : new kysely.PostgresAdapter()),
+    createIntrospector: (db) =>
+      engine === 'sqlite' ? new kysely.SqliteIntrospector(db) : new kysely.PostgresIntrospector(db),
   };
 }
 

@@ -69,12 +69,12 @@ function createPrivateFile(file: string): void {
 
 class SqliteDatabase implements Database {
   readonly engine = 'sqlite';
-  readonly query: Kysely<Tables>;
   readonly #writer: DatabaseSync;
   readonly #reader: DatabaseSync;
   readonly #onReader: SqliteStatements;
   readonly #onWriter: SqliteStatements;
   readonly #committer: GroupCommit;
+  #query: Kysely<Tables> | undefined;
   #foreignSeen: number | undefined;
   #closed: Promise<void> | undefined;
 
@@ -84,9 +84,13 @@ class SqliteDatabase implements Database {
     this.#onReader = new SqliteStatements(reader);
     this.#onWriter = new SqliteStatements(writer);
     this.#committer = new GroupCommit(writer, this.#onWriter);
-    this.query = createQueryBuilder('sqlite', async (query) =>
+  }
+
+  get query(): Kysely<Tables> {
+    this.#query ??= createQueryBuilder('sqlite', async (query) =>
       isReading(query) ? this.#read.execute(query) : this.write((tx) => tx.query.executeQuery(query)),
     );
+    return this.#query;
   }
 
   /**

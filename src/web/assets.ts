@@ -14,8 +14,8 @@ interface Asset {
   readonly type: string;
   readonly etag: string;
   readonly plain: Buffer;
-  readonly gzip: Buffer;
-  readonly brotli: Buffer;
+  readonly gzip: () => Buffer;
+  readonly brotli: () => Buffer;
 }
 
 /** What serving an asset needs of a request: satisfied by a koa context. */
@@ -36,7 +36,8 @@ export interface Assets {
 }
 
 /**
- * Loads every file of the folder once and serves it from memory, compressed beforehand. A new content has a new address, so a
+ * Loads every file of the folder once and serves it from memory, compressed when somebody asks for
+ * it first. A new content has a new address, so a
  * browser may keep what it has for a year. `url("name.svg")` in a stylesheet becomes the hashed address.
  */
 export function loadAssets(folder: string): Assets {
@@ -56,8 +57,8 @@ export function loadAssets(folder: string): Assets {
       type: TYPES[extension]!,
       etag: `W/"${hash}"`,
       plain,
-      gzip: gzipSync(plain),
-      brotli: brotliCompressSync(plain, { params: { [constants.BROTLI_PARAM_QUALITY]: 8 } }),
+      gzip: once(() => gzipSync(plain)),
+      brotli: once(() => brotliCompressSync(plain, { params: { [constants.BROTLI_PARAM_QUALITY]: 8 } })),
     });
   }
   return {
@@ -72,6 +73,14 @@ export function loadAssets(folder: string): Assets {
       answer(ctx, asset);
       return true;
     },
+  };
+}
+
+function once(compress: () => Buffer): () => Buffer {
+  let compressed: Buffer | undefined;
+  return () => {
+    compressed ??= compress();
+    return compressed;
   };
 }
 
@@ -94,5 +103,5 @@ function answer(ctx: AssetContext, asset: Asset): void {
   if (encoding !== undefined) ctx.set('Content-Encoding', encoding);
   ctx.status = 200;
   ctx.set('Content-Type', asset.type);
-  ctx.body = encoding === 'br' ? asset.brotli : encoding === 'gzip' ? asset.gzip : asset.plain;
+  ctx.body = encoding === 'br' ? asset.brotli() : encoding === 'gzip' ? asset.gzip() : asset.plain;
 }

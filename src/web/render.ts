@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Eta } from 'eta';
+import { Eta, type TemplateFunction } from 'eta';
 import type { Assets } from './assets.ts';
 import { LANGUAGES, type Language, machineTime, showClock, showDay, showTime } from './language.ts';
 import { en } from './messages/en.ts';
@@ -62,17 +62,19 @@ export interface RendererOptions {
 }
 
 /**
- * Compiles every template once, so a broken one stops the start and no request waits for a file. Templates see `page` (its name), `t` (the catalogue),
+ * Reads every template at the start, so that none is missing and no request waits for a file, and compiles each when it is first shown: all of them
+ * together take longer than the rest of the pages' start. Templates see `page` (its name), `t` (the catalogue),
  * `model`, `view`, `shell` and `show` (dates); whatever they print passes `htmlText`.
  */
 export function createRenderer(options: RendererOptions): Renderer {
   const eta = new Eta({ autoEscape: true, escapeFunction: htmlText, cache: true, rmWhitespace: true });
   for (const folder of ['layout', 'parts', 'pages']) {
     for (const file of readdirSync(join(options.viewsDir, folder)).filter((name) => name.endsWith('.eta'))) {
-      eta.loadTemplate(`@${folder}/${file.slice(0, -4)}`, readFileSync(join(options.viewsDir, folder, file), 'utf8'));
+      const text = readFileSync(join(options.viewsDir, folder, file), 'utf8');
+      eta.loadTemplate(`@${folder}/${file.slice(0, -4)}`, compiledWhenShown(eta, text));
     }
   }
-  const pages = new Map(PAGE_NAMES.map((name) => [name, compiled(eta, name)]));
+  const pages = new Map(PAGE_NAMES.map((name) => [name, templateOf(eta, name)]));
   const shells = Object.fromEntries(LANGUAGES.map((language) => [language, shellOf(options, language)]));
 
   const html: Renderer['html'] = (name, model, view) => {
@@ -101,7 +103,15 @@ export function createRenderer(options: RendererOptions): Renderer {
   };
 }
 
-function compiled(eta: Eta, name: PageName) {
+function compiledWhenShown(eta: Eta, text: string): TemplateFunction {
+  let compiled: TemplateFunction | undefined;
+  return function (this: ThisParameterType<TemplateFunction>, ...shown) {
+    compiled ??= eta.compile(text);
+    return compiled.apply(this, shown);
+  };
+}
+
+function templateOf(eta: Eta, name: PageName) {
   const template = eta.templatesSync.get(`@pages/${name}`);
   if (template === undefined) throw new RangeError(`no template for the page ${name}`);
   return template;
