@@ -1,6 +1,7 @@
-import { execFile, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { verifySm2 as verifyByKit } from '../examples/verify/node/verify-token.ts';
 import { readCompactJws } from '../src/crypto/jose/jws.ts';
@@ -24,6 +25,10 @@ interface Verifier {
 const absent = (program: string, argument = '--version'): string | undefined =>
   spawnSync(program, [argument]).status === 0 ? undefined : `there is no ${program}`;
 
+/** Built once: `go run` would compile for every token. */
+const GO_BINARY = join(mkdtempSync(join(tmpdir(), 'tongban-go-')), 'verify');
+const WITHOUT_GO = absent('go', 'version');
+
 const VERIFIERS: readonly Verifier[] = [
   { name: 'Node', command: [process.execPath, join(KIT, 'node/verify-token.ts')], missing: undefined },
   {
@@ -36,19 +41,29 @@ const VERIFIERS: readonly Verifier[] = [
     command: ['java', '-cp', BOUNCY_CASTLE, join(KIT, 'java/VerifyToken.java')],
     missing: existsSync(BOUNCY_CASTLE) ? absent('javac') : `there is no ${BOUNCY_CASTLE}`,
   },
+  { name: 'Go', command: [GO_BINARY], missing: WITHOUT_GO },
 ];
 
 let server: TestServer;
 let portal: TestPortal;
 let keySet: string;
 
-test.before(async () => {
+test.before(async (t) => {
+  t.timeout(180_000);
+  if (WITHOUT_GO === undefined) {
+    // The standard library is enough: nothing is fetched.
+    const env = { ...process.env, GOPROXY: 'off', GOFLAGS: '-mod=mod', CGO_ENABLED: '0' };
+    execFileSync('go', ['build', '-o', GO_BINARY, '.'], { cwd: join(KIT, 'go'), env, stdio: 'pipe' });
+  }
   server = await startServer(undefined, ROOMY);
   await server.addPerson(WANG);
   portal = await server.addPortal({ id_token_signed_response_alg: 'SGD_SM3_SM2' });
   keySet = await (await fetch(`${server.issuer}/jwks`)).text();
 });
-test.after.always(() => server.stop());
+test.after.always(async () => {
+  rmSync(dirname(GO_BINARY), { recursive: true, force: true });
+  await server.stop();
+});
 
 interface Judged {
   readonly exitCode: number;

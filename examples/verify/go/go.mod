@@ -1,0 +1,3 @@
+module tongban.example/verify
+
+go 1.19
