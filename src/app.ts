@@ -1,9 +1,10 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from './config/schema.ts';
-import { type BlindIndex, createBlindIndex } from './crypto/blind-index.ts';
+import type { BlindIndex } from './crypto/blind-index.ts';
 import { createKeyring, type Keyring } from './crypto/keyring.ts';
-import { createSealer } from './crypto/sealing.ts';
+import { createRingPeppers } from './crypto/peppers.ts';
+import type { Sealer } from './crypto/sealing.ts';
 import { selfTest } from './crypto/self-test.ts';
 import { freshSigningKey, remoteSigningKeys, signingAlgorithms } from './crypto/signing-key.ts';
 import { enqueue } from './delivery/outbox.ts';
@@ -11,6 +12,7 @@ import { createReaching, keysOf, type Reaching } from './enrol-doors.ts';
 import { createFactorDoors, type FactorDoors } from './factor-doors.ts';
 import { createBreachedPasswords } from './factors/breached-passwords.ts';
 import { createPasswordFactor, type PasswordFactor } from './factors/password.ts';
+import { alteredEvent, createKeyDoors, type KeyDoors, openKeys } from './key-doors.ts';
 import { levelRules, scaleNames } from './ladder-doors.ts';
 import { type LedgerKey, ledgerKey, ledgerOrigin } from './ledger/checkpoints/ledger-key.ts';
 import { createFailures, type Failures } from './ledger/flood.ts';
@@ -40,7 +42,7 @@ import { createSqlArtifacts } from './storage/sql-artifacts.ts';
 import { DOCUMENT_AGE_SECONDS } from './web/front.ts';
 
 /** Everything the house is made of, without the doors: what the commands work on, and what the server opens to the world. */
-export interface House extends FactorDoors, LegalDoors, LifeDoors, PossessionDoors {
+export interface House extends FactorDoors, KeyDoors, LegalDoors, LifeDoors, PossessionDoors {
   readonly config: Config;
   readonly database: Database;
   readonly store: ArtifactStore;
@@ -51,6 +53,7 @@ export interface House extends FactorDoors, LegalDoors, LifeDoors, PossessionDoo
   readonly failures: Failures;
   readonly openings: Openings;
   readonly ledgerReader: LedgerReader;
+  readonly sealer: Sealer;
   readonly index: BlindIndex;
   readonly persons: Persons;
   readonly identifiers: Identifiers;
@@ -60,6 +63,8 @@ export interface House extends FactorDoors, LegalDoors, LifeDoors, PossessionDoo
   /** The signature server that holds SM2 keys, where one is configured. */
   readonly remoteSigning: RemoteSigning | undefined;
   readonly sessionEnds: SessionEnds;
+  /** Tells the ledger of a sealed value that does not open. */
+  readonly altered: (place: string) => void;
   /** Messages, notices and sent codes. */
   readonly reaching: Reaching;
   readonly registers: Registers;
@@ -93,8 +98,15 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
           connectTimeoutMs: config.database.connectTimeoutMs,
         },
   );
-  const sealer = createSealer(bytesOf(secrets.encryptionKey));
-  const index = createBlindIndex(bytesOf(secrets.indexKey));
+  /** Told before the caller is refused; that the refusal stands does not depend on it. */
+  const altered = (place: string): void => {
+    failures.record(alteredEvent(place)).catch((error: unknown) => process.emitWarning(String(error)));
+  };
+  const keys = await openKeys(config, database, altered).catch(async (error: unknown) => {
+    await database.close();
+    throw error;
+  });
+  const { sealer, index } = keys;
   const openings = createOpenings(database, sealer);
   const events = createEventCounts();
   const written = createLedger({
@@ -155,6 +167,7 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
     config,
     database,
     sealer,
+    index,
     ledger,
     openings,
     persons,
@@ -165,6 +178,7 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
   const { ttl } = config;
   return {
     ...factors,
+    ...createKeyDoors(config, database, keys, ledger),
     ...createPossessionDoors({ ...factors, config, database, ledger, keyFor: keysOf(config) }),
     ...legal,
     ...life,
@@ -183,6 +197,7 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
     failures,
     openings,
     ledgerReader: createLedgerReader({ database, openings, index }),
+    sealer,
     index,
     sessionEnds,
     reaching,
@@ -215,7 +230,7 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
     passwords: createPasswordFactor({
       database,
       ledger,
-      pepper: bytesOf(secrets.pepper),
+      peppers: createRingPeppers(keys.ring),
       options: config.password,
       breached: createBreachedPasswords({
         file: config.password.breachedFile,
@@ -227,13 +242,20 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
     keyring: createKeyring({
       database,
       algorithms: signingAlgorithms(config.keys.smOnly),
-      sealer,
+      sealer: keys.master,
       ledger,
       longestTokenLifeSeconds: Math.max(ttl.idTokenSeconds, ttl.accessTokenSeconds, config.session.absoluteSeconds),
       publishedBeforeUseSeconds: DOCUMENT_AGE_SECONDS,
       makeKey:
         config.signer.sm2 === 'server' && remoteSigning ? remoteSigningKeys(remoteSigning.server) : freshSigningKey,
     }),
-    close: () => endInTurn([() => failures.settle(), () => registers.close(), () => database.close()]),
+    altered,
+    close: () =>
+      endInTurn([
+        () => failures.settle(),
+        async () => keys.ring.close(),
+        () => registers.close(),
+        () => database.close(),
+      ]),
   };
 }

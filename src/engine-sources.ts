@@ -5,8 +5,9 @@ import type { Logger } from 'pino';
 import { accountRoutes } from './account-centre/pages.ts';
 import { accountDoors } from './account-doors.ts';
 import type { House } from './app.ts';
-import { createCookieKeys } from './crypto/cookie-keys.ts';
+import { createRingCookieKeys } from './crypto/cookie-keys.ts';
 import { deriveKeyBytes, hmacKey } from './crypto/digests.ts';
+import { createSealer, toldSealer } from './crypto/sealing.ts';
 import { createPortalSecrets } from './defence/portal-secrets.ts';
 import type { RegionTable } from './defence/regions.ts';
 import { createDefence, createRiskOf, rememberPlace } from './defence-doors.ts';
@@ -236,9 +237,9 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
     pages: createProtocolPages({ renderer, relyingParties, showFault }),
     shell: createShell(log, showFault, observe),
     reportError: (id, error) => log.error({ id, err: error }, 'unexpected error in the protocol library'),
-    cookieKeys: createCookieKeys(secrets.cookieKeys) as unknown as EngineSources['cookieKeys'],
+    cookieKeys: createRingCookieKeys(house.secretRing, secrets.cookieKeys) as unknown as EngineSources['cookieKeys'],
     dPoPNonceSecret: derived('dpop-nonces'),
-    hintKey: derived('login-hints'),
+    hintSealer: toldSealer(createSealer(derived('login-hints')), house.altered),
     successionSecret: derived('refresh-succession'),
     pairwiseSub: createPairwiseSub(Buffer.from(secrets.pairwiseSalt)),
     outboundFetch: createOutbound({

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { House } from './app.ts';
 import type { Config } from './config/schema.ts';
+import type { BlindIndex } from './crypto/blind-index.ts';
 import type { Sealer } from './crypto/sealing.ts';
 import type { Notices } from './delivery/notices.ts';
 import { type FactorDoors, factorHoldings } from './factor-doors.ts';
@@ -39,6 +40,7 @@ export interface LifeSources {
   readonly config: Config;
   readonly database: Database;
   readonly sealer: Sealer;
+  readonly index: BlindIndex;
   readonly ledger: Ledger;
   readonly openings: Openings;
   readonly persons: Pick<Persons, 'forget' | 'setLevel' | 'profile'>;
@@ -51,7 +53,8 @@ export interface LifeSources {
 }
 
 export function createLifeDoors(sources: LifeSources): LifeDoors {
-  const { config, database, sealer, ledger, openings, persons, notices, sessionEnds, leaving, legalHoldings } = sources;
+  const { config, database, sealer, index, ledger, openings, persons, notices, sessionEnds, leaving, legalHoldings } =
+    sources;
   /** Whoever stands as guardian hears of what happens to the account, and of whose. */
   const tellGuardians = async (tx: Transaction, personId: string): Promise<void> => {
     const guardians = await leaving.guardians(tx, personId);
@@ -76,7 +79,7 @@ export function createLifeDoors(sources: LifeSources): LifeDoors {
   const holdings = [
     factorHoldings(sources.factors),
     documentHoldings,
-    identifierHoldings(sealer),
+    identifierHoldings(sealer, index),
     consentHoldings,
     ...legalHoldings,
   ];

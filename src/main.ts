@@ -30,7 +30,10 @@ const COMMANDS: Readonly<Record<string, { readonly means: string; readonly load:
     means: 'fill a store with synthetic people and companies',
     load: async () => withHouse('demo'),
   },
-  keys: { means: 'list or rotate the signing keys', load: async () => withHouse('keys') },
+  keys: {
+    means: 'list, rotate and retire keys, and bring what is sealed under new ones',
+    load: async () => withHouse('keys'),
+  },
   audit: {
     means: 'verify, search, export and prune the audit ledger',
     load: async () => (await import('./commands/in-house.ts')).runAudit,

@@ -1,5 +1,4 @@
 import type { House } from './app.ts';
-import { createSealer } from './crypto/sealing.ts';
 import { PASSWORD_ROW, type PreparedPassword } from './factors/password.ts';
 import { insertCompanies, makeCompanies } from './legal-persons/seeding/seeded-companies.ts';
 import { holdersAt, insertPeople, makePeople } from './people/seeding/seeded-people.ts';
@@ -75,8 +74,8 @@ const places = (from: number, count: number): readonly number[] => Array.from({ 
  * Fills the store of a demonstration. People and companies stand at places that are counted for good: a further run goes on after the
  * last one, and what a killed run had begun is complete up to a batch. One event tells of a run, and of those before it that were killed.
  */
-export function createSeed({ config, database, index, ledger }: House): Seed {
-  const keys = { sealer: createSealer(Buffer.from(config.secrets.encryptionKey, 'utf8')), index };
+export function createSeed({ database, sealer, index, ledger }: House): Seed {
+  const keys = { sealer, index };
 
   const seedPeople = async (state: SeedState, done: number, request: SeedRequest): Promise<SeedState | undefined> => {
     const { people, phoneShare, withPassword, password } = request;

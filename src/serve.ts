@@ -9,6 +9,7 @@ import { regionsOf } from './defence-doors.ts';
 import { startOutbox, sweepOutbox } from './delivery/outbox.ts';
 import { engineSources } from './engine-sources.ts';
 import { createChallenges } from './factors/challenges.ts';
+import { runKeyNights } from './key-doors.ts';
 import { recordStart, runLedger } from './ledger-doors.ts';
 import { runCompanyNights } from './legal-doors.ts';
 import { runLifeNights } from './life-doors.ts';
@@ -143,6 +144,7 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
   const companyNights = runCompanyNights(house, log);
   const nights = runNights(house, log);
   const lifeNights = runLifeNights(house, log);
+  const keyNights = runKeyNights(house, log);
   let draining = false;
   const watch = await runWatch(house, log, {
     requests,
@@ -184,6 +186,7 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
         () => sweeper.stop(),
         () => nights.stop(),
         () => lifeNights.stop(),
+        () => keyNights.stop(),
         endSubjectWatch,
         () => companyNights.stop(),
         () => outbox.stop(DRAIN_MS),

@@ -56,7 +56,7 @@ test('a sealed column opens in its own place only', (t) => {
   t.notDeepEqual(sealed, sealer.seal('王小明', CONTEXT), 'the same name is sealed differently every time');
   for (const elsewhere of ['persons:name_sealed:psn_2', 'persons:phone_sealed:psn_1', '']) {
     const fault = t.throws(() => sealer.unseal(sealed, elsewhere), { instanceOf: Fault });
-    t.is(fault?.code, 'internal');
+    t.is(fault?.code, 'sealed_data_altered');
     t.false(fault?.message.includes('王'));
   }
 });

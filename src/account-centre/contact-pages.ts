@@ -103,7 +103,7 @@ const boundOf = (
   { index, formTokens }: AccountCentreSources,
 ): CodeBinding => ({
   purpose: 'bind',
-  binding: `${personId} ${index.of({ type: 'contact', issuer: type, number: value })}`,
+  binding: `${personId} ${index.name({ type: 'contact', issuer: type, number: value })}`,
   browser: formTokens.browserOf(ctx),
 });
 

@@ -87,6 +87,11 @@ export const ledger = z.strictObject({
 
 export const keys = z.strictObject({
   rotationDays: whole(1, 730, 'Age at which a signing key is replaced by the next one.'),
+  resealedPerSecond: whole(
+    10,
+    10_000,
+    'How many rows a second are brought under the keys in use at night, after a key that seals or indexes was replaced.',
+  ),
   smOnly: flag(
     'Signs and accepts SM2 alone: portals registered for anything else are refused, and so are RSA, ECDSA and DPoP.',
   ),

@@ -1,6 +1,7 @@
 import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { Fault } from '../shared/fault.ts';
 import { hmacKey } from './digests.ts';
+import { CONFIGURED, type RingKey, type SecretRing } from './secret-ring.ts';
 
 /** 27 characters of base64url are 162 bits: no shorter than 128, and every byte of a cookie is sent with every request. */
 const SIGNATURE_CHARS = 27;
@@ -24,7 +25,8 @@ export interface CookieKeys {
  * A class, because koa and the protocol library copy plain objects when they read their settings.
  */
 class CookieKeyRing implements CookieKeys {
-  readonly #keys: readonly KeyObject[];
+  readonly #ring: () => readonly KeyObject[];
+  #signing: KeyObject | undefined;
   readonly #expected = Buffer.alloc(SIGNATURE_CHARS);
   readonly #presented = Buffer.alloc(SIGNATURE_CHARS);
   /**
@@ -33,13 +35,13 @@ class CookieKeyRing implements CookieKeys {
    */
   readonly #kept = new Map<string, string>();
 
-  constructor(keys: readonly KeyObject[]) {
-    this.#keys = keys;
+  constructor(ring: () => readonly KeyObject[]) {
+    this.#ring = ring;
   }
 
   sign(text: string): string {
-    const kept = this.#kept.get(text);
-    return kept ?? this.#keep(text, signatureOf(text, this.#keys[0]!));
+    const [signing] = this.#keys();
+    return this.#kept.get(text) ?? this.#keep(text, signatureOf(text, signing!));
   }
 
   verify(text: string, signature: string): boolean {
@@ -50,15 +52,24 @@ class CookieKeyRing implements CookieKeys {
     // Only its own alphabet: `latin1` below would fold other letters onto these.
     if (!SIGNATURE.test(signature)) return -1;
     this.#presented.write(signature, 'latin1');
-    for (let place = 0; place < this.#keys.length; place += 1) {
+    const keys = this.#keys();
+    for (let place = 0; place < keys.length; place += 1) {
       const kept = place === 0 ? this.#kept.get(text) : undefined;
-      const expected = kept ?? signatureOf(text, this.#keys[place]!);
+      const expected = kept ?? signatureOf(text, keys[place]!);
       this.#expected.write(expected, 'latin1');
       if (!timingSafeEqual(this.#expected, this.#presented)) continue;
       if (place === 0 && kept === undefined) this.#keep(text, expected);
       return place;
     }
     return -1;
+  }
+
+  /** The keys as they are now. What the one in use before has signed is not kept. */
+  #keys(): readonly KeyObject[] {
+    const keys = this.#ring();
+    if (keys[0] !== this.#signing) this.#kept.clear();
+    this.#signing = keys[0];
+    return keys;
   }
 
   #keep(text: string, signature: string): string {
@@ -72,8 +83,28 @@ class CookieKeyRing implements CookieKeys {
 const signatureOf = (text: string, key: KeyObject): string =>
   createHmac('sha256', key).update(text).digest('base64url').slice(0, SIGNATURE_CHARS);
 
-/** The key ring over `secrets`, newest first; each is text of 32 characters or more. Throws `Fault('internal')` without one. */
+/** The keys over `secrets`, newest first; each is text of 32 characters or more. Throws `Fault('internal')` without one. */
 export function createCookieKeys(secrets: readonly string[]): CookieKeys {
+  const keys = configuredKeys(secrets);
+  return new CookieKeyRing(() => keys);
+}
+
+/** The keys of the ring, the one in use first. In the place of the configured key stand all that are configured. */
+export function createRingCookieKeys(ring: SecretRing, secrets: readonly string[]): CookieKeys {
+  const configured = configuredKeys(secrets);
+  const prepared = new WeakMap<readonly RingKey[], readonly KeyObject[]>();
+  return new CookieKeyRing(() => {
+    const held = ring.keys('cookies');
+    let keys = prepared.get(held);
+    if (keys === undefined) {
+      keys = held.flatMap(({ id, material }) => (id === CONFIGURED ? configured : [hmacKey(material)]));
+      prepared.set(held, keys);
+    }
+    return keys;
+  });
+}
+
+function configuredKeys(secrets: readonly string[]): readonly KeyObject[] {
   if (secrets.length === 0) throw new Fault('internal', 'No key to sign cookies with is configured.');
-  return new CookieKeyRing(secrets.map((secret) => hmacKey(Buffer.from(secret, 'utf8'))));
+  return secrets.map((secret) => hmacKey(Buffer.from(secret, 'utf8')));
 }

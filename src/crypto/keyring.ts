@@ -2,11 +2,11 @@ import type { JWK } from 'jose';
 import { nowSeconds } from '../shared/clock.ts';
 import { Fault } from '../shared/fault.ts';
 import type { Connection, Database, Transaction } from '../storage/database.ts';
+import { KEYS_VERSION, lockKeys, raiseKeysVersion } from './keys-version.ts';
 import type { Sealer } from './sealing.ts';
 import { freshSigningKey, type MakeSigningKey, type SigningAlgorithm, type SigningKey } from './signing-key.ts';
 
 const PURPOSE = 'signing';
-const VERSION_SETTING = 'keyring.version';
 /** A node that has not yet heard of a rotation goes on signing with the old key for at most this long. */
 const NODE_LAG_SECONDS = 300;
 
@@ -95,10 +95,10 @@ export function createKeyring(options: KeyringOptions): Keyring {
     for (const _ of missingStates(await rowsOf(database, alg))) spare.push(await makeKey(alg));
     if (spare.length === 0) return;
     await database.write(async (tx) => {
-      await lock(tx);
+      await lockKeys(tx);
       const missing = missingStates(await rowsOf(tx, alg));
       for (const state of missing.slice(0, spare.length)) await insert(tx, spare.pop()!, state);
-      if (missing.length > 0) await raiseVersion(tx);
+      if (missing.length > 0) await raiseKeysVersion(tx);
     });
   };
 
@@ -120,7 +120,7 @@ export function createKeyring(options: KeyringOptions): Keyring {
     if (early !== undefined) return early;
     const successor = await makeKey(alg);
     return database.write(async (tx) => {
-      await lock(tx);
+      await lockKeys(tx);
       const rows = await rowsOf(tx, alg);
       const current = rows.find(({ state }) => state === 'current');
       const next = rows.find(({ state }) => state === 'next');
@@ -131,7 +131,7 @@ export function createKeyring(options: KeyringOptions): Keyring {
       await tx.run("UPDATE keys SET state = 'current', activated_at = $1 WHERE kid = $2", [nowSeconds(), next.kid]);
       await insert(tx, successor, 'next');
       await ledger.append(tx, { type: 'key.rotated', details: { kid: next.kid, alg } });
-      await raiseVersion(tx);
+      await raiseKeysVersion(tx);
       return { ok: true, kid: next.kid };
     });
   };
@@ -167,20 +167,18 @@ export function createKeyring(options: KeyringOptions): Keyring {
 
     prune: () =>
       database.write(async (tx) => {
-        await lock(tx);
+        await lockKeys(tx);
         const rows = await tx.all<KeyRow>(SELECT_RETIRED, [PURPOSE, nowSeconds()]);
         for (const { kid, alg } of rows) {
           await tx.run('DELETE FROM keys WHERE kid = $1', [kid]);
           await ledger.append(tx, { type: 'key.removed', details: { kid, alg } });
         }
-        if (rows.length > 0) await raiseVersion(tx);
+        if (rows.length > 0) await raiseKeysVersion(tx);
         return rows.map(({ kid }) => kid);
       }),
 
     async version() {
-      const row = await database.get<{ value: string }>('SELECT value FROM settings WHERE name = $1', [
-        VERSION_SETTING,
-      ]);
+      const row = await database.get<{ value: string }>('SELECT value FROM settings WHERE name = $1', [KEYS_VERSION]);
       return Number(row?.value ?? 0);
     },
   };
@@ -194,14 +192,6 @@ const SELECT_ALL =
   'SELECT kid, alg, state, created_at, activated_at, private_sealed FROM keys WHERE purpose = $1 ORDER BY alg, created_at DESC, kid';
 const SELECT_OF_ALG = 'SELECT kid, alg, state, created_at, activated_at FROM keys WHERE purpose = $1 AND alg = $2';
 const SELECT_RETIRED = `SELECT kid, alg FROM keys WHERE purpose = $1 AND state = 'previous' AND retires_at <= $2`;
-
-/** Holds the version row until the end of the transaction: on PostgreSQL this is the lock between nodes. */
-const LOCK = `INSERT INTO settings (name, value) VALUES ($1, '0')
-  ON CONFLICT (name) DO UPDATE SET value = settings.value`;
-const RAISE_VERSION = 'UPDATE settings SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT) WHERE name = $1';
-
-const lock = (tx: Transaction): Promise<number> => tx.run(LOCK, [VERSION_SETTING]);
-const raiseVersion = (tx: Transaction): Promise<number> => tx.run(RAISE_VERSION, [VERSION_SETTING]);
 
 const rowsOf = (connection: Connection, alg: SigningAlgorithm): Promise<KeyRow[]> =>
   connection.all<KeyRow>(SELECT_OF_ALG, [PURPOSE, alg]);

@@ -42,7 +42,7 @@ export function createMessageQuota({
   readonly index: BlindIndex;
   readonly limits: MessageLimits;
 }): MessageQuota {
-  const keyOf = (address: string): string => index.of({ type: 'contact', issuer: '', number: address });
+  const keyOf = (address: string): string => index.name({ type: 'contact', issuer: '', number: address });
   const within = async (name: string, seconds: number, max: number): Promise<boolean> =>
     (await counters.take(`messages:${name}`, seconds)) <= max;
   return {

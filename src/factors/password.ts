@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { argon2id, hash, verify } from 'argon2';
-import { hmacKey, hmacSm3 } from '../crypto/digests.ts';
+import { hmacSm3 } from '../crypto/digests.ts';
+import type { Peppers } from '../crypto/peppers.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import { Fault } from '../shared/fault.ts';
 import type { Connection, Database, Transaction } from '../storage/database.ts';
@@ -48,7 +49,8 @@ export interface PasswordFactor {
   set(personId: string, password: string, origin: string): Promise<'set' | 'busy'>;
   /**
    * Whether this is the person's password. For an unknown person (`undefined`) and for one without a password it does the
-   * same look-up and the same hash (D9, R18), in the same line of the queue. A match under outdated parameters is hashed anew.
+   * same look-up and the same hash (D9, R18), in the same line of the queue. A match under outdated parameters or
+   * with a replaced pepper is hashed anew.
    * Throws `Fault('internal')` when the stored hash is none of ours or asks for an absurd amount of work.
    */
   verify(personId: string | undefined, password: string, who?: HashFor): Promise<'match' | 'mismatch' | 'busy'>;
@@ -64,7 +66,7 @@ export interface PasswordFactorParts {
   readonly database: Database;
   readonly ledger: PasswordEvents;
   /** Held apart from the database: a stolen copy of the hashes cannot even be guessed at (D5). */
-  readonly pepper: Uint8Array;
+  readonly peppers: Peppers;
   readonly options: PasswordFactorOptions;
   readonly breached: BreachedPasswords;
 }
@@ -86,19 +88,19 @@ const REPLACE = 'UPDATE passwords SET hash = $1 WHERE person_id = $2 AND hash = 
 export function createPasswordFactor({
   database,
   ledger,
-  pepper,
+  peppers,
   options,
   breached,
 }: PasswordFactorParts): PasswordFactor {
-  const pepperKey = hmacKey(pepper);
   const queue = createHashQueue(options);
   const nobodysHash = unmatchableHash(options);
 
   const prepare: PasswordFactor['prepare'] = async (password) => {
     const normal = normalisePassword(password, options.maxLength);
     if (!normal.ok) throw new Fault('internal', 'A password was to be stored that the policy refuses.');
-    const hashed = await queue.run(() => hashOf(peppered(pepperKey, normal.password), options));
-    return hashed.state === 'busy' ? 'busy' : (hashed.value as PreparedPassword);
+    const pepper = peppers.writing();
+    const hashed = await queue.run(() => hashOf(peppered(pepper.key, normal.password), options));
+    return hashed.state === 'busy' ? 'busy' : (`${pepper.mark}${hashed.value}` as PreparedPassword);
   };
 
   const store: PasswordFactor['store'] = async (tx, personId, prepared, origin, from) => {
@@ -137,13 +139,15 @@ export function createPasswordFactor({
       if (!normal.ok) return 'mismatch';
       const row = await database.get<{ hash: string }>(SELECT, [personId ?? NOBODY]);
       const stored = row?.hash ?? nobodysHash;
-      const cost = costOf(stored);
-      if (cost === undefined)
+      const pepper = peppers.of(stored);
+      const phc = stored.slice(pepper?.mark.length);
+      const cost = costOf(phc);
+      if (cost === undefined || pepper === undefined)
         throw new Fault('internal', `The password hash of ${personId} is damaged or was planted.`);
-      const judged = await queue.run(() => verify(stored, peppered(pepperKey, normal.password)), who);
+      const judged = await queue.run(() => verify(phc, peppered(pepper.key, normal.password)), who);
       if (judged.state === 'busy') return 'busy';
       if (!judged.value || row === undefined || personId === undefined) return 'mismatch';
-      if (!sameCost(cost, options)) await renew(personId, stored, password);
+      if (!sameCost(cost, options) || !pepper.inUse) await renew(personId, stored, password);
       return 'match';
     },
   };

@@ -52,7 +52,7 @@ const INDEXED = `SELECT e.seq, e.entry, e.key_id, e.openings FROM ledger_index i
 
 /** What an address is found by: a keyed digest, since there are few enough addresses to try them all. */
 export const addressKeyOf = (index: BlindIndex, address: string): string =>
-  index.of({ type: 'ledger-address', issuer: '', number: address });
+  index.name({ type: 'ledger-address', issuer: '', number: address });
 
 const toEntry = ({ seq, entry, key_id, openings }: EntryRow): StoredEntry => ({
   seq: Number(seq),

@@ -53,7 +53,7 @@ export function agentColumns(index: BlindIndex, agent: AgentChoice): AgentColumn
     inviteeIssuer: document.issuer,
     inviteeIndex,
     invitee: { name, numberMasked: maskDocument(document) },
-    key: `document:${document.type}:${document.issuer}:${inviteeIndex}`,
+    key: `document:${document.type}:${document.issuer}:${index.name(document)}`,
   };
 }
 

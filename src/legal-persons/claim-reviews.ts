@@ -114,7 +114,7 @@ export function createClaimReviews(parts: ReviewParts): ClaimReviews {
       return database.write(async (tx): Promise<SubmitOutcome> => {
         const inserted = await tx.run(INSERT, [
           id,
-          companies.indexOf(read.uscc),
+          await companies.settled(tx, read.uscc),
           sealer.seal(read.uscc, claimContext('uscc_sealed', id)),
           sealer.seal(read.name, claimContext('name_sealed', id)),
           personId,

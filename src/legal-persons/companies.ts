@@ -1,11 +1,12 @@
-import type { BlindIndex } from '../crypto/blind-index.ts';
+import { type BlindIndex, settleIndex } from '../crypto/blind-index.ts';
 import type { Sealer } from '../crypto/sealing.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import { newId } from '../shared/ids.ts';
 import type { Connection, Database, Transaction } from '../storage/database.ts';
+import { oneOf } from '../storage/one-of.ts';
 import { actorOf, type By } from './by.ts';
-import { COMPANY_ROW, companyRow, usccIndex } from './company-rows.ts';
+import { COMPANY_ROW, companyRow, usccIdentity } from './company-rows.ts';
 import { shareLock, updateLock } from './row-locks.ts';
 import { companyContext, openCompany } from './sealed-company.ts';
 import { categoryOf, type Uscc } from './uscc.ts';
@@ -43,6 +44,7 @@ export interface CompanyRow {
 const COLUMNS = 'id, uscc_sealed, name_sealed, category, status, suspended_cause, representative_key, created_at';
 const FIND = `SELECT ${COLUMNS} FROM legal_persons WHERE id = $1`;
 const FIND_BY_INDEX = `SELECT ${COLUMNS} FROM legal_persons WHERE uscc_index = $1`;
+const findByIndexes = oneOf((list) => `SELECT ${COLUMNS} FROM legal_persons WHERE uscc_index ${list}`, 1);
 const LIST = `SELECT ${COLUMNS} FROM legal_persons WHERE id < $1 ORDER BY id DESC LIMIT $2`;
 const INSERT = `${COMPANY_ROW.insert(1)} ON CONFLICT DO NOTHING`;
 const RENAME = 'UPDATE legal_persons SET name_sealed = $1, updated_at = $2 WHERE id = $3';
@@ -75,36 +77,39 @@ export interface Companies {
   list(page: { readonly before?: string | undefined; readonly limit?: number }): Promise<readonly CompanyRow[]>;
   rename(tx: Transaction, row: CompanyRow, name: string): Promise<void>;
   profileOf(row: CompanyRow): LegalPersonProfile;
-  /** The keyed digest a code is found by. */
-  indexOf(uscc: Uscc): string;
+  /** The keyed digest a code is found by, to be written in this transaction. */
+  settled(tx: Transaction, uscc: Uscc): Promise<string>;
 }
 
 export function createCompanies({ database, sealer, index, ledger }: CompanyParts): Companies {
   const lockOne = FIND + updateLock(database.engine);
   const shareOne = FIND + shareLock(database.engine);
   const lockByIndex = FIND_BY_INDEX + updateLock(database.engine);
-  const indexOf = (uscc: Uscc): string => usccIndex(index, uscc);
 
   return {
-    indexOf,
+    settled: (tx, uscc) => settleIndex(tx, index, 'company', usccIdentity(uscc)),
 
     async ensure(tx, { uscc, name, origin }, by) {
       const id = newId('lgp');
       const category = categoryOf(uscc);
+      const settled = await settleIndex(tx, index, 'company', usccIdentity(uscc));
       const row = companyRow({ sealer, index }, { id, uscc, name, now: nowSeconds() });
       const added = await tx.run(INSERT, row);
       if (added === 1) {
         const details = { legalPerson: id, category, origin };
         await ledger.append(tx, { type: 'legal-person.added', ...actorOf(by), details });
       }
-      const found = await tx.get<CompanyRow>(lockByIndex, [indexOf(uscc)]);
+      const found = await tx.get<CompanyRow>(lockByIndex, [settled]);
       return { row: found!, added: added === 1 };
     },
 
     lock: (tx, id) => tx.get(lockOne, [id]),
     share: (tx, id) => tx.get(shareOne, [id]),
     find: (connection, id) => connection.get(FIND, [id]),
-    findByUscc: (connection, uscc) => connection.get(FIND_BY_INDEX, [indexOf(uscc)]),
+    findByUscc(connection, uscc) {
+      const digests = index.candidates(usccIdentity(uscc));
+      return connection.get(findByIndexes(digests.length), digests);
+    },
     list: ({ before = LAST, limit = PAGE_MAX }) => database.all(LIST, [before, Math.min(limit, PAGE_MAX)]),
 
     async rename(tx, { id }, name) {

@@ -1,4 +1,4 @@
-import type { BlindIndex } from '../crypto/blind-index.ts';
+import type { BlindIndex, DocumentIdentity } from '../crypto/blind-index.ts';
 import type { Sealer } from '../crypto/sealing.ts';
 import { type RowValues, rowShape } from '../storage/row-shape.ts';
 import type { PostRole } from './posts.ts';
@@ -18,8 +18,10 @@ export const COMPANY_ROW = rowShape('legal_persons', [
 ]);
 
 /** The keyed digest a code is found by. */
-export const usccIndex = (index: BlindIndex, uscc: Uscc): string =>
-  index.of({ type: 'uscc', issuer: 'CN', number: uscc });
+export const usccIndex = (index: BlindIndex, uscc: Uscc): string => index.of(usccIdentity(uscc));
+
+/** A code as the blind index takes it; no document of a person has such a type. */
+export const usccIdentity = (uscc: string): DocumentIdentity => ({ type: 'uscc', issuer: 'CN', number: uscc });
 
 export const companyRow = (
   { sealer, index }: { readonly sealer: Sealer; readonly index: BlindIndex },

@@ -1,3 +1,4 @@
+import { settleIndex } from '../crypto/blind-index.ts';
 import { AGE_OF_MAJORITY, hasReached, nextMilestone } from '../people/birthdays.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import type { Transaction } from '../storage/database.ts';
@@ -90,6 +91,7 @@ export function createMandateGrants(parts: MandateParts, sides: MandateSides): M
   /** The agent as columns; refused when they are the grantor, the company itself, or nobody we know. */
   const agentFor = async (tx: Transaction, grant: Grant, by: By): Promise<AgentColumns | Refused> => {
     const { agent } = grant;
+    if ('document' in agent) await settleIndex(tx, index, 'document', agent.document);
     const columns = agentColumns(index, agent);
     const principals = [grant.kind === 'agent' ? grant.legalPersonId : grant.representedId];
     if (by !== 'house' && by.personId !== undefined) principals.push(by.personId);

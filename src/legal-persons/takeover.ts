@@ -58,7 +58,7 @@ export async function takeOver(
 
 /** As it is stored: the register's digest, keyed, for a number has too few possibilities. */
 export const representativeKeyOf = (index: BlindIndex, uscc: string, digest: string): string =>
-  index.of({ type: 'legal_representative', issuer: uscc, number: digest });
+  index.name({ type: 'legal_representative', issuer: uscc, number: digest });
 
 /** The same out of what somebody showed us. */
 export const ownRepresentativeKey = (

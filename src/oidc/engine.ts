@@ -2,7 +2,7 @@ import type { RequestListener } from 'node:http';
 import type { Context, Middleware } from 'koa';
 import { type Client, errors, type Grant, type KoaContextWithOIDC } from 'oidc-provider';
 import type { Config } from '../config/schema.ts';
-import { createSealer } from '../crypto/sealing.ts';
+import type { Sealer } from '../crypto/sealing.ts';
 import type { PortalSecrets } from '../defence/portal-secrets.ts';
 import { DeliveryFailure } from '../delivery/delivery-failure.ts';
 import { enqueue } from '../delivery/outbox.ts';
@@ -66,8 +66,8 @@ export interface EngineSources {
   readonly documents: Documents;
   readonly cookieKeys: ProviderSources['cookieKeys'];
   readonly dPoPNonceSecret: Buffer;
-  /** 32 bytes: seals the `login_hint` of waiting requests. */
-  readonly hintKey: Uint8Array;
+  /** Seals the `login_hint` of waiting requests. */
+  readonly hintSealer: Sealer;
   /** Makes the ids of a rotated refresh token's successors (token-ids.ts). */
   readonly successionSecret: Buffer;
   readonly pairwiseSub: (personId: string, sector: string) => string;
@@ -116,7 +116,7 @@ export function createEngine(sources: EngineSources, keys: EngineKeys): Engine {
   const { provider, sessions } = buildProvider({
     ...sources,
     keys,
-    hints: createSealedHints(createSealer(sources.hintKey)),
+    hints: createSealedHints(sources.hintSealer),
     refreshRetrySeconds: config.ttl.refreshRetrySeconds,
     async findClient(clientId) {
       const party = await relyingParties.find(clientId);

@@ -5,6 +5,7 @@ import { nowSeconds } from '../shared/clock.ts';
 import { newId } from '../shared/ids.ts';
 import { randomToken } from '../shared/random.ts';
 import type { Database, Transaction } from '../storage/database.ts';
+import { oneOf } from '../storage/one-of.ts';
 import type { IdentityDocument } from './documents/document.ts';
 
 /**
@@ -86,8 +87,11 @@ const INSERT = `INSERT INTO enrolment_drafts
   VALUES ($1, $2, $3, $4, 1, $5, $6, $7, $8)`;
 const SELECT_BY_SECRET = `SELECT ${COLUMNS} FROM enrolment_drafts WHERE secret_digest = $1 AND expires_at > $2`;
 const SELECT_BY_ID = `SELECT ${COLUMNS} FROM enrolment_drafts WHERE id = $1 AND expires_at > $2`;
-const SELECT_AT_COUNTER = `SELECT ${COLUMNS} FROM enrolment_drafts
-  WHERE number_index = $1 AND kind = 'counter' AND step = 'confirm' AND expires_at > $2 ORDER BY id DESC LIMIT 1`;
+const selectAtCounter = oneOf(
+  (list) => `SELECT ${COLUMNS} FROM enrolment_drafts
+  WHERE kind = 'counter' AND step = 'confirm' AND expires_at > $1 AND number_index ${list} ORDER BY id DESC LIMIT 1`,
+  2,
+);
 const UPDATE = `UPDATE enrolment_drafts SET step = $3, version = version + 1, number_index = $4, sealed = $5
   WHERE id = $1 AND version = $2 AND expires_at > $6`;
 const HAND_OVER = 'UPDATE enrolment_drafts SET secret_digest = $2 WHERE id = $1';
@@ -137,7 +141,8 @@ export function createEnrolmentDrafts(sources: EnrolmentDraftSources): Enrolment
       return draft?.content.browser === browser ? draft : undefined;
     },
     async findAtCounter(document) {
-      return opened(await database.get<Row>(SELECT_AT_COUNTER, [index.of(document), nowSeconds()]));
+      const digests = index.candidates(document);
+      return opened(await database.get<Row>(selectAtCounter(digests.length), [nowSeconds(), ...digests]));
     },
     async findById(id) {
       return opened(await database.get<Row>(SELECT_BY_ID, [id, nowSeconds()]));

@@ -1,4 +1,4 @@
-import type { BlindIndex } from '../crypto/blind-index.ts';
+import { type BlindIndex, settleIndex } from '../crypto/blind-index.ts';
 import type { Sealer } from '../crypto/sealing.ts';
 import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
 import type { AssuranceLevel } from '../proofing/levels.ts';
@@ -174,7 +174,8 @@ export async function insertDocument(
   primary: boolean,
 ): Promise<string | undefined> {
   const id = newId('doc');
-  const place = { id, personId, numberIndex: index.of(added.document), now: nowSeconds(), primary };
+  const numberIndex = await settleIndex(tx, index, 'document', added.document);
+  const place = { id, personId, numberIndex, now: nowSeconds(), primary };
   const inserted = await tx.run(INSERT, documentRow(sealer, added, place));
   return inserted === 1 ? id : undefined;
 }

@@ -1,13 +1,14 @@
-import type { BlindIndex } from '../crypto/blind-index.ts';
+import { type BlindIndex, settleIndex } from '../crypto/blind-index.ts';
 import type { Sealer } from '../crypto/sealing.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import { Fault } from '../shared/fault.ts';
 import type { Database, Transaction } from '../storage/database.ts';
+import { oneOf } from '../storage/one-of.ts';
 import type { Asked } from './held-documents.ts';
-import { classify, type IdentifierType, type SignInIdentifier } from './identifiers/identifier.ts';
+import { classify, type IdentifierType, indexedAs, type SignInIdentifier } from './identifiers/identifier.ts';
 import { type Person, type PersonColumn, type PersonRow, personContext, personOf, selectFound } from './person.ts';
-import { IDENTIFIER_ROW, identifierIndex } from './person-rows.ts';
+import { IDENTIFIER_ROW } from './person-rows.ts';
 import type { Persons } from './persons.ts';
 
 /**
@@ -67,7 +68,6 @@ export interface IdentifierSources {
 const FOUND = {
   table: 'sign_in_identifiers',
   index: 'sign_in_identifiers_found',
-  where: 'f.type = $1 AND f.value_index = $2',
 } as const;
 /** Keeps the row to ourselves until the transaction ends, if there is one: many may want one number at once. */
 const LOCK = 'UPDATE sign_in_identifiers SET bound_at = bound_at WHERE type = $1 AND value_index = $2';
@@ -110,7 +110,10 @@ interface OwnRow {
 
 export function createIdentifiers(sources: IdentifierSources): Identifiers {
   const { database, sealer, index, ledger, persons, tellLoss } = sources;
-  const find = selectFound(database.engine, FOUND);
+  const find = oneOf(
+    (list) => selectFound(database.engine, { ...FOUND, where: `f.type = $1 AND f.value_index ${list}` }),
+    2,
+  );
 
   /** The value goes with the binding: a number that is not theirs any more must not be shown as theirs either. */
   const released = async (
@@ -163,7 +166,8 @@ export function createIdentifiers(sources: IdentifierSources): Identifiers {
   const bindIn: Identifiers['bindIn'] = async (tx, personId, identifier, proof) => {
     const { type, value } = identifier;
     if ((await tx.run(TOUCH, [nowSeconds(), personId])) === 0) return { ok: false, reason: 'unknown_person' };
-    const claimed = await claim(tx, personId, identifier, identifierIndex(index, identifier), proof);
+    const valueIndex = await settleIndex(tx, index, 'identifier', indexedAs(identifier));
+    const claimed = await claim(tx, personId, identifier, valueIndex, proof);
     if (claimed === 'taken') return { ok: false, reason: 'taken' };
     await store(tx, personId, type, sealer.seal(value, personContext(COLUMNS[type], personId)));
     const { verifiedBy, origin, ...from } = proof;
@@ -185,11 +189,12 @@ export function createIdentifiers(sources: IdentifierSources): Identifiers {
       if (meant === undefined) return undefined;
       if (meant.kind === 'document') {
         const person = await persons.findByDocument(meant.document);
-        return { person, account: person?.id ?? index.of(meant.document) };
+        return { person, account: person?.id ?? index.name(meant.document) };
       }
-      const valueIndex = identifierIndex(index, meant.identifier);
-      const row = await database.get<PersonRow>(find, [meant.kind, valueIndex]);
-      return { person: row && personOf(row), account: row?.id ?? valueIndex };
+      const identity = indexedAs(meant.identifier);
+      const digests = index.candidates(identity);
+      const row = await database.get<PersonRow>(find(digests.length), [meant.kind, ...digests]);
+      return { person: row && personOf(row), account: row?.id ?? index.name(identity) };
     },
 
     async bind(personId, identifier, proof) {

@@ -5,6 +5,7 @@ import type { AssuranceLevel } from '../proofing/levels.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import { newId } from '../shared/ids.ts';
 import type { Connection, Database, Transaction } from '../storage/database.ts';
+import { oneOf } from '../storage/one-of.ts';
 import { createRowCache } from '../storage/row-cache.ts';
 import type { IdentityDocument } from './documents/document.ts';
 import { factsOfDocument } from './documents/parse.ts';
@@ -88,10 +89,14 @@ const ROWS_KEPT_MAX = 10_000;
 
 export function createPersons(options: PersonsOptions): Persons {
   const { database, sealer, index, ledger, masking = 'strong', tell, levelFell } = options;
-  const selectByDocument = selectFound(database.engine, BY_DOCUMENT);
+  const selectByDocument = oneOf(
+    (list) => selectFound(database.engine, { ...BY_DOCUMENT, where: `${WHERE_DOCUMENT} ${list}` }),
+    3,
+  );
   const findByDocument = async (document: IdentityDocument): Promise<Person | undefined> => {
     const { type, issuer } = document;
-    const row = await database.get<PersonRow>(selectByDocument, [type, issuer, index.of(document)]);
+    const digests = index.candidates(document);
+    const row = await database.get<PersonRow>(selectByDocument(digests.length), [type, issuer, ...digests]);
     return row && personOf(row);
   };
 
@@ -142,8 +147,8 @@ const SELECT = 'SELECT id, status, ial, updated_at, fourteen_at FROM persons WHE
 const BY_DOCUMENT = {
   table: 'identity_documents',
   index: 'identity_documents_found',
-  where: 'f.type = $1 AND f.issuer = $2 AND f.number_index = $3',
 } as const;
+const WHERE_DOCUMENT = 'f.type = $1 AND f.issuer = $2 AND f.number_index';
 
 async function findIn(connection: Connection, id: string): Promise<Person | undefined> {
   const row = await connection.get<PersonRow>(SELECT, [id]);

@@ -183,6 +183,14 @@ export const FAULTS = {
     'Your sign-in cannot be put under our signature at the moment; nothing was done and nothing was judged wrong. Please try again shortly.',
     'The signature server that holds the SM2 keys did not answer, refused, or signed something else; its circuit may be open. Nothing was half signed: the same code or refresh token can be used again. The log holds the cause.',
   ),
+  sealed_data_altered: entry(
+    1207,
+    503,
+    'temporarily_unavailable',
+    '您的部分资料没有通过安全校验，为保护您的信息，本次操作已停止。请拨打服务热线，并告知页面上的编号。',
+    'Some of your data did not pass its security check, and nothing was done so as to protect it. Please call the help line and tell them the number on this page.',
+    'A sealed value does not open: it was altered, moved to another row or column, or sealed with a key that is gone. The ledger names table, column and row (sealed-data.altered): compare the row with a backup, and look for who writes to the database.',
+  ),
   // 13xx: relying parties
   relying_party_unknown: entry(
     1301,

@@ -45,7 +45,7 @@ export async function startNode(t: ExecutionContext, options: TestNodeOptions = 
         ...options.monitoring,
       },
       dataDir: temporaryFolder(t),
-      keys: { rotationDays: 90, smOnly: false },
+      keys: { rotationDays: 90, resealedPerSecond: 500, smOnly: false },
       password: { queueMax: 4 } as MonitoredNode['config']['password'],
     },
     database,

@@ -1,4 +1,5 @@
 import { createBlindIndex } from '../../src/crypto/blind-index.ts';
+import { onePepper } from '../../src/crypto/peppers.ts';
 import { createSealer } from '../../src/crypto/sealing.ts';
 import { createPasswordFactor, type PasswordFactor, type PasswordFactorOptions } from '../../src/factors/password.ts';
 import type { IdentityDocument } from '../../src/people/documents/document.ts';
@@ -51,7 +52,7 @@ export const testPasswords = (
   createPasswordFactor({
     database,
     ledger: testLedger(database),
-    pepper,
+    peppers: onePepper(pepper),
     options: { ...CHEAP_PASSWORDS, ...options },
     breached: { has: async () => false },
   });

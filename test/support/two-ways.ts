@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Context, Next } from 'koa';
 import { pino } from 'pino';
 import { createCookieKeys } from '../../src/crypto/cookie-keys.ts';
+import { createSealer } from '../../src/crypto/sealing.ts';
 import { houseLadder, partnerVocabularies } from '../../src/ladder-doors.ts';
 import { createFailures } from '../../src/ledger/flood.ts';
 import { createEngine, type EngineSources } from '../../src/oidc/engine.ts';
@@ -73,7 +74,7 @@ export async function openTwoWays(server: TestServer, cleanup: Cleanup): Promise
     documents: createDocuments(config),
     cookieKeys: createCookieKeys(config.secrets.cookieKeys) as unknown as EngineSources['cookieKeys'],
     dPoPNonceSecret: Buffer.alloc(32, 1),
-    hintKey: Buffer.alloc(32, 3),
+    hintSealer: createSealer(Buffer.alloc(32, 3)),
     successionSecret: Buffer.alloc(32, 2),
     pairwiseSub: createPairwiseSub(Buffer.from(config.secrets.pairwiseSalt)),
     outboundFetch: () => Promise.reject(new Error('nobody is called here')),

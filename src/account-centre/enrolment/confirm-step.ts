@@ -43,7 +43,7 @@ export async function postConfirm(ctx: Context, sources: EnrolmentSources): Prom
   const document = recogniseDocument(values.idNumber);
   if (document === undefined) return render(ctx, values.idNumber, sources, { field: 'idNumber', code: 'id_number' });
   const draft = await sources.drafts.findAtCounter(document);
-  const account = `counter ${sources.index.of(document)}`;
+  const account = `counter ${sources.index.name(document)}`;
   const checked = await checkSentCode(
     ctx,
     sources,

@@ -63,7 +63,7 @@ export function createCounterDesk(sources: CounterDeskSources): CounterDesk {
     async assist({ document, name, phone }, act) {
       if (!messages.reaches('sms')) return { state: 'no_messenger' };
       if ((await persons.findByDocument(document)) !== undefined) return { state: 'exists' };
-      const admitted = await messageQuota.admit({ address: phone, account: index.of(document) });
+      const admitted = await messageQuota.admit({ address: phone, account: index.name(document) });
       if (admitted !== 'admitted') return { state: 'quota' };
       const content = { document, name, phone, act, source: SOURCE, browser: '' };
       return database.write(async (tx): Promise<AssistOutcome> => {

@@ -65,7 +65,7 @@ export async function postPhone(ctx: Context, sources: EnrolmentSources): Promis
 /** The code of one number; another number has another, and its own allowance. */
 const boundOf = (draft: Draft, phone: string, { index }: EnrolmentSources): CodeBinding => ({
   purpose: 'register',
-  binding: `${draft.id} ${index.of({ type: 'contact', issuer: draft.id, number: phone })}`,
+  binding: `${draft.id} ${index.name({ type: 'contact', issuer: draft.id, number: phone })}`,
   browser: draft.content.browser,
 });
 

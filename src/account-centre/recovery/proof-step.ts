@@ -97,7 +97,7 @@ export async function postProof(ctx: Context, sources: RecoverySources): Promise
   const verdict = await verdictOf(document, details.details.name, sources);
   if (verdict === 'unavailable') return showUnavailable(ctx, waiting, sources);
   const found = limited ? 'limited' : await targetFor(verdict, person, sources);
-  const account = person?.id ?? sources.index.of(document);
+  const account = person?.id ?? sources.index.name(document);
   const admitted = await admit(ctx, typeof found === 'string' ? undefined : found, account, sources);
   const target = typeof found === 'string' || !admitted ? undefined : found;
   const reason = typeof found === 'string' ? found : 'message_quota';
@@ -130,7 +130,7 @@ async function isLimited(
 ): Promise<boolean> {
   const device = await deviceOf(ctx, person?.id, sources);
   const taken = await sources.begins.take({
-    account: `recover ${person?.id ?? sources.index.of(document)}`,
+    account: `recover ${person?.id ?? sources.index.name(document)}`,
     address: ctx.ip,
     ...(device === undefined ? {} : { knownDeviceDigest: device }),
   });

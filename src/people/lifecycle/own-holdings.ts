@@ -1,3 +1,4 @@
+import { type BlindIndex, settleIndex } from '../../crypto/blind-index.ts';
 import type { Sealer } from '../../crypto/sealing.ts';
 import { nowSeconds } from '../../shared/clock.ts';
 import type { Transaction } from '../../storage/database.ts';
@@ -72,7 +73,7 @@ const INSERT = `INSERT INTO sign_in_identifiers (type, value_index, person_id, v
   VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`;
 
 /** What people sign in by beside documents. A value is sealed for its person, so it is sealed anew on its way. */
-export function identifierHoldings(sealer: Sealer): Holdings {
+export function identifierHoldings(sealer: Sealer, index: BlindIndex): Holdings {
   const read = async (tx: Transaction, personId: string, type: Type) => {
     const { value, verified } = COLUMNS[type];
     const row = await tx.get<{ value: Uint8Array | null; verified: number | null }>(
@@ -119,7 +120,9 @@ export function identifierHoldings(sealer: Sealer): Holdings {
   };
 
   const moveBack = async (tx: Transaction, { keptId, mergedId }: MergePair, one: MovedIdentifier): Promise<boolean> => {
-    const { type, value_index: valueIndex, at, value, verifiedAt, verified_by: verifiedBy, bound_at: boundAt } = one;
+    const { type, at, value, verifiedAt, verified_by: verifiedBy, bound_at: boundAt } = one;
+    // Not the digest of then: the key that made it may have been replaced.
+    const valueIndex = await settleIndex(tx, index, 'identifier', { type, issuer: '', number: value });
     if (at === 'kept') {
       if ((await tx.run(GIVE, [mergedId, type, valueIndex, keptId])) === 0) return false;
       await store(tx, keptId, type, null, null);

@@ -91,11 +91,11 @@ export async function holdersAt(
   index: BlindIndex,
   at: readonly number[],
 ): Promise<ReadonlyMap<number, string>> {
-  const indexes = at.map((place) => index.of(documentOfIdNumber(syntheticPerson(place).idNumber)));
-  const found = await holders(connection, indexes);
+  const digests = at.map((place) => index.candidates(documentOfIdNumber(syntheticPerson(place).idNumber)));
+  const found = await holders(connection, digests.flat());
   return new Map(
     at.flatMap((place, n) => {
-      const holder = found.get(indexes[n]!);
+      const holder = digests[n]!.map((digest) => found.get(digest)).find((one) => one !== undefined);
       return holder === undefined ? [] : [[place, holder] as const];
     }),
   );

@@ -1,0 +1,103 @@
+import type { Logger } from 'pino';
+import type { House } from './app.ts';
+import type { Config } from './config/schema.ts';
+import { type BlindIndex, createRingIndex } from './crypto/blind-index.ts';
+import { dependentsOf } from './crypto/key-dependents.ts';
+import { createKeyRotation, type KeyRotation } from './crypto/key-rotation.ts';
+import { createResealing, sealedWalks } from './crypto/resealing.ts';
+import { createRingSealer } from './crypto/ring-sealer.ts';
+import { createSealer, type Sealer, toldSealer } from './crypto/sealing.ts';
+import { openSecretRing, type SecretRing } from './crypto/secret-ring.ts';
+import type { Ledger, LedgerEvent } from './ledger/ledger.ts';
+import { companyIndexWalks } from './legal-persons/reindexing.ts';
+import { peopleIndexWalks } from './people/reindexing.ts';
+import type { Database } from './storage/database.ts';
+import { type NightlyJob, type RunningNightlyJob, startNightlyJob } from './storage/nightly-job.ts';
+
+/** The keys everything at rest stands under, and what seals and finds with them. */
+export interface KeyMaterial {
+  readonly ring: SecretRing;
+  /** Seals the keys themselves. */
+  readonly master: Sealer;
+  readonly sealer: Sealer;
+  readonly index: BlindIndex;
+}
+
+export interface KeyDoors {
+  readonly secretRing: SecretRing;
+  readonly keyRotation: KeyRotation;
+  /** The walk that brings everything under the keys in use, at so many rows a second. */
+  readonly resealing: (rowsPerSecond: number) => NightlyJob;
+}
+
+const bytesOf = (secret: string): Buffer => Buffer.from(secret, 'utf8');
+
+/** Opens the ring of the house. `altered` is told of every place whose sealed value does not open. */
+export async function openKeys(
+  { secrets }: Config,
+  database: Database,
+  altered: (place: string) => void,
+): Promise<KeyMaterial> {
+  const master = createSealer(bytesOf(secrets.encryptionKey));
+  const ring = await openSecretRing({
+    database,
+    master,
+    configured: {
+      sealing: bytesOf(secrets.encryptionKey),
+      index: bytesOf(secrets.indexKey),
+      pepper: bytesOf(secrets.pepper),
+      cookies: bytesOf(secrets.cookieKeys[0] ?? ''),
+    },
+  });
+  return {
+    ring,
+    master,
+    sealer: toldSealer(createRingSealer(ring), altered),
+    index: createRingIndex(ring, bytesOf(secrets.indexKey), database.engine),
+  };
+}
+
+/** The event of a sealed value that does not open. A place is `table:column:row`. */
+export function alteredEvent(place: string): LedgerEvent {
+  const [table = '', column = '', ...row] = place.split(':');
+  const details = { table, column, row: row.join(':') };
+  return { type: 'sealed-data.altered', outcome: 'failure', actor: 'system', details };
+}
+
+/** What changes the keys. A cookie may come back for as long as the longest session. */
+export function createKeyDoors(
+  config: Config,
+  database: Database,
+  { ring, master, sealer, index }: KeyMaterial,
+  ledger: Ledger,
+): KeyDoors {
+  const shared = { database, sealer, index, ring };
+  const walks = [...sealedWalks(database, sealer, ring), ...peopleIndexWalks(shared), ...companyIndexWalks(shared)];
+  return {
+    secretRing: ring,
+    keyRotation: createKeyRotation({
+      database,
+      ring,
+      master,
+      ledger,
+      dependents: (purpose, id) => dependentsOf(database, purpose, id),
+      lifeSeconds: { sealing: 0, index: 0, pepper: 0, cookies: config.session.absoluteSeconds },
+    }),
+    resealing: (rowsPerSecond) =>
+      createResealing({
+        database,
+        walks,
+        rowsPerSecond,
+        tell: (tx, counts) => ledger.append(tx, { type: 'key.resealed', actor: 'system', details: { ...counts } }),
+      }),
+  };
+}
+
+/** Has what stands under replaced keys brought under those in use, at night, by whichever node comes first. */
+export const runKeyNights = ({ database, config, resealing }: House, log: Logger): RunningNightlyJob =>
+  startNightlyJob({
+    database,
+    job: resealing(config.keys.resealedPerSecond),
+    window: config.recheck.window,
+    onFault: (error) => log.error({ err: error }, 'sealing anew broke off and is tried again'),
+  });

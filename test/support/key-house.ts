@@ -1,0 +1,70 @@
+import type { ExecutionContext } from 'ava';
+import { prepareConfig } from '../../src/config/prepare.ts';
+import type { Config } from '../../src/config/schema.ts';
+import { SETTLE_SECONDS } from '../../src/crypto/key-rotation.ts';
+import { createRingPeppers } from '../../src/crypto/peppers.ts';
+import type { RingPurpose } from '../../src/crypto/secret-ring.ts';
+import { createPasswordFactor } from '../../src/factors/password.ts';
+import { createKeyDoors, openKeys } from '../../src/key-doors.ts';
+import { createIdentifiers } from '../../src/people/identifiers.ts';
+import { createPersons } from '../../src/people/persons.ts';
+import { nowMs, turnClock } from '../../src/shared/clock.ts';
+import type { Database } from '../../src/storage/database.ts';
+import { runNightlyJob } from '../../src/storage/nightly-job.ts';
+import { temporaryFolder } from './folders.ts';
+import { testLedger } from './ledger.ts';
+import { CHEAP_PASSWORDS } from './people.ts';
+
+/** The settings of a house that exists as far as its keys go. */
+export function keyConfig(t: ExecutionContext): Config {
+  const prepared = prepareConfig({
+    env: { TONGBAN_PROFILE: 'test' },
+    overrides: { dataDir: temporaryFolder(t), issuer: 'http://localhost:4870' },
+  });
+  if (!prepared.ok) throw new Error(prepared.sentences.join('\n'));
+  return prepared.config;
+}
+
+/**
+ * One process of a house: its own view of the keys, the people and what changes the keys. Several on one database are several
+ * nodes; a node hears of another's change when it looks, once a second.
+ */
+export async function keyNode(t: ExecutionContext, database: Database, config: Config) {
+  const altered: string[] = [];
+  const keys = await openKeys(config, database, (place) => altered.push(place));
+  t.teardown(() => keys.ring.close());
+  const { sealer, index, ring } = keys;
+  const ledger = testLedger(database);
+  const persons = createPersons({ database, sealer, index, ledger });
+  const doors = createKeyDoors(config, database, keys, ledger);
+  return {
+    ...doors,
+    altered,
+    ring,
+    sealer,
+    index,
+    persons,
+    identifiers: createIdentifiers({ database, sealer, index, ledger, persons, tellLoss: async () => undefined }),
+    passwords: createPasswordFactor({
+      database,
+      ledger,
+      peppers: createRingPeppers(ring),
+      options: CHEAP_PASSWORDS,
+      breached: { has: async () => false },
+    }),
+    /** Puts a new key in use, the wait turned over by the clock. Resolves with its id. */
+    async rotate(purpose: RingPurpose): Promise<string> {
+      await doors.keyRotation.stage(purpose);
+      later(SETTLE_SECONDS);
+      const outcome = await doors.keyRotation.putInUse(purpose);
+      if (!outcome.ok) throw new Error(outcome.reason);
+      return outcome.id;
+    },
+    reseal: () => runNightlyJob({ database, job: doors.resealing(100_000) }),
+  };
+}
+
+export type KeyNode = Awaited<ReturnType<typeof keyNode>>;
+
+/** Turns the clock so many seconds further. */
+export const later = (seconds: number): void => turnClock(nowMs() - Date.now() + seconds * 1000);
