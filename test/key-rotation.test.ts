@@ -1,14 +1,16 @@
 import test, { type ExecutionContext } from 'ava';
 import { RETIRE_AFTER_SECONDS } from '../src/crypto/key-rotation.ts';
+import { sealedWalks } from '../src/crypto/resealing.ts';
 import { sealedWith } from '../src/crypto/sealing.ts';
 import type { RingPurpose } from '../src/crypto/secret-ring.ts';
 import { personContext } from '../src/people/person.ts';
 import { turnClock } from '../src/shared/clock.ts';
-import type { Database } from '../src/storage/database.ts';
+import type { Database, SqlValue } from '../src/storage/database.ts';
 import { embeddedTest, postgresDatabase, postgresTest, sqliteDatabase } from './support/databases.ts';
 import { type KeyNode, keyConfig, keyNode, later } from './support/key-house.ts';
 import { ledgerEntries } from './support/ledger.ts';
 import { addPerson, identifierOf, idNumberOf } from './support/people.ts';
+import { until } from './support/waiting.ts';
 
 const WANG = { idNumber: idNumberOf('339900199001011014'), name: '王小明', ial: 2, origin: 'test' } as const;
 const LI = { idNumber: idNumberOf('33990019850701009X'), name: '李思远', ial: 2, origin: 'test' } as const;
@@ -42,7 +44,7 @@ const purposeOf = (purpose: RingPurpose) => (entry: { readonly data?: unknown })
 
 for (const { on, name, open } of ENGINES) {
   on.serial(
-    `V60 on ${name} a new key seals at once, what an old one sealed is sealed anew, and only then it can go`,
+    `H2 on ${name} a new key seals at once, what an old one sealed is sealed anew, and only then it can go`,
     async (t) => {
       const database = await open(t);
       const { config, node, wang } = await house(t, database);
@@ -174,16 +176,61 @@ for (const { on, name, open } of ENGINES) {
   );
 }
 
+/** The same store, in which `meanwhile` happens whenever rows of a table have been read. */
+function interrupted(database: Database, table: string, meanwhile: () => Promise<unknown>): Database {
+  return new Proxy(database, {
+    get(target, member) {
+      if (member === 'all') {
+        return async (sql: string, params: readonly SqlValue[]) => {
+          const rows = await target.all(sql, params);
+          if (sql.includes(`FROM ${table} `)) await meanwhile();
+          return rows;
+        };
+      }
+      const value = Reflect.get(target, member, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
 test.serial('a row that is written between being read and being sealed anew keeps what was written', async (t) => {
   const database = await sqliteDatabase(t);
   const { node, wang } = await house(t, database);
-  await node.rotate('sealing');
+  const id = await node.rotate('sealing');
   const written = node.sealer.seal('王大明', personContext('name_sealed', wang));
-  const write = database.run('UPDATE persons SET name_sealed = $1 WHERE id = $2', [written, wang]);
-  await Promise.all([node.reseal(), write]);
+  const write = () => database.run('UPDATE persons SET name_sealed = $1 WHERE id = $2', [written, wang]);
+  const walks = sealedWalks(interrupted(database, 'persons', write), node.sealer, node.ring);
+  const { counts } = await walks.find((walk) => walk.name === 'persons')!.stretch('', 10);
+  t.deepEqual(counts, { resealed: 1, unreadable: 0 }, 'the phone alone');
+  t.is(await nameSealedWith(database, wang), id);
   node.persons.forget(wang);
   t.is((await node.persons.profile(wang))?.name, '王大明');
 });
+
+const WAITS = `SELECT 1 AS one FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'INSERT INTO identity_documents%'`;
+
+postgresTest.serial(
+  'two nodes that add one document at once, one of which has not heard of the change, make one account',
+  async (t) => {
+    const database = await postgresDatabase(t);
+    const { config, node } = await house(t, database);
+    const lagging = await keyNode(t, database, config);
+    await node.keyRotation.stage('index');
+    await lagging.ring.refresh();
+    lagging.ring.close();
+    await node.rotate('index');
+    let second: Promise<unknown> | undefined;
+    let isOver = false;
+    const first = await node.persons.add(LI, async () => {
+      second = lagging.persons.add(LI).finally(() => {
+        isOver = true;
+      });
+      await until(async () => isOver || (await database.get(WAITS, [])) !== undefined);
+    });
+    t.true(first.ok);
+    t.deepEqual(await second, { ok: false, reason: 'exists' });
+  },
+);
 
 test.serial('a store whose keys were sealed with another encryption key is refused at the start', async (t) => {
   const database = await sqliteDatabase(t);
