@@ -178,7 +178,7 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
   const { ttl } = config;
   return {
     ...factors,
-    ...createKeyDoors(config, database, keys, ledger),
+    ...createKeyDoors(config, database, keys, { ledger, persons }),
     ...createPossessionDoors({ ...factors, config, database, ledger, keyFor: keysOf(config) }),
     ...legal,
     ...life,

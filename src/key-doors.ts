@@ -10,6 +10,7 @@ import { createSealer, type Sealer, toldSealer } from './crypto/sealing.ts';
 import { openSecretRing, type SecretRing } from './crypto/secret-ring.ts';
 import type { Ledger, LedgerEvent } from './ledger/ledger.ts';
 import { companyIndexWalks } from './legal-persons/reindexing.ts';
+import type { Persons } from './people/persons.ts';
 import { peopleIndexWalks } from './people/reindexing.ts';
 import type { Database } from './storage/database.ts';
 import { type NightlyJob, type RunningNightlyJob, startNightlyJob } from './storage/nightly-job.ts';
@@ -69,7 +70,7 @@ export function createKeyDoors(
   config: Config,
   database: Database,
   { ring, master, sealer, index }: KeyMaterial,
-  ledger: Ledger,
+  { ledger, persons }: { readonly ledger: Ledger; readonly persons: Pick<Persons, 'forgetEverybody'> },
 ): KeyDoors {
   const shared = { database, sealer, index, ring };
   const walks = [...sealedWalks(database, sealer, ring), ...peopleIndexWalks(shared), ...companyIndexWalks(shared)];
@@ -88,6 +89,7 @@ export function createKeyDoors(
         database,
         walks,
         rowsPerSecond,
+        forget: () => persons.forgetEverybody(),
         tell: (tx, counts) => ledger.append(tx, { type: 'key.resealed', actor: 'system', details: { ...counts } }),
       }),
   };

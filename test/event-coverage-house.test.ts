@@ -335,6 +335,8 @@ const ELSEWHERE: Readonly<Partial<Record<EventType, string>>> = {
   'sign-in.assessed': 'defence-risk-sign-in',
   'defence.lowered': 'defence-gate',
   'factor.refused': 'account-factors',
+  'key.resealed': 'key-rotation',
+  'sealed-data.altered': 'sealed-columns',
 };
 
 test('H5 every event of the catalogue has a scenario', (t) => {

@@ -28,7 +28,10 @@ const keysOf = async (): Promise<KeySet> =>
 test('S3 a house of SM2 alone publishes SM2 keys and promises SM2, and nothing else', async (t) => {
   const keys = await keysOf();
   t.deepEqual([...new Set(keys.map(({ alg, crv }) => `${alg} ${crv}`))], [`${ALG} sm2p256v1`]);
-  const stored = await server.house.database.all<{ alg: string }>('SELECT DISTINCT alg FROM keys', []);
+  const stored = await server.house.database.all<{ alg: string }>(
+    "SELECT DISTINCT alg FROM keys WHERE purpose = 'signing'",
+    [],
+  );
   t.deepEqual(stored, [{ alg: ALG }], 'no other key is even made');
   const answer = await fetch(`${server.issuer}/.well-known/openid-configuration`);
   const text = await answer.text();

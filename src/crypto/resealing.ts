@@ -16,6 +16,8 @@ export interface ResealingOptions {
   readonly database: Database;
   readonly walks: readonly RowWalk[];
   readonly rowsPerSecond: number;
+  /** Called after rows were sealed anew: rows kept in memory stand under a key that may soon be gone. */
+  readonly forget: () => void;
   /** Tells that a round is done, with all it did. */
   readonly tell: (tx: Transaction, counts: Readonly<Record<string, number>>) => Promise<void>;
 }
@@ -24,7 +26,7 @@ export interface ResealingOptions {
  * Brings everything that stands under a replaced key under the key in use, one table after the other. A row is changed only where it still
  * holds what was read of it, so that requests and this job never undo one another, and a step that is done twice changes nothing.
  */
-export function createResealing({ database, walks, rowsPerSecond, tell }: ResealingOptions): NightlyJob {
+export function createResealing({ database, walks, rowsPerSecond, forget, tell }: ResealingOptions): NightlyJob {
   const due = (): readonly RowWalk[] => walks.filter((walk) => walk.needed());
 
   const ended = async (step: NightlyStep): Promise<NightlyStep> => {
@@ -49,6 +51,7 @@ export function createResealing({ database, walks, rowsPerSecond, tell }: Reseal
       if (walk === undefined) return ended({ cursor: undefined, handled: 0, asked: 0, counts: {} });
       const after = walk.name === place.walk ? place.after : '';
       const { last, handled, counts } = await walk.stretch(after, limit * ROWS_PER_ASKED);
+      if ((counts.resealed ?? 0) > 0) forget();
       const changed = (counts.resealed ?? 0) + (counts.reindexed ?? 0);
       const step = { handled, asked: Math.ceil(changed / ROWS_PER_ASKED), counts };
       if (last !== undefined) return { ...step, cursor: `${walk.name} ${last}` };

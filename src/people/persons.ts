@@ -73,6 +73,8 @@ export interface Persons extends PersonStatuses, PersonLevels, HeldDocuments {
   profile(id: string): Promise<PersonProfile | undefined>;
   /** To be called after the commit by whoever changed the row or a document of a person in a transaction of their own. */
   forget(id: string): void;
+  /** The same of everybody, for whoever changed rows by the thousand. */
+  forgetEverybody(): void;
 }
 
 export interface PersonsOptions extends LevelFallHooks {
@@ -137,6 +139,7 @@ export function createPersons(options: PersonsOptions): Persons {
     },
 
     forget,
+    forgetEverybody: () => rows.forgetWhere(() => true),
     ...createHeldDocuments({ database, sealer, index, ledger, forget }),
     ...createPersonStatuses({ database, ledger, forget }),
     ...createPersonLevels({ database, ledger, forget, ...(tell && { tell }), ...(levelFell && { levelFell }) }),

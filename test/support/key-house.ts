@@ -36,7 +36,7 @@ export async function keyNode(t: ExecutionContext, database: Database, config: C
   const { sealer, index, ring } = keys;
   const ledger = testLedger(database);
   const persons = createPersons({ database, sealer, index, ledger });
-  const doors = createKeyDoors(config, database, keys, ledger);
+  const doors = createKeyDoors(config, database, keys, { ledger, persons });
   return {
     ...doors,
     altered,
