@@ -138,7 +138,7 @@ test('H5 whose row was altered is told so in words, with a number for the help l
     await put(flipped(row!.value, -1));
     const page = await get(path);
     t.is(page.status, 503, `${path} ${column}`);
-    t.regex(page.text, /1206/);
+    t.regex(page.text, /1207/);
     t.notRegex(page.text, /at file:|sealing\.ts|_sealed/);
     await failures.settle();
     const told = (await server.events('sealed-data.altered')).at(-1);
