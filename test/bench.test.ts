@@ -6,6 +6,7 @@ import { formsOf } from '../bench/browser.ts';
 import { write } from '../bench/fuzz-draft.ts';
 import { mutate } from '../bench/fuzz-mutations.ts';
 import { Choices } from '../bench/fuzz-random.ts';
+import { apart, apartVerdict } from '../bench/indistinguishable.ts';
 import { median, quantile } from '../bench/measure.ts';
 import { temporaryFolder } from './support/folders.ts';
 
@@ -37,6 +38,37 @@ test('the quantile of a round is the nearest rank', (t) => {
   const hundred = Array.from({ length: 100 }, (_, n) => n + 1);
   t.is(quantile(hundred, 0.99), 99);
   t.is(quantile([7], 0.99), 7);
+});
+
+test('P6 a leak is told from the noise of a busy machine', (t) => {
+  const choices = new Choices(1, 1);
+  const noise = (ms: number): readonly number[] =>
+    Array.from({ length: 2000 }, () => 200 + choices.below(ms * 10) / 10);
+  const quiet = [noise(20), noise(20)] as const;
+  t.is(apartVerdict(apart(...quiet)), 'holds');
+  t.is(
+    apartVerdict(
+      apart(
+        quiet[0].map((ms) => ms + 2),
+        quiet[1],
+      ),
+    ),
+    'MISSED',
+  );
+  // Drifts of the machine meet both of a pair.
+  const drifting = quiet.map((row) => row.map((ms, at) => ms + at)) as [number[], number[]];
+  t.is(apartVerdict(apart(...drifting)), 'holds');
+  t.is(
+    apartVerdict(
+      apart(
+        drifting[0].map((ms) => ms + 2),
+        drifting[1],
+      ),
+    ),
+    'MISSED',
+  );
+  t.is(apartVerdict({ auc: 0.5, medianMs: 2, fromMs: -1, toMs: 4 }), 'undecided');
+  t.is(apartVerdict({ auc: 0.54, medianMs: 0, fromMs: -1, toMs: 1 }), 'MISSED');
 });
 
 test('P5 the same seed and case number give the same bytes', (t) => {
