@@ -55,6 +55,29 @@ test.serial('D15 a proof made a moment ago opens what is sensitive; an old one i
   t.like(shown[0], { subject: id, actor: id, data: { fields: ['name', 'id_number'] } });
 });
 
+test.serial('V58 a code and a state that somebody hands over sign nobody in', async (t) => {
+  const { server, browser } = await signedIn(t);
+  await browser.get(authorizationPath(await server.addPortal(), { prompt: 'consent' }));
+  const own = server.browser();
+  await own.get('/account');
+  const request = new URL(own.page.location ?? '', server.issuer).searchParams;
+  // What the account centre asks for itself, answered for whoever has the session.
+  await browser.get(`/auth?${request}`);
+  const answered = new URL(browser.page.location ?? '', server.issuer);
+  t.is(answered.pathname, '/account/entered');
+  t.truthy(answered.searchParams.get('code'));
+
+  const victim = server.browser();
+  await victim.get(answered.pathname + answered.search);
+  t.is(victim.page.location && new URL(victim.page.location, server.issuer).pathname, '/account');
+  await victim.follow();
+  t.true(victim.page.text.includes('name="password"'), 'the code counts for nothing in another browser');
+  t.is(victim.cookie('tongban'), undefined);
+  const elsewhere = new URLSearchParams({ code: answered.searchParams.get('code') ?? '', state: 'https://x.example/' });
+  await victim.get(`/account/entered?${elsewhere}`);
+  t.is(victim.page.location && new URL(victim.page.location, server.issuer).href, `${server.issuer}/account`);
+});
+
 test.serial('E1 the proof gives the session a new id; its portals and their tokens stay as they are', async (t) => {
   const { server, portal, browser } = await signedIn(t);
   const tokens = await tokensOf(server, portal, browser, OFFLINE);

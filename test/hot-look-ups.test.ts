@@ -1,10 +1,17 @@
 import test from 'ava';
+import { hmacKey } from '../src/crypto/digests.ts';
+import { createBoundFactors } from '../src/factors/bound-factors.ts';
+import { createFactorPolicies } from '../src/factors/factor-policies.ts';
+import { createRecoveryCodes } from '../src/factors/recovery-codes.ts';
+import { createKnownDevices } from '../src/people/known-devices.ts';
+import { createSignInPlaces } from '../src/people/sign-in-places.ts';
+import { createTrustedDevices } from '../src/people/trusted-devices.ts';
 import { createRelyingParties } from '../src/relying-parties/relying-parties.ts';
 import type { Database, SqlValue } from '../src/storage/database.ts';
 import { createSqlArtifacts } from '../src/storage/sql-artifacts.ts';
 import { embeddedTest, postgresDatabase, postgresTest, sqliteDatabase } from './support/databases.ts';
 import { testLedger } from './support/ledger.ts';
-import { idNumberOf, testIdentifiers, testPasswords, testPersons } from './support/people.ts';
+import { idNumberOf, SEALER, testIdentifiers, testPasswords, testPersons } from './support/people.ts';
 
 interface Asked {
   readonly sql: string;
@@ -58,6 +65,26 @@ async function hotLookUps(database: Database): Promise<readonly Asked[]> {
   return asked;
 }
 
+/** What a sign-in asks about the factors of a person, and about the browser they come with. */
+async function factorLookUps(database: Database): Promise<readonly Asked[]> {
+  const asked: Asked[] = [];
+  const store = overheard(database, asked);
+  const ledger = testLedger(store);
+  const factors = createBoundFactors({ database: store, sealer: SEALER, ledger });
+  await factors.kindsOf('nobody');
+  await factors.list('nobody');
+  await factors.records('nobody', 'totp');
+  await factors.byExternalKey('passkey', 'no such credential');
+  await createFactorPolicies({ database: store, ledger }).of('nobody');
+  await createRecoveryCodes({ database: store, key: hmacKey(Buffer.alloc(32, 5)) }).holds('nobody', '0000-0000');
+  await createKnownDevices({ database: store }).recognises('nobody', 'd'.repeat(32));
+  const trusted = createTrustedDevices({ database: store, ledger, lifetimeSeconds: 60 });
+  await trusted.find('nobody', 'd'.repeat(32));
+  await trusted.list('nobody');
+  await createSignInPlaces(store).of('nobody');
+  return asked;
+}
+
 async function planOf(database: Database, { sql, params }: Asked): Promise<string> {
   if (database.engine === 'sqlite') {
     const rows = await database.all<{ detail: string }>(`EXPLAIN QUERY PLAN ${sql}`, params);
@@ -77,10 +104,10 @@ const ENGINES = [
 ] as const;
 
 for (const { run, name, open, whole } of ENGINES) {
-  run(`on ${name} every look-up of a sign-in goes through an index`, async (t) => {
+  run(`on ${name} every look-up of a sign-in and of its factors goes through an index`, async (t) => {
     const database = await open(t);
-    const asked = await hotLookUps(database);
-    t.true(asked.length >= 11, `${asked.length} look-ups heard`);
+    const asked = [...(await hotLookUps(database)), ...(await factorLookUps(database))];
+    t.true(asked.length >= 21, `${asked.length} look-ups heard`);
     for (const one of asked) {
       const plan = await planOf(database, one);
       t.regex(plan, name === 'SQLite' ? /SEARCH / : /Index/, one.sql);
