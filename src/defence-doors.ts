@@ -97,7 +97,7 @@ export type RiskOf = (
  * can change the verdict. Throws `Fault('internal')` when the list of bad networks cannot be read.
  */
 export function createRiskOf({ house, gate, places, regions, knownDevice }: RiskSources): RiskOf {
-  const { config, ledger, persons, relyingParties, acting, database } = house;
+  const { config, ledger, persons, relyingParties, acting, database, reaching } = house;
   const { badNetworksFile, elderFromYears } = config.defence;
   const listed = badNetworksFile === '' ? undefined : loadBadNetworks(badNetworksFile);
   if (listed?.ok === false) throw new Fault('internal', listed.reason);
@@ -137,17 +137,22 @@ export function createRiskOf({ house, gate, places, regions, knownDevice }: Risk
       firstUseOfCompany,
     });
     // That the device alone is new is told by the sign-in itself.
-    if (risk.verdict !== 'allow' || risk.reasons.some((reason) => reason !== 'new_device'))
-      await ledger.record({
-        type: 'sign-in.assessed',
-        outcome: risk.verdict === 'refuse' ? 'failure' : 'success',
-        personId: person.id,
-        clientId,
-        address: ctx.ip,
-        userAgent: ctx.get('user-agent'),
-        correlation: String(ctx.state.requestId),
-        details: { verdict: risk.verdict, reasons: [...risk.reasons] },
+    if (risk.verdict !== 'allow' || risk.reasons.some((reason) => reason !== 'new_device')) {
+      const isRefused = risk.verdict === 'refuse';
+      await database.write(async (tx) => {
+        await ledger.append(tx, {
+          type: 'sign-in.assessed',
+          outcome: isRefused ? 'failure' : 'success',
+          personId: person.id,
+          clientId,
+          address: ctx.ip,
+          userAgent: ctx.get('user-agent'),
+          correlation: String(ctx.state.requestId),
+          details: { verdict: risk.verdict, reasons: [...risk.reasons] },
+        });
+        if (isRefused) await reaching.notices.tell(tx, person.id, 'sign-in-refused', {});
       });
+    }
     return risk;
   };
 }

@@ -4,6 +4,7 @@ import test, { type ExecutionContext } from 'ava';
 import { createKnownDevices } from '../src/people/known-devices.ts';
 import { createSignInPlaces } from '../src/people/sign-in-places.ts';
 import { temporaryFolder } from './support/folders.ts';
+import { withoutChance } from './support/same-page.ts';
 import { authorizationPath, PASSWORD, startServer, type TestPortal, type TestServer, WANG } from './support/server.ts';
 
 const ELDER = { idNumber: '449900195604190098', name: '何桂芳' } as const;
@@ -39,15 +40,28 @@ test('H5 a new device of an elder asks for more, and the decision is on record w
   t.is((await assessed(server)).length, 1, 'neither the second time nor for somebody whose device is merely new');
 });
 
-test('D8 a leaked password out of a bad network is refused on a new device, and not on one the person has used', async (t) => {
+test('D8 D9 a leaked password out of a bad network is refused like a wrong one on a new device, and not on one the person has used', async (t) => {
   const badNetworksFile = fileIn(t, 'bad.txt', '# hosting\n198.51.100.0/24\n127.0.0.0/8 # here\n');
   const breachedFile = fileIn(t, 'leaked.txt', `${PASSWORD}\n`);
   const server = await startServer(t, { defence: { badNetworksFile }, password: { breachedFile } });
   const wang = await server.addPerson(WANG);
   const portal = await server.addPortal();
   const stranger = await enter(server, portal, WANG.idNumber);
-  t.not(stranger.page.status, 303);
+  t.is(stranger.page.status, 401);
   t.is(stranger.browser.cookie('tongban'), undefined, 'no session');
+  const uid = /interaction\/([\w-]+)/.exec(stranger.page.url)![1]!;
+  const refused = withoutChance(stranger.page.text, uid, WANG.idNumber);
+  const wrong = await stranger.browser.submit({ identifier: WANG.idNumber, password: 'wrong' }, '/identify');
+  t.is(wrong.status, 401);
+  t.is(
+    withoutChance(wrong.text, uid, WANG.idNumber),
+    refused,
+    'whoever tries a stolen password does not learn that it is right',
+  );
+  const told = (await server.events('person.notified')).map(({ subject, data }) => [subject, data.notice]);
+  t.deepEqual(told, [[wang, 'sign-in-refused']], 'its owner does');
+  const reasonsTold = (await server.events('sign-in.refused')).map(({ data }) => data.reason);
+  t.deepEqual(reasonsTold, ['risk', 'mismatch']);
   const reasons = ['new_device', 'bad_network', 'stuffing_hit'];
   t.deepEqual(await assessed(server), [{ outcome: 'failure', subject: wang, data: { verdict: 'refuse', reasons } }]);
 

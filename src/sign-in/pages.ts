@@ -6,6 +6,7 @@ import { Fault } from '../shared/fault.ts';
 import { registrationAddress } from '../web/ceremony-address.ts';
 import type { SignInProblem } from '../web/pages.ts';
 import { PASSAGE_FIELDS, passageFor, passageOf } from '../web/passage.ts';
+import type { Admitted } from './admission.ts';
 import { proveCertificate, renderCertificate, showCertificate } from './certificate-step.ts';
 import { postSubject, showChooseSubject, subjectOfConsent } from './choose-subject.ts';
 import { postKeep, showClosing } from './closing.ts';
@@ -230,13 +231,36 @@ async function afterProof(
     passage,
   }: { outcome: IdentifyOutcome | PasskeyOutcome; identifier: string; by?: 'passkey'; passage?: Passage },
 ): Promise<void> {
-  if (outcome.state === 'proven') return advance(ctx, request, sources, await provenBy(ctx, request, sources, outcome));
-  if (outcome.state === 'closing') return showClosing(ctx, request, sources, outcome.personId);
-  if (outcome.state === 'busy') ctx.set('retry-after', '3');
-  if (outcome.state === 'too_many') ctx.set('retry-after', '60');
-  if (outcome.state === 'unproven') ctx.set('retry-after', '1');
-  const problem = by === 'passkey' && outcome.state === 'refused' ? 'passkey_refused' : outcome.state;
-  await showSignIn(ctx, request, sources, { identifier, problem, status: STATUS[outcome.state], passage });
+  const refused = outcome.state === 'proven' ? await goesOn(ctx, request, sources, outcome) : outcome;
+  if (refused === undefined) return;
+  if (refused.state === 'closing') return showClosing(ctx, request, sources, refused.personId);
+  if (refused.state === 'busy') ctx.set('retry-after', '3');
+  if (refused.state === 'too_many') ctx.set('retry-after', '60');
+  if (refused.state === 'unproven') ctx.set('retry-after', '1');
+  const problem = by === 'passkey' && refused.state === 'refused' ? 'passkey_refused' : refused.state;
+  await showSignIn(ctx, request, sources, { identifier, problem, status: STATUS[refused.state], passage });
+}
+
+/**
+ * Goes on after a right proof. Where the circumstances forbid it, the answer is that to a wrong one, and counts as one: whoever tries a stolen
+ * password from afar must not learn that it is right (D9). Its owner is told where nobody else reads it.
+ */
+async function goesOn(
+  ctx: Context,
+  request: CeremonyRequest,
+  sources: SignInSources,
+  outcome: Admitted,
+): Promise<{ readonly state: 'refused' } | undefined> {
+  const { person, proof } = outcome;
+  const next = await provenBy(ctx, request, sources, outcome);
+  if (next.proven.risk.verdict !== 'refuse') {
+    await advance(ctx, request, sources, next);
+    return undefined;
+  }
+  const refusal = { personId: person.id, clientId: request.clientId, factor: proof.factor, reason: 'risk' };
+  await Promise.all([sources.gate.failed(ctx.ip), sources.admission.refuse(ctx, refusal)]);
+  sources.wakeOutbox();
+  return { state: 'refused' };
 }
 
 async function postContinueAs(ctx: Context, sources: SignInSources): Promise<void> {

@@ -44,7 +44,7 @@ export interface SignInSources extends TrustSources {
   readonly scanCodes: ScanCodes;
   readonly scanLimits: { readonly startsPerAddress: number };
   readonly counters: Pick<Counters, 'take'>;
-  readonly gate: Pick<Gate, 'ask'>;
+  readonly gate: Pick<Gate, 'ask' | 'failed'>;
   readonly ladder: Ladder;
   /** What the circumstances of a sign-in ask for, judged once somebody has proven who they are. */
   readonly riskOf: RiskOf;

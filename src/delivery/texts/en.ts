@@ -59,6 +59,8 @@ export const messagesEn: MessageTexts = {
     `Your two accounts are one now. Until ${day} this can be undone under "My data". If this was not you, please call the help line at once.`,
   'merge-undone': () =>
     'The merging of your accounts was undone; both are as they were. If this was not you, please call the help line at once.',
+  'sign-in-refused': () =>
+    'Somebody tried to sign in to your account with a right password or factor, from a place or network that looked dangerous, and was refused. If it was you, use a device you have signed in from before. If not, change your password now.',
   'name-corrected': () =>
     'The name of your account was corrected after the official register. If this was not you, please call the help line at once.',
   'birthday-reached': ({ age }) => `You are ${age} now, and your account can do more. Sign in to see what.`,

@@ -55,6 +55,7 @@ export interface TemplateValues {
   readonly 'accounts-merged': { readonly day: string };
   readonly 'merge-undone': NoValues;
   readonly 'name-corrected': NoValues;
+  readonly 'sign-in-refused': NoValues;
   readonly 'birthday-reached': { readonly age: string };
   /** To a guardian: something important happened to the account of `ward`, whose name is masked. */
   readonly 'ward-account-changed': { readonly ward: string };

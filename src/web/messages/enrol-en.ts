@@ -56,6 +56,7 @@ export const enrolEn: typeof enrolZh = {
     'factor-added': 'a way to prove yourself was added',
     'factor-removed': 'a way to prove yourself was removed',
     'level-fell': 'identity level fell',
+    'sign-in-refused': 'a risky sign-in was refused',
     'passkey-cloned': 'a passkey may have been copied',
     'mandate-invited': 'asked to act for a company',
     'mandate-ended': 'no longer acting for a company',

@@ -51,6 +51,7 @@ export const enrolZh = {
     'factor-added': '添加了验证方式',
     'factor-removed': '移除了验证方式',
     'level-fell': '实名等级下降',
+    'sign-in-refused': '有风险的登录已被拒绝',
     'passkey-cloned': '通行密钥可能已被复制',
     'mandate-invited': '受邀担任经办人',
     'mandate-ended': '经办授权已结束',
