@@ -60,7 +60,8 @@ export type BeginOutcome =
  * `proven`: the answer was right, and counts once `write` has resolved with true in the transaction of what it allows: false means
  * that somebody else spent the same proof meanwhile. `expired`: what was asked for is no more; `exhausted`: too many wrong answers, the
  * limit holds for all sessions of the person together; `replayed`: right, but used before. A stranger must not be able to tell
- * the last three from a mismatch by anything but the words chosen for them.
+ * these three from a mismatch by anything but the words chosen for them. `astray`: a device whose clock is far from ours shows this
+ * code; it proves nothing, but together with the code after it (`next`) it would.
  */
 export type FactorVerdict =
   | {
@@ -70,7 +71,7 @@ export type FactorVerdict =
       readonly amr: readonly string[];
       readonly write: (tx: Transaction) => Promise<boolean>;
     }
-  | { readonly state: 'mismatch' | 'expired' | 'exhausted' | 'replayed' };
+  | { readonly state: 'mismatch' | 'expired' | 'exhausted' | 'replayed' | 'astray' };
 
 /** `weak`: reaches a person and is never their only strong proof; `possession`; `cryptographic` in the sense of MLPS 8.1.4.1 d. */
 export type FactorStrength = 'weak' | 'possession' | 'cryptographic';

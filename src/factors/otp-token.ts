@@ -56,6 +56,20 @@ export function alignedStep(seed: TokenSeed, first: string, second: string): num
 }
 
 /**
+ * Whether a token within hours of our clock shows this code, in a step after `lastStep`. It proves nothing, since a code made up fits once
+ * in some thousand times; it only says that asking for the next one is worth while (RFC 4226 7.4).
+ */
+export function isWithinReach(seed: TokenSeed, code: string, lastStep: number): boolean {
+  if (!FORM.test(code) || code.length !== seed.digits) return false;
+  const present = presentStep(seed);
+  const first = Math.max(lastStep + 1, present - ASTRAY_STEPS_MAX);
+  for (let step = first; step <= present + ASTRAY_STEPS_MAX; step += 1) {
+    if (equalInConstantTime(tokenCode(seed, step), code)) return true;
+  }
+  return false;
+}
+
+/**
  * Codes of a hardware token (GM/T 0021). `entered` holds `code`; with `next`, the code the token shows after it, a token whose clock has
  * gone astray is found again. How far it is ahead is remembered with each use, so that one in use does not get lost.
  */
@@ -72,5 +86,8 @@ export const createOtpToken = (sources: { readonly boundFactors: BoundFactors; r
         ? stepNear(seed, first, presentStep(seed) + drift, WINDOW_STEPS)
         : alignedStep(seed, first, second);
     },
+    // Of two that did not fit together the latter may be the first of a pair that does.
+    isAstray: ({ secret }, { code, next }, lastStep) =>
+      isWithinReach(readSeed(secret), typedCode(next) || typedCode(code), lastStep),
     driftAfter: ({ secret }, step) => step - presentStep(readSeed(secret)),
   });

@@ -34,6 +34,8 @@ export interface SteppedCodeOptions {
   readonly boundFactors: BoundFactors;
   readonly attempts: Attempts;
   readonly stepOf: StepOf;
+  /** Whether the latest code that was entered belongs to a step after `lastStep` that is too far away to count by itself. */
+  readonly isAstray?: (record: FactorRecord, entered: Readonly<Record<string, string>>, lastStep: number) => boolean;
   /** How far a device is ahead once a code of this step was accepted. */
   readonly driftAfter: (record: FactorRecord, step: number) => number;
 }
@@ -43,7 +45,7 @@ export interface SteppedCodeOptions {
  * for all sessions and nodes (D10, RFC 6238 5.2).
  */
 export function createSteppedCode(options: SteppedCodeOptions): Factor {
-  const { kind, amr, strength, boundFactors, attempts, stepOf, driftAfter } = options;
+  const { kind, amr, strength, boundFactors, attempts, stepOf, isAstray, driftAfter } = options;
 
   const judge = (records: readonly FactorRecord[], entered: Readonly<Record<string, string>>): FactorVerdict => {
     let replayed = false;
@@ -59,7 +61,9 @@ export function createSteppedCode(options: SteppedCodeOptions): Factor {
       const write = (tx: Transaction): Promise<boolean> => boundFactors.use(tx, record.id, record.state, next);
       return { state: 'proven', factorId: record.id, amr, write };
     }
-    return { state: replayed ? 'replayed' : 'mismatch' };
+    if (replayed) return { state: 'replayed' };
+    const astray = records.some((record) => isAstray?.(record, entered, readStepState(record.state).lastStep));
+    return { state: astray ? 'astray' : 'mismatch' };
   };
 
   return {

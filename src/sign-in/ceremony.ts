@@ -87,6 +87,8 @@ export interface SecondFactorStep {
   readonly kinds: readonly FactorKind[];
   /** Who asks: the account's own policy, the circumstances, the portal; or the portal that would go on without. */
   readonly because: 'account' | 'risk' | 'portal' | 'wish';
+  /** Whether trust in this browser would spare the question the next time; only then is it offered. */
+  readonly mayTrust: boolean;
 }
 
 const PASSWORD: Proof = { factor: 'password', strength: 'knowledge', amr: ['pwd'], at: 0 };
@@ -157,7 +159,9 @@ function counted(ceremony: Ceremony): readonly Proof[] {
 function askFor(ceremony: Ceremony, kinds: readonly FactorKind[], because: SecondFactorStep['because']): Step {
   const isUsable = kinds.some((kind) => ceremony.account.bound.includes(kind));
   const hasPassword = counted(ceremony).some(({ factor }) => factor === 'password');
-  return isUsable || hasPassword ? { state: 'second_factor', kinds, because } : { state: 'identify' };
+  if (!isUsable && !hasPassword) return { state: 'identify' };
+  const mayTrust = because === 'account' && ceremony.account.secondFactor !== 'always' && isSparable(ceremony);
+  return { state: 'second_factor', kinds, because, mayTrust };
 }
 
 /** What the account's own policy and the circumstances ask for, whatever the portal wants. */
@@ -186,11 +190,11 @@ const daily = ({ account }: Ceremony): readonly FactorKind[] =>
 /** Anything but the password and the trust in a device. */
 const isMore = ({ strength }: Proof): boolean => strength !== 'knowledge' && strength !== 'spared';
 
-/** A device the person trusts spares the account's own question, up to level 2. */
+/** Whether trust in a device could spare the account's own question: up to level 2, and never on its sensitive pages. */
+const isSparable = ({ demand }: Ceremony): boolean => !demand.asksOwner && requiredLevel(demand) <= 2;
+
 const isSpared = (ceremony: Ceremony): boolean =>
-  !ceremony.demand.asksOwner &&
-  requiredLevel(ceremony.demand) <= 2 &&
-  [...ceremony.before, ...ceremony.here].some(({ strength }) => strength === 'spared');
+  isSparable(ceremony) && [...ceremony.before, ...ceremony.here].some(({ strength }) => strength === 'spared');
 
 const identityFor = ({ demand, rules }: Ceremony, level: Level): AssuranceLevel =>
   demand.countsIdentity ? (Math.max(level, rules.table[level].ial) as AssuranceLevel) : rules.table[level].ial;
@@ -228,7 +232,7 @@ function wishOf(ceremony: Ceremony): Step | undefined {
     const missing = kindsFor(ceremony, level);
     if (missing === undefined) return undefined;
     const usable = missing.filter((kind) => own.includes(kind));
-    if (usable.length > 0) return { state: 'second_factor', kinds: usable, because: 'wish' };
+    if (usable.length > 0) return { state: 'second_factor', kinds: usable, because: 'wish', mayTrust: false };
     if (level === TOP_LEVEL && canRenew(ceremony)) return { state: 'identify' };
   }
   return undefined;

@@ -34,6 +34,7 @@ const ANSWER = z
     form_token: z.string().max(128),
     factor: KIND,
     code: z.string().max(64).optional(),
+    next: z.string().max(64).optional(),
     trust: z.literal('yes').optional(),
   })
   .catchall(z.string().max(16_384));
@@ -57,6 +58,8 @@ interface Place {
 interface Showing {
   readonly kind?: FactorKind | undefined;
   readonly problem?: SecondFactorProblem;
+  /** What a token that is looked for has shown. */
+  readonly codeBefore?: string;
   readonly status?: number;
 }
 
@@ -100,10 +103,12 @@ export async function showSecondFactor(
   request: CeremonyRequest,
   sources: SignInSources,
   place: Place,
-  { kind, problem, status = 200 }: Showing = {},
+  { kind, problem, codeBefore, status = 200 }: Showing = {},
 ): Promise<void> {
   const { portal, formToken } = await frame(ctx, request, sources);
-  const query = SHOWN.parse(ctx.query);
+  const asked = SHOWN.parse(ctx.query);
+  // A code that was refused had been sent, and still counts.
+  const query = problem === 'refused' && kind !== undefined ? { ...asked, factor: kind, sent: '1' as const } : asked;
   const usable = await usableOf(place, sources);
   const wanted = kind ?? query.factor;
   const chosen = usable.find(({ factor }) => factor.kind === wanted) ?? usable[0];
@@ -119,13 +124,20 @@ export async function showSecondFactor(
       formToken,
       portal,
       because,
-      offersTrust: because === 'account',
+      offersTrust: place.step.mayTrust,
       choices: usable.map(({ factor }) => ({
         kind: factor.kind,
         url: `${base}?${new URLSearchParams({ factor: factor.kind })}`,
         chosen: factor === chosen?.factor,
       })),
-      ...(chosen === undefined ? {} : { chosen: await choiceOf(ctx, request, sources, place, chosen, query) }),
+      ...(chosen === undefined
+        ? {}
+        : {
+            chosen: {
+              ...(await choiceOf(ctx, request, sources, place, chosen, query)),
+              ...(codeBefore === undefined ? {} : { codeBefore }),
+            },
+          }),
       wanted: place.step.kinds,
       methodsUrl: sources.methodsUrl,
       switchUrl: `${base}?switch=1`,
@@ -232,13 +244,15 @@ export async function postSecondFactor(ctx: Context, sources: SignInSources): Pr
   const verdict = await factor.verify(await useOf(ctx, request, sources, personId), fields);
   if (verdict.state !== 'proven') {
     await refuse(ctx, request, sources, { kind, reason: verdict.state, standing });
+    if (verdict.state === 'astray') {
+      const codeBefore = fields.next ?? fields.code;
+      return showSecondFactor(ctx, request, sources, place, { kind, problem: 'astray', codeBefore, status: 401 });
+    }
     return showSecondFactor(ctx, request, sources, place, { kind, problem: 'refused', status: 401 });
   }
   const person = await sources.persons.find(personId);
   if (person === undefined) throw new Fault('ceremony_expired');
-  // Only where the account itself has asked: no portal's question is spared.
-  const isOffered = trust === 'yes' && place.step.because === 'account';
-  const trusting = isOffered ? trustBrowser(ctx, sources, personId) : undefined;
+  const trusting = trust === 'yes' && place.step.mayTrust ? trustBrowser(ctx, sources, personId) : undefined;
   const proof = { factor: kind, strength: factor.strength, amr: [...verdict.amr], at: nowSeconds() };
   const proven = await provenBy(ctx, request, sources, {
     state: 'proven',

@@ -3,8 +3,8 @@ import type { FormView, PortalView } from './pages.ts';
 /** The kinds of factors beside the password, as pages name them. */
 export type FactorName = 'totp' | 'otp_token' | 'passkey' | 'sms_code' | 'email_code' | 'recovery_code' | 'certificate';
 
-/** `refused` is one answer for wrong, too late, used before and one too many. */
-export type SecondFactorProblem = 'refused' | 'too_many' | 'unavailable';
+/** `refused` is one answer for wrong, too late, used before and one too many; `astray`: the code after it is wanted as well. */
+export type SecondFactorProblem = 'refused' | 'astray' | 'too_many' | 'unavailable';
 
 /** The factor a page asks for. `unsent`: a code has to be sent first. */
 export interface FactorChoice {
@@ -17,6 +17,8 @@ export interface FactorChoice {
   readonly voice: boolean;
   /** What a script needs beside the form. */
   readonly shown: Readonly<Record<string, string>>;
+  /** A token is looked for: the code it showed before the one (`next`) that is asked for. */
+  readonly codeBefore?: string;
 }
 
 /** The pages between the first proof and the portal. */

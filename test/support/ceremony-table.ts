@@ -171,7 +171,7 @@ export function nextInWords(ceremony: Ceremony): string {
   const step = nextStep(ceremony);
   switch (step.state) {
     case 'second_factor':
-      return [step.because, ...step.kinds.map(wordOf)].join(' ');
+      return [step.because, ...step.kinds.map(wordOf), ...(step.mayTrust ? ['trust'] : [])].join(' ');
     case 'prove_identity':
       return `prove ${step.ial}`;
     case 'refuse':

@@ -1,5 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import type { FactorKind } from '../../src/factors/factor.ts';
+import { presentStep, writeSeed } from '../../src/factors/otp-token.ts';
 import { stepState } from '../../src/factors/stepped-code.ts';
+import { type TokenSeed, tokenCode } from '../../src/factors/token-codes.ts';
 import { newTotpSecret } from '../../src/factors/totp.ts';
 import { authenticatorCode } from './authenticator.ts';
 import type { HttpBrowser, Page } from './http-client.ts';
@@ -39,6 +42,32 @@ export async function bindApp({ house }: TestServer, personId: string): Promise<
       steps += 1;
       if (steps > 1) throw new Error('an app shows two codes that count at once; bind another');
       return authenticatorCode(secret, steps);
+    },
+  };
+}
+
+/** Binds a hardware token whose clock is minutes ahead of where it was when it was bound. `code(n)` is what it shows n minutes from now. */
+export async function bindToken({ house }: TestServer, personId: string, aheadMinutes: number) {
+  const seed: TokenSeed = {
+    algorithm: 'gmt0021',
+    key: randomBytes(16).toString('hex'),
+    periodSeconds: 60,
+    digits: 6,
+  };
+  const state = stepState({ lastStep: 0, drift: 0 });
+  const token = { kind: 'otp_token', personId, label: '令牌', secret: writeSeed(seed), state } as const;
+  const bound = await house.database.write((tx) => house.boundFactors.bind(tx, token, { origin: 'test' }));
+  if (!bound.ok) throw new Error(bound.reason);
+  const shows = presentStep(seed) + aheadMinutes;
+  return {
+    code: (minutes = 0): string => tokenCode(seed, shows + minutes),
+    /** A code it shows at no time within hours. */
+    never(): string {
+      const near = new Set(Array.from({ length: 400 }, (_, at) => tokenCode(seed, shows + at - 200)));
+      for (let code = 0; ; code += 1) {
+        const text = String(code).padStart(6, '0');
+        if (!near.has(text)) return text;
+      }
     },
   };
 }

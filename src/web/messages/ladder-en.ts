@@ -28,6 +28,7 @@ export const ladderEn: typeof ladderZh = {
       recovery_code: 'Type one of the codes you wrote down or printed. Each works once.',
       certificate: 'Plug in the UKey and type its PIN when asked.',
     },
+    next: { label: 'Digits the token shows next', hint: 'Please wait until they change, and type the new ones.' },
     submit: 'Verify',
     sendTo: (address) => `The code goes to ${address}.`,
     send: 'Send the code',
@@ -37,6 +38,8 @@ export const ladderEn: typeof ladderZh = {
     problems: {
       refused:
         'That did not count. It may be mistyped, too old, used before, or one try too many. Please check and try again, or choose another way.',
+      astray:
+        'The clock of the token seems to have gone astray. Please wait until the digits change and type the new ones, so that it is found again. You can also choose another way.',
       too_many: 'Too many codes were sent. Please try again later, or choose another way.',
       unavailable: 'This way cannot be used now. Please choose another.',
     },

@@ -27,6 +27,7 @@ export const ladderZh = {
       recovery_code: '输入您抄写或打印的一个恢复码，每个只能用一次。',
       certificate: '插入 UKey，按提示输入口令。',
     },
+    next: { label: '令牌接着显示的数字', hint: '请等令牌变换一次，再输入新显示的数字。' },
     submit: '验证',
     sendTo: (address: string) => `验证码将发送到 ${address}。`,
     send: '发送验证码',
@@ -35,6 +36,7 @@ export const ladderZh = {
     unavailable: '这种方式现在不能使用，请换一种。',
     problems: {
       refused: '没有通过。可能是输入有误、已过期、已使用过，或尝试次数过多。请核对后再试，或换一种方式。',
+      astray: '令牌的时钟可能走偏了。请等它变换一次，再输入接着显示的数字，系统会重新校准。也可以换一种方式。',
       too_many: '发送次数过多，请稍后再试，或换一种方式。',
       unavailable: '这种方式现在不能使用，请换一种。',
     },
