@@ -7,7 +7,6 @@ import { createRingPeppers } from './crypto/peppers.ts';
 import type { Sealer } from './crypto/sealing.ts';
 import { selfTest } from './crypto/self-test.ts';
 import { freshSigningKey, remoteSigningKeys, signingAlgorithms } from './crypto/signing-key.ts';
-import { enqueue } from './delivery/outbox.ts';
 import { createReaching, keysOf, type Reaching } from './enrol-doors.ts';
 import { createFactorDoors, type FactorDoors } from './factor-doors.ts';
 import { createBreachedPasswords } from './factors/breached-passwords.ts';
@@ -23,9 +22,8 @@ import { createLegalDoors, type LegalDoors } from './legal-doors.ts';
 import { createLifeDoors, type LifeDoors } from './life-doors.ts';
 import { type ArtifactCounts, countedArtifacts, createArtifactCounts } from './monitoring/artifact-counts.ts';
 import { countedLedger, createEventCounts, type EventCounts } from './monitoring/event-counts.ts';
-import { LOGOUT_TOPIC } from './oidc/engine.ts';
 import { createLevelEnds } from './oidc/level-ends.ts';
-import { createSessionEnds, type LogoutNotice, type SessionEnds } from './oidc/session-ends.ts';
+import { createSessionEnds, type SessionEnds } from './oidc/session-ends.ts';
 import { createSubjectEnds, type SubjectEnds } from './oidc/subject-ends.ts';
 import { createIdentifiers, type Identifiers } from './people/identifiers.ts';
 import type { PersonStatus } from './people/person-status.ts';
@@ -36,7 +34,7 @@ import { createRelyingParties, type RelyingParties } from './relying-parties/rel
 import { endInTurn } from './shared/end-in-turn.ts';
 import { openRemoteSigning, type RemoteSigning } from './signer-doors.ts';
 import type { ArtifactStore } from './storage/artifact-store.ts';
-import type { Database, Transaction } from './storage/database.ts';
+import type { Database } from './storage/database.ts';
 import { openDatabase } from './storage/open.ts';
 import { createSqlArtifacts } from './storage/sql-artifacts.ts';
 import { DOCUMENT_AGE_SECONDS } from './web/front.ts';
@@ -120,10 +118,7 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
   const failures = createFailures({ ledger, write: (work) => database.write(work) });
   const artifacts = createArtifactCounts();
   const store = countedArtifacts(createSqlArtifacts(database), artifacts);
-  const enqueueLogout = async (tx: Transaction, notice: LogoutNotice): Promise<void> => {
-    await enqueue(tx, { topic: LOGOUT_TOPIC, payload: { ...notice, personId: notice.accountId } });
-  };
-  const sessionEnds = createSessionEnds({ database, store, ledger, enqueueLogout });
+  const sessionEnds = createSessionEnds({ database, store, ledger });
   const reaching = createReaching({ config, database, sealer, index, ledger });
   const persons = createPersons({
     database,
@@ -148,7 +143,7 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
   const endSessionsOf = async (id: string, status: PersonStatus, cause: string): Promise<void> => {
     if ((await persons.profile(id))?.status === status) await sessionEnds.endAll(id, cause);
   };
-  const subjectEnds = createSubjectEnds({ database, store, ledger, enqueueLogout });
+  const subjectEnds = createSubjectEnds({ database, store, ledger });
   const legal = createLegalDoors({
     config,
     database,

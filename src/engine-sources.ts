@@ -21,6 +21,7 @@ import type { OwnPages } from './oidc/around-library.ts';
 import type { EngineSources } from './oidc/engine.ts';
 import { createProtocolPages } from './oidc/pages.ts';
 import { createPairwiseSub } from './oidc/pairwise.ts';
+import { createSignedOut } from './oidc/signed-out.ts';
 import { createKnownDevices } from './people/known-devices.ts';
 import { createSignInPlaces } from './people/sign-in-places.ts';
 import { certificateAmr, tellCloned } from './possession-doors.ts';
@@ -77,6 +78,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
   const attempts = createAttempts({ counters, limits: config.limits });
   const { gate, captcha } = createDefence(house, log, counters);
   const places = createSignInPlaces(database);
+  const signedOut = createSignedOut({ database, sealer: createSealer(derived('signed-out')), secure });
   const ladder = houseLadder(house, createFactors(house, { attempts, wakeOutbox }));
   const admission = createAdmission({
     attempts,
@@ -234,7 +236,8 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
     portalSecrets: createPortalSecrets(counters, config.limits),
     routes,
     persons,
-    pages: createProtocolPages({ renderer, relyingParties, showFault }),
+    signedOut,
+    pages: createProtocolPages({ renderer, relyingParties, showFault, signedOut }),
     shell: createShell(log, showFault, observe),
     reportError: (id, error) => log.error({ id, err: error }, 'unexpected error in the protocol library'),
     cookieKeys: createRingCookieKeys(house.secretRing, secrets.cookieKeys) as unknown as EngineSources['cookieKeys'],

@@ -30,6 +30,7 @@ const COMMANDS: Readonly<Record<string, { readonly means: string; readonly load:
     means: 'fill a store with synthetic people and companies',
     load: async () => withHouse('demo'),
   },
+  logout: { means: 'follow the notices by which portals learn of a sign-out', load: async () => withHouse('logout') },
   keys: {
     means: 'list, rotate and retire keys, and bring what is sealed under new ones',
     load: async () => withHouse('keys'),

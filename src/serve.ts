@@ -14,9 +14,10 @@ import { recordStart, runLedger } from './ledger-doors.ts';
 import { runCompanyNights } from './legal-doors.ts';
 import { runLifeNights } from './life-doors.ts';
 import { createRequestCounts } from './monitoring/request-counts.ts';
-import { createEngine, type Engine, LOGOUT_TOPIC } from './oidc/engine.ts';
+import { createEngine, type Engine } from './oidc/engine.ts';
 import { sweepGrantSubjects } from './oidc/grant-subjects.ts';
-import type { LogoutNotice } from './oidc/session-ends.ts';
+import { LOGOUT_TOPIC, type LogoutNotice } from './oidc/logout-notices.ts';
+import { createSessionExpiry } from './oidc/session-expiry.ts';
 import { createSignInPlaces } from './people/sign-in-places.ts';
 import { logRegisters, runNights } from './proofing-doors.ts';
 import { isSmOnly } from './relying-parties/sm2-rules.ts';
@@ -129,6 +130,7 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
     intervalMs: config.sweep.intervalMs,
     batch: config.sweep.batchRowsMax,
     others: [
+      createSessionExpiry({ database, ledger, wakeOutbox: () => outbox.wake() }).endExpired,
       (limit) => sweepOutbox(database, { keepSeconds: DELIVERIES_KEPT_SECONDS, limit }),
       (limit) => sweepGrantSubjects(database, limit),
       ...reaching.sweeps,

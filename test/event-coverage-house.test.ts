@@ -3,7 +3,9 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { openHouse } from '../src/app.ts';
+import { enqueue } from '../src/delivery/outbox.ts';
 import { EVENTS, type EventType } from '../src/ledger/events.ts';
+import { LOGOUT_TOPIC } from '../src/oidc/logout-notices.ts';
 import { turnClock } from '../src/shared/clock.ts';
 import { OPERATOR as AUDITOR, commandLine, configFor } from './support/audit.ts';
 import { temporaryFolder } from './support/folders.ts';
@@ -117,6 +119,12 @@ test('H5 every act of an administrator is on record under the name of their acco
   const clientOrigin = 'command line';
   const record = { client_name: '新门户', redirect_uris: ['https://new.example/callback'], client_id: 'new-portal' };
   await own.house.database.run('UPDATE keys SET created_at = created_at - 1000000', []);
+  const notice = { topic: LOGOUT_TOPIC, payload: { clientId: 'new-portal' } };
+  const delivery = await own.house.database.write(async (tx) => {
+    const id = await enqueue(tx, notice);
+    await tx.run("UPDATE outbox SET state = 'dead' WHERE id = $1", [id]);
+    return id;
+  });
   const acts: readonly (readonly [string, EventType, object, string?])[] = [
     [
       `person unfreeze ${wang} --reason`,
@@ -150,6 +158,7 @@ test('H5 every act of an administrator is on record under the name of their acco
       'relying-party.changed',
       { client: 'new-portal', data: { origin: clientOrigin, fields: ['client_secret'] } },
     ],
+    [`logout retry ${delivery}`, 'logout.retried', { client: 'new-portal', data: { delivery } }],
     ['keys rotate ES256', 'key.rotated', {}],
     ['feed replay archive --from 2 --yes', 'feed.replayed', { data: { feed: 'archive', from: 2 } }],
     [

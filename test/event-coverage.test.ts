@@ -249,7 +249,7 @@ test('H5 a sign-out, its cause, and whether the portals heard of it are on recor
     t.deepEqual(await toldBy(signedOut, 'session.ended', own), { ...HERE, ...GOOD, ...person, data });
     t.true(await until(async () => (await own.events(type)).length === 1));
     const told = { ...NOWHERE, ...outcome, actor: 'system', subject: wang, client: client.id };
-    t.deepEqual(await oneTold(type, {}, own), { ...told, data: { attempts: 1, ...details } });
+    t.deepEqual(await oneTold(type, {}, own), { ...told, data: { attempts: 1, session: uid, ...details } });
   }
 });
 

@@ -2,16 +2,21 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { DeliveryFailure } from '../src/delivery/delivery-failure.ts';
-import { deliveries, enqueue, startOutbox, statusOf, sweepOutbox } from '../src/delivery/outbox.ts';
+import { deliveries, enqueue, reviveDelivery, startOutbox, statusOf, sweepOutbox } from '../src/delivery/outbox.ts';
 import type { Outbox, OutboxOptions } from '../src/delivery/outbox-contract.ts';
 import { nextPause, ONE_DAY } from '../src/delivery/retry-schedule.ts';
-import { turnClock } from '../src/shared/clock.ts';
+import { nowMs, turnClock } from '../src/shared/clock.ts';
 import type { Database } from '../src/storage/database.ts';
 import { openDatabase } from '../src/storage/open.ts';
-import { sqliteDatabase } from './support/databases.ts';
+import { embeddedTest, postgresDatabase, postgresTest, sqliteDatabase } from './support/databases.ts';
 import { temporaryFolder } from './support/folders.ts';
 import { ledgerEntries, testLedger } from './support/ledger.ts';
 import { until } from './support/waiting.ts';
+
+const ENGINES = [
+  { engine: 'sqlite', engineTest: embeddedTest, open: sqliteDatabase },
+  { engine: 'postgres', engineTest: postgresTest, open: postgresDatabase },
+];
 
 const put = (database: Database, ...payloads: readonly Readonly<Record<string, unknown>>[]): Promise<string[]> =>
   database.write(async (tx) => {
@@ -139,6 +144,75 @@ test('C10 one slow portal that answers well does not delay the others either', a
   t.true(await until(() => reached.size === 40, 4000));
   t.is(slowAtOnceMost, 2);
 });
+
+for (const { engine, engineTest, open } of ENGINES) {
+  engineTest(
+    `C10 what one portal is told of one person keeps its order, and waits for nothing else (${engine})`,
+    async (t) => {
+      const database = await open(t);
+      const ordered = (number: number, person: string) => ({
+        topic: 'logout',
+        payload: { clientId: 'hall', number, person },
+        orderKey: `hall ${person}`,
+      });
+      await database.write(async (tx) => {
+        for (let number = 0; number < 20; number += 1) {
+          for (const person of ['wang', 'li']) await enqueue(tx, ordered(number, person));
+          // Ids sort by the millisecond in which they were made.
+          const madeMs = nowMs();
+          while (nowMs() === madeMs);
+        }
+      });
+      const seen: Record<string, unknown[]> = { wang: [], li: [] };
+      start(t, {
+        database,
+        schedule: { firstSeconds: 1 },
+        handlers: {
+          logout: async ({ person, number }, attempt) => {
+            if (person === 'wang' && number === 3 && attempt.number === 1) throw new DeliveryFailure('unreachable');
+            // Nobody else waits for it: only when all of them are through does this one go on.
+            if (person === 'wang' && number === 3) t.true(await until(() => seen.li?.length === 20));
+            seen[String(person)]?.push(number);
+          },
+        },
+      });
+      t.true(await until(() => seen.wang?.length === 20));
+      const all = Array.from({ length: 20 }, (_, number) => number);
+      t.deepEqual(seen, { wang: all, li: all });
+    },
+  );
+}
+
+test.serial(
+  'C10 what waited a whole day behind a dead portal is given up with an event, and can be begun anew',
+  async (t) => {
+    const database = await sqliteDatabase(t);
+    const ids = await put(database, ...Array.from({ length: 30 }, () => ({ clientId: 'dead' })));
+    let tried = 0;
+    const options = {
+      database,
+      ledger: testLedger(database),
+      events: { logout: { delivered: 'logout.delivered', dead: 'logout.undelivered' } },
+      perDestinationMax: 1,
+      handlers: {
+        logout: async () => {
+          tried += 1;
+          throw new DeliveryFailure('unreachable');
+        },
+      },
+    } as const;
+    turnClock(25 * 3_600_000);
+    t.teardown(() => turnClock(0));
+    const outbox = start(t, options);
+    t.true(await until(async () => (await deliveries(database, { state: 'dead', limit: 50 })).length === 30));
+    t.is(tried, 3, 'the circuit opened after three');
+    t.is((await ledgerEntries(database, 'logout.undelivered')).length, 30);
+    await outbox.stop(1000);
+    t.true(await database.write((tx) => reviveDelivery(tx, ids[0]!)));
+    t.false(await database.write((tx) => reviveDelivery(tx, ids[0]!)));
+    t.like(await stateOf(database, ids[0]!), { state: 'waiting', attempts: 0, lastError: null });
+  },
+);
 
 test('two processes share the outbox and deliver each row once', async (t) => {
   const file = join(temporaryFolder(t), 'tongban.sqlite');

@@ -290,9 +290,7 @@ for (const [engine, open, runs] of [
   runs(`F3 several nodes that end the same grants at once end each once (${engine})`, async (t) => {
     const database = await open(t);
     const ledger = testLedger(database);
-    const ends = [1, 2, 3].map(() =>
-      createSubjectEnds({ database, store: createSqlArtifacts(database), ledger, enqueueLogout: async () => {} }),
-    );
+    const ends = [1, 2, 3].map(() => createSubjectEnds({ database, store: createSqlArtifacts(database), ledger }));
     await rowsOf(database, 250);
     await Promise.all(ends.map(({ ended }) => ended({ mandateId: 'm' }, 'revoked')));
     const told = (await ledgerEntries(database, 'acting.ended')).length;
@@ -304,7 +302,7 @@ for (const [engine, open, runs] of [
   runs(`F3 the walk comes round to every grant, some at a time (${engine})`, async (t) => {
     const database = await open(t);
     const store = createSqlArtifacts(database);
-    const ends = createSubjectEnds({ database, store, ledger: testLedger(database), enqueueLogout: async () => {} });
+    const ends = createSubjectEnds({ database, store, ledger: testLedger(database) });
     await rowsOf(database, 250);
     const watch = startSubjectWatch({
       database,

@@ -44,6 +44,8 @@ const COMMANDS = {
     (await import('./mandate.ts')).run(args, { house, operator, stdout, stderr }),
   demo: async (args, house) => (await import('./demo-seed.ts')).run(args, { house, stdout, stderr }),
   factor: async (args, house) => (await import('./factor.ts')).run(args, { house, stdout, stderr }),
+  logout: async (args, { database, ledger }) =>
+    (await import('./logout.ts')).run(args, { database, ledger, stdout, stderr }),
   keys: async (args, house) => (await import('./keys.ts')).run(args, { house, stdout, stderr }),
   incident: async (args, { config, database, ledger }, operator) => {
     const { operatorClass } = config.watch;

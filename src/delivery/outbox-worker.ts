@@ -1,29 +1,18 @@
 import { nowSeconds } from '../shared/clock.ts';
 import type { Transaction } from '../storage/database.ts';
-import type { Tables } from '../storage/tables.ts';
 import { DeliveryFailure } from './delivery-failure.ts';
 import { DestinationGate } from './destination-gate.ts';
-import type { DeliveryPayload, Outbox, OutboxOptions } from './outbox-contract.ts';
+import type { Outbox, OutboxOptions } from './outbox-contract.ts';
+import { type Candidate, type DueRow, planRound } from './outbox-plan.ts';
 import { nextPause, ONE_DAY, type RetrySchedule } from './retry-schedule.ts';
-
-type Row = Pick<Tables['outbox'], 'id' | 'topic' | 'payload' | 'attempts' | 'due_at' | 'created_at'>;
-
-interface Candidate {
-  readonly row: Row;
-  readonly payload: DeliveryPayload;
-  readonly destination: string;
-}
-
-interface Postponement {
-  readonly row: Row;
-  readonly untilSeconds: number;
-  readonly busy: boolean;
-}
 
 /** Rows looked at in one round. When all of them must wait, they are put off, so that others come into view. */
 const WINDOW = 256;
-const PUT_OFF_BUSY_SECONDS = 2;
 const LEASE_MARGIN_SECONDS = 20;
+const UNREACHED = new DeliveryFailure('not reached in time', { permanent: true });
+
+/** A row as its holder knows it: any other worker that has touched it since has changed one of both. */
+type Claim = Pick<DueRow, 'attempts' | 'due_at'>;
 
 const CLAIM = `UPDATE outbox SET attempts = attempts + 1, due_at = $4
   WHERE id = $1 AND state = 'waiting' AND attempts = $2 AND due_at = $3`;
@@ -56,8 +45,11 @@ export class OutboxWorker implements Outbox {
     this.#schedule = { ...ONE_DAY, ...options.schedule };
     this.#gate = new DestinationGate(options.perDestinationMax ?? 4);
     const places = Object.keys(options.handlers).map((_, index) => `$${index + 3}`);
-    this.#select = `SELECT id, topic, payload, attempts, due_at, created_at FROM outbox
-      WHERE state = 'waiting' AND due_at <= $1 AND topic IN (${places.join(', ')}) ORDER BY due_at LIMIT $2`;
+    this.#select = `SELECT id, topic, payload, attempts, due_at, created_at FROM outbox AS due
+      WHERE state = 'waiting' AND due_at <= $1 AND topic IN (${places.join(', ')})
+        AND (order_key IS NULL OR NOT EXISTS (SELECT 1 FROM outbox AS older
+          WHERE older.state = 'waiting' AND older.order_key = due.order_key AND older.id < due.id))
+      ORDER BY due_at, id LIMIT $2`;
     this.#timer = setInterval(() => this.wake(), options.pollMs ?? 1000);
     this.#timer.unref();
   }
@@ -100,11 +92,15 @@ export class OutboxWorker implements Outbox {
     const free = this.#concurrency - this.#running.size;
     if (free <= 0) return;
     const topics = Object.keys(this.#options.handlers);
-    const rows = await this.#options.database.all<Row>(this.#select, [nowSeconds(), WINDOW, ...topics]);
+    const rows = await this.#options.database.all<DueRow>(this.#select, [nowSeconds(), WINDOW, ...topics]);
     if (rows.length === 0) return;
-    const { start, putOff } = this.#sort(rows, free);
+    const { start, giveUp, putOff } = planRound(
+      rows,
+      { free, nowSeconds: nowSeconds(), giveUpSeconds: this.#schedule.giveUpSeconds },
+      (destination, planned) => this.#gate.ask(destination, planned),
+    );
     const postponed = start.length < free && rows.length === WINDOW ? putOff : putOff.filter(({ busy }) => !busy);
-    if (start.length === 0 && postponed.length === 0) return;
+    if (start.length === 0 && giveUp.length === 0 && postponed.length === 0) return;
     const leaseUntil = nowSeconds() + Math.ceil(this.#handlerTimeoutMs / 1000) + LEASE_MARGIN_SECONDS;
     const claimed = await this.#options.database.write(async (tx) => {
       const won: Candidate[] = [];
@@ -115,33 +111,11 @@ export class OutboxWorker implements Outbox {
       for (const { row, untilSeconds } of postponed) {
         await tx.run(PUT_OFF, [row.id, row.attempts, row.due_at, untilSeconds]);
       }
+      for (const candidate of giveUp) await this.#finish(tx, candidate, candidate.row, UNREACHED);
       return won;
     });
     for (const candidate of claimed) this.#begin(candidate, leaseUntil);
     if (rows.length === WINDOW) this.#again = true;
-  }
-
-  /** Chooses what may start, in the order it fell due. Pure but for asking the gate. */
-  #sort(rows: readonly Row[], free: number): { readonly start: Candidate[]; readonly putOff: Postponement[] } {
-    const planned = new Map<string, number>();
-    const start: Candidate[] = [];
-    const putOff: Postponement[] = [];
-    for (const row of rows) {
-      if (start.length === free) break;
-      const payload = JSON.parse(row.payload) as DeliveryPayload;
-      const destination = `${row.topic} ${payload.destination ?? payload.clientId ?? ''}`;
-      const ahead = planned.get(destination) ?? 0;
-      const answer = this.#gate.ask(destination, ahead);
-      if (answer.open) {
-        planned.set(destination, ahead + 1);
-        start.push({ row, payload, destination });
-        continue;
-      }
-      const busy = answer.closedForMs === 'busy';
-      const pauseSeconds = busy ? PUT_OFF_BUSY_SECONDS : Math.max(1, Math.ceil(Number(answer.closedForMs) / 1000));
-      putOff.push({ row, untilSeconds: nowSeconds() + pauseSeconds, busy });
-    }
-    return { start, putOff };
   }
 
   #begin(candidate: Candidate, leaseUntil: number): void {
@@ -165,7 +139,7 @@ export class OutboxWorker implements Outbox {
     if (failure !== undefined) this.#failures += 1;
     this.#gate.end(candidate.destination, failure === undefined);
     const attempts = candidate.row.attempts + 1;
-    const claim = [candidate.row.id, attempts, leaseUntil] as const;
+    const claim: Claim = { attempts, due_at: leaseUntil };
     const now = nowSeconds();
     const pause =
       failure === undefined || failure.permanent
@@ -173,13 +147,19 @@ export class OutboxWorker implements Outbox {
         : nextPause(this.#schedule, attempts, now - candidate.row.created_at);
     await this.#options.database.write(async (tx) => {
       if (failure !== undefined && pause !== undefined) {
-        await tx.run(RETRY, [...claim, now + pause, failure.message]);
+        await tx.run(RETRY, [candidate.row.id, claim.attempts, claim.due_at, now + pause, failure.message]);
         return;
       }
-      const state = failure === undefined ? 'delivered' : 'dead';
-      if ((await tx.run(FINISH, [...claim, state, now, failure?.message ?? null])) === 0) return;
-      await this.#tell(tx, candidate, attempts, failure);
+      await this.#finish(tx, candidate, claim, failure);
     });
+  }
+
+  /** Ends a delivery that still stands as claimed, and tells of it. */
+  async #finish(tx: Transaction, candidate: Candidate, claim: Claim, failure?: DeliveryFailure): Promise<void> {
+    const state = failure === undefined ? 'delivered' : 'dead';
+    const ended = [state, nowSeconds(), failure?.message ?? null];
+    if ((await tx.run(FINISH, [candidate.row.id, claim.attempts, claim.due_at, ...ended])) === 0) return;
+    await this.#tell(tx, candidate, claim.attempts, failure);
   }
 
   /** Runs the handler against its time limit. The message of an error we did not write is not kept: it may hold anything. */

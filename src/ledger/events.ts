@@ -23,6 +23,7 @@ import { DEFENCE_EVENTS } from './events-defence.ts';
 import { FACTOR_EVENTS } from './events-factors.ts';
 import { LEGAL_PERSON_EVENTS } from './events-legal-persons.ts';
 import { LIFECYCLE_EVENTS } from './events-lifecycle.ts';
+import { LOGOUT_EVENTS } from './events-logout.ts';
 import { PEOPLE_EVENTS } from './events-people.ts';
 import { SUBJECT_EVENTS } from './events-subjects.ts';
 
@@ -165,20 +166,7 @@ export const EVENTS = {
     TICKET,
     'A spent refresh token was presented again; its family was revoked.',
   ),
-  'logout.delivered': event(
-    'info',
-    AUTHENTICATION,
-    LOGOFF,
-    'A portal confirmed that it ended its session.',
-    'attempts',
-  ),
-  'logout.undelivered': event(
-    'warning',
-    AUTHENTICATION,
-    LOGOFF,
-    'A portal could not be told to end its session.',
-    'attempts error',
-  ),
+  ...LOGOUT_EVENTS,
 
   'relying-party.added': event('notice', ADMINISTRATION, ENTITY.created, 'A relying party was registered.', 'origin'),
   'relying-party.changed': event(

@@ -37,6 +37,7 @@ const FACTORS: ReadonlyMap<unknown, string> = new Map([
 ]);
 const CAUSES: ReadonlySet<string> = new Set([
   'signed_out',
+  'expired',
   'person_disabled',
   'ended_by_person',
   'person_frozen',

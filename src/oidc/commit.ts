@@ -6,6 +6,7 @@ import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
 import { Fault } from '../shared/fault.ts';
 import type { ArtifactChange, ArtifactStore } from '../storage/artifact-store.ts';
 import { type Evidence, evidenceOf, provenCaller } from './evidence.ts';
+import type { SignedOut } from './signed-out.ts';
 import type { Subjects } from './subjects.ts';
 import { type Spending, UnitOfWork, withUnit } from './unit-of-work.ts';
 
@@ -19,6 +20,7 @@ export interface CommitSources {
   readonly refuse: (ctx: Context, error: string, description: string) => Promise<void>;
   /** Called after a commit that may have put notices into the outbox. */
   readonly wake: () => void;
+  readonly signedOut: Pick<SignedOut, 'remember'>;
 }
 
 /**
@@ -47,7 +49,10 @@ export function commitBeforeAnswer(sources: CommitSources): Middleware {
       throw error;
     });
     if (!outcome.ok) await answerLoser(ctx, unit, outcome.conflict, sources);
-    else if (oidc?.route === 'end_session_confirm') sources.wake();
+    else if (oidc?.route === 'end_session_confirm') {
+      sources.wake();
+      if (oidc.session !== undefined) sources.signedOut.remember(ctx, oidc.session.uid);
+    }
   };
 }
 

@@ -5,7 +5,6 @@ import type { Config } from '../config/schema.ts';
 import type { Sealer } from '../crypto/sealing.ts';
 import type { PortalSecrets } from '../defence/portal-secrets.ts';
 import { DeliveryFailure } from '../delivery/delivery-failure.ts';
-import { enqueue } from '../delivery/outbox.ts';
 import type { Failures } from '../ledger/flood.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Acting } from '../legal-persons/acting.ts';
@@ -27,6 +26,7 @@ import type { IntrospectedToken } from './features.ts';
 import { grantLoader } from './grants.ts';
 import { createInteractions } from './interactions.ts';
 import { createIntrospection } from './introspection.ts';
+import { enqueueLogout, type LogoutNotice } from './logout-notices.ts';
 import type { ProtocolPages } from './pages.ts';
 import { buildProvider, type ProviderSources } from './provider.ts';
 import { algorithmsOf, publishedKeys, publishedMetadata } from './published.ts';
@@ -35,9 +35,9 @@ import { createRefreshRotation } from './refresh-rotation.ts';
 import { apiLookup, withApis } from './resources.ts';
 import { createSealedHints } from './sealed-hints.ts';
 import { createServiceTokens } from './service-tokens.ts';
-import type { LogoutNotice } from './session-ends.ts';
 import { shadow } from './shadows.ts';
 import type { ShortWay, ShortWays } from './short-way.ts';
+import type { SignedOut } from './signed-out.ts';
 import type { EngineKeys } from './signing-keys.ts';
 import { createNotary } from './sm2-assertions.ts';
 import { toLibraryMetadata } from './sm2-client.ts';
@@ -48,8 +48,6 @@ import { createTokenEndpoint } from './token-endpoint.ts';
 import { createSuccession } from './token-ids.ts';
 import { currentUnit } from './unit-of-work.ts';
 import { createUserinfo } from './userinfo.ts';
-
-export const LOGOUT_TOPIC = 'backchannel_logout';
 
 export interface EngineSources {
   readonly config: Config;
@@ -73,6 +71,7 @@ export interface EngineSources {
   readonly pairwiseSub: (personId: string, sector: string) => string;
   readonly outboundFetch: ProviderSources['outboundFetch'];
   readonly wakeOutbox: () => void;
+  readonly signedOut: SignedOut;
   /** Wrong secrets of portals, counted. */
   readonly portalSecrets: PortalSecrets;
   readonly shell: Middleware;
@@ -142,11 +141,7 @@ export function createEngine(sources: EngineSources, keys: EngineKeys): Engine {
     findParty: (clientId) => relyingParties.find(clientId),
     notary,
     statementOf: (ctx) => assurance.statementOf(ctx, subjects.ceilingOf(ctx)),
-    queueLogout: (clientId, accountId, sid) => {
-      currentUnit()?.also(async (tx) => {
-        await enqueue(tx, { topic: LOGOUT_TOPIC, payload: { clientId, accountId, personId: accountId, sid } });
-      });
-    },
+    queueLogout: (notice) => currentUnit()?.also((tx) => enqueueLogout(tx, notice)),
   });
   sealTokens(provider, keys.sealers);
   const interactions = createInteractions(provider, ledger, config, assurance);
@@ -203,7 +198,9 @@ export function createEngine(sources: EngineSources, keys: EngineKeys): Engine {
     interactions,
     async deliverLogout({ clientId, accountId, sid }) {
       const client = await provider.Client.find(clientId);
-      if (!client?.backchannelLogoutUri) return;
+      if (!client?.backchannelLogoutUri) {
+        throw new DeliveryFailure('the portal is switched off or takes no notices any more', { permanent: true });
+      }
       try {
         await sendLogout(client, accountId, sid);
       } catch (error) {

@@ -7,6 +7,7 @@ import type { Language } from '../web/language.ts';
 import type { Renderer } from '../web/render.ts';
 import { contentPolicy, formTarget } from '../web/security-headers.ts';
 import type { ShowFault } from '../web/shell.ts';
+import type { SignedOut } from './signed-out.ts';
 
 export interface ProtocolPages {
   logoutPage(ctx: KoaContextWithOIDC, form: string): Promise<void>;
@@ -28,8 +29,9 @@ export function createProtocolPages(sources: {
   readonly renderer: Renderer;
   readonly relyingParties: RelyingParties;
   readonly showFault: ShowFault;
+  readonly signedOut: Pick<SignedOut, 'progress'>;
 }): ProtocolPages {
-  const { renderer, relyingParties, showFault } = sources;
+  const { renderer, relyingParties, showFault, signedOut } = sources;
   const nameOf = async (clientId: string, language: Language): Promise<string> => {
     const party = await relyingParties.inspect(clientId);
     return party ? shownName(party.record, language) : clientId;
@@ -54,7 +56,16 @@ export function createProtocolPages(sources: {
       });
     },
     async loggedOutPage(ctx) {
-      renderer.page(ctx as unknown as Context, 'logout-done', { portals: [], homeUrl: '/' });
+      const own = ctx as unknown as Context;
+      const { language } = renderer.preferences(own);
+      const portals = await Promise.all(
+        (await signedOut.progress(own)).map(async ({ clientId, state }) => ({
+          name: await nameOf(clientId, language),
+          state,
+        })),
+      );
+      const isUnderWay = portals.some(({ state }) => state === 'pending');
+      renderer.page(own, 'logout-done', { portals, homeUrl: '/', ...(isUnderWay ? { againUrl: ctx.path } : {}) });
     },
     async renderError(ctx, out) {
       showFault(ctx as unknown as Context, faultOf(ctx, out.error), {

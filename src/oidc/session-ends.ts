@@ -2,6 +2,7 @@ import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import type { ArtifactChange, ArtifactStore } from '../storage/artifact-store.ts';
 import type { Database, Transaction } from '../storage/database.ts';
+import { enqueueLogout } from './logout-notices.ts';
 import { type Authorizations, endSessionRow } from './session-rows.ts';
 
 /** A session of a person as their account page shows it. */
@@ -12,13 +13,6 @@ export interface SessionSummary {
   readonly address: string | null;
   readonly userAgent: string | null;
   readonly clientIds: readonly string[];
-}
-
-/** A notice that a portal should end its session of this person. */
-export interface LogoutNotice {
-  readonly clientId: string;
-  readonly accountId: string;
-  readonly sid: string;
 }
 
 /** Who ended a session where that is not the person or the operator of a command, and from where it was asked for. */
@@ -53,11 +47,10 @@ export interface SessionEndSources {
   readonly database: Database;
   readonly store: ArtifactStore;
   readonly ledger: Ledger;
-  readonly enqueueLogout: (tx: Transaction, notice: LogoutNotice) => Promise<void>;
 }
 
 /** Ends sessions from outside the sign-out page: by the person, an administrator, or a disabled account (C11, F2). */
-export function createSessionEnds({ database, store, ledger, enqueueLogout }: SessionEndSources): SessionEnds {
+export function createSessionEnds({ database, store, ledger }: SessionEndSources): SessionEnds {
   const live = (personId: string): Promise<Row[]> => database.all<Row>(LIVE, [personId, nowSeconds()]);
 
   const endRows = async (personId: string, rows: readonly Row[], cause: string, by: SessionEnder): Promise<void> => {
@@ -70,7 +63,7 @@ export function createSessionEnds({ database, store, ledger, enqueueLogout }: Se
       for (const { row, authorizations } of sessions) {
         if (!(await endSessionRow(tx, row.uid))) continue;
         for (const [clientId, { sid }] of Object.entries(authorizations)) {
-          if (sid) await enqueueLogout(tx, { clientId, accountId: personId, sid });
+          if (sid) await enqueueLogout(tx, { clientId, accountId: personId, sid, sessionUid: row.uid });
         }
         await ledger.append(tx, { ...by, type: 'session.ended', personId, sessionUid: row.uid, details: { cause } });
       }
@@ -124,7 +117,8 @@ export function createSessionEnds({ database, store, ledger, enqueueLogout }: Se
           if (!ended) continue;
           isEntered = true;
           await tx.run(SET_AUTHORIZATIONS, [row.uid, JSON.stringify(rest)]);
-          if (ended.sid) await enqueueLogout(tx, { clientId, accountId: personId, sid: ended.sid });
+          if (ended.sid)
+            await enqueueLogout(tx, { clientId, accountId: personId, sid: ended.sid, sessionUid: row.uid });
         }
         await alongside(tx);
         if (isEntered) await ledger.append(tx, { type: 'token.revoked', personId, clientId });

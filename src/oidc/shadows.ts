@@ -3,6 +3,7 @@ import type { RelyingParty } from '../relying-parties/relying-party.ts';
 import { secretMatches } from '../relying-parties/secret.ts';
 import { AlreadyMarked, type SessionAdapter } from './adapter.ts';
 import type { CodeStatement } from './assurance.ts';
+import type { LogoutNotice } from './logout-notices.ts';
 import type { Notary } from './sm2-assertions.ts';
 import { type Succession, TYPED_MODELS, typedId } from './token-ids.ts';
 import { currentUnit } from './unit-of-work.ts';
@@ -15,7 +16,7 @@ export interface ShadowOptions {
   readonly sessions: SessionAdapter;
   readonly successorId: Succession;
   /** Called instead of delivering inside the citizen's request: puts the notice into the outbox. */
-  readonly queueLogout: (clientId: string, accountId: string, sid: string) => void;
+  readonly queueLogout: (notice: LogoutNotice) => void;
   /** What the code of a request states of the sign-in behind it. */
   readonly statementOf: (ctx: KoaContextWithOIDC) => CodeStatement | undefined;
   /** The active party of an id: the same object until its record changes. */
@@ -47,7 +48,8 @@ export function shadow({
   const deliver = prototype.backchannelLogout as (this: Client, accountId: string, sid: string) => Promise<void>;
   Object.defineProperty(prototype, 'backchannelLogout', {
     async value(this: Client, accountId: string, sid: string): Promise<void> {
-      queueLogout(this.clientId, accountId, sid);
+      const sessionUid = Provider.ctx?.oidc.session?.uid;
+      queueLogout({ clientId: this.clientId, accountId, sid, ...(sessionUid === undefined ? {} : { sessionUid }) });
     },
   });
   return (client, accountId, sid) => deliver.call(client, accountId, sid);

@@ -3,7 +3,8 @@ import type { ActingEnded } from '../legal-persons/acting.ts';
 import type { ArtifactStore } from '../storage/artifact-store.ts';
 import type { Database, Transaction } from '../storage/database.ts';
 import { type GrantSubjectRow, grantsOpenedBy, removeGrantSubject } from './grant-subjects.ts';
-import { endGrantChanges, type LogoutNotice } from './session-ends.ts';
+import { enqueueLogout } from './logout-notices.ts';
+import { endGrantChanges } from './session-ends.ts';
 import { takePortalOut } from './session-rows.ts';
 
 export interface SubjectEnds {
@@ -25,20 +26,19 @@ export interface SubjectEndSources {
   readonly database: Database;
   readonly store: ArtifactStore;
   readonly ledger: Ledger;
-  readonly enqueueLogout: (tx: Transaction, notice: LogoutNotice) => Promise<void>;
 }
 
 /** Grants ended in one transaction: all of an ordinary company's, and few enough that other writers do not wait long. */
 const GRANTS_AT_ONCE = 200;
 
-export function createSubjectEnds({ database, store, ledger, enqueueLogout }: SubjectEndSources): SubjectEnds {
+export function createSubjectEnds({ database, store, ledger }: SubjectEndSources): SubjectEnds {
   const listeners: (() => void)[] = [];
 
   const endOne = async (tx: Transaction, row: GrantSubjectRow, cause: string): Promise<boolean> => {
     if (!(await removeGrantSubject(tx, row.grant_id))) return false;
     const { person_id: personId, client_id: clientId, session_uid: sessionUid } = row;
     const sid = await takePortalOut(tx, { uid: sessionUid, clientId, grantId: row.grant_id });
-    if (sid !== undefined) await enqueueLogout(tx, { clientId, accountId: personId, sid });
+    if (sid !== undefined) await enqueueLogout(tx, { clientId, accountId: personId, sid, sessionUid });
     const details = {
       cause,
       role: row.role,

@@ -14,6 +14,7 @@ import { factors } from './migrations/0011-factors.ts';
 import { signedProofs } from './migrations/0012-signed-proofs.ts';
 import { trustedDevices } from './migrations/0013-trusted-devices.ts';
 import { defence } from './migrations/0014-defence.ts';
+import { deliveryOrder } from './migrations/0015-delivery-order.ts';
 import { unavailable } from './storage-errors.ts';
 
 /** In the order of their ids. */
@@ -31,6 +32,7 @@ const MIGRATIONS: readonly Migration[] = [
   signedProofs,
   trustedDevices,
   defence,
+  deliveryOrder,
 ];
 
 /** Any constant: it only has to differ from the advisory locks of other programs on the same database. Each schema has its own. */

@@ -3,14 +3,17 @@ import type { ArtifactStore } from './artifact-store.ts';
 import type { Database } from './database.ts';
 
 /**
- * A session that was ended stays until its expiry as the mark that it is over: a slow request must not bring it back.
- * The row constructor of the primary key keeps one text for both engines.
+ * A session that was ended stays until its expiry as the mark that it is over: a slow request must not bring it back. One that expired
+ * in somebody's name goes when its end was told (oidc/session-expiry.ts).
  */
-const SWEEPS: readonly string[] = [sweepOf('sessions', 'uid'), sweepOf('counters', 'name')];
+const SWEEPS: readonly string[] = [
+  sweepOf('sessions', 'uid', ' AND (ended_at IS NOT NULL OR account_id IS NULL)'),
+  sweepOf('counters', 'name'),
+];
 
-function sweepOf(table: string, key: string): string {
+function sweepOf(table: string, key: string, also = ''): string {
   return `DELETE FROM ${table} WHERE ${key} IN
-    (SELECT ${key} FROM ${table} WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AND expires_at <= $1`;
+    (SELECT ${key} FROM ${table} WHERE expires_at <= $1${also} ORDER BY expires_at LIMIT $2) AND expires_at <= $1`;
 }
 
 export interface SweeperOptions {

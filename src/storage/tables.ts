@@ -128,6 +128,8 @@ export interface Tables
     created_at: number;
     finished_at: number | null;
     last_error: string | null;
+    order_key: string | null;
+    occasion: string | null;
   };
 }
 

@@ -187,8 +187,10 @@ export interface PageModels
     readonly current?: { readonly name: string };
     readonly cancelUrl?: string;
   };
+  /** `againUrl` stands while a portal is still being told. */
   readonly 'logout-done': {
     readonly portals: readonly { readonly name: string; readonly state: 'told' | 'pending' | 'none' }[];
+    readonly againUrl?: string;
     readonly homeUrl: string;
   };
   /** `newerUrl` stands on every page but the newest. */

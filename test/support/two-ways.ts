@@ -59,6 +59,7 @@ export async function openTwoWays(server: TestServer, cleanup: Cleanup): Promise
     secure: false,
   });
   const showFault = createShowFault(renderer, config);
+  const signedOut = { remember: () => {}, progress: async () => [] };
   const shell = createShell(pino({ level: 'silent' }), showFault);
   const sources: EngineSources = {
     ...house,
@@ -70,7 +71,8 @@ export async function openTwoWays(server: TestServer, cleanup: Cleanup): Promise
       write: (work) => house.database.write(work),
       singlesMax: Number.POSITIVE_INFINITY,
     }),
-    pages: createProtocolPages({ ...house, renderer, showFault }),
+    pages: createProtocolPages({ ...house, renderer, showFault, signedOut }),
+    signedOut,
     documents: createDocuments(config),
     cookieKeys: createCookieKeys(config.secrets.cookieKeys) as unknown as EngineSources['cookieKeys'],
     dPoPNonceSecret: Buffer.alloc(32, 1),

@@ -136,9 +136,11 @@ export const en: Messages = {
   },
   logoutDone: {
     title: 'You are signed out',
-    lead: 'These portals were asked to end your session:',
+    lead: 'This device is no longer signed in. These portals end your session, too:',
     leadNone: 'This device is no longer signed in.',
     states: { told: 'Signed out', pending: 'Being told', none: 'Please sign out there yourself' },
+    pendingNote: 'We keep telling portals that do not answer, for up to a day. You can leave this page.',
+    again: 'See how far it has come',
     advice: 'On a shared computer, please close the browser window.',
     home: 'Start page',
   },

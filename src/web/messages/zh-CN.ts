@@ -127,9 +127,11 @@ export const zhCN = {
   },
   logoutDone: {
     title: '您已安全退出',
-    lead: '已通知以下网站结束您的登录：',
+    lead: '本机已不再保持登录。以下网站也会结束您的登录：',
     leadNone: '本机已不再保持登录。',
     states: { told: '已退出', pending: '正在通知', none: '请到该网站自行退出' },
+    pendingNote: '没有回应的网站，我们会继续通知，最长一天。您可以放心离开此页。',
+    again: '查看最新进展',
     advice: '如果这是公用电脑，请关闭浏览器窗口。',
     home: '返回首页',
   },
