@@ -42,6 +42,10 @@ const COMMANDS: Readonly<Record<string, { readonly means: string; readonly load:
   incident: { means: 'list, grade, handle and report incidents', load: async () => withHouse('incident') },
   feed: { means: 'list, test and replay the feeds of events', load: async () => withHouse('feed') },
   config: { means: 'show or check the configuration', load: async () => (await import('./commands/config.ts')).run },
+  certs: {
+    means: 'make certificates to develop with',
+    load: async () => (await import('./commands/certs.ts')).run,
+  },
   docs: {
     means: 'render the references of faults and events',
     load: async () => (await import('./commands/docs.ts')).run,

@@ -1,0 +1,78 @@
+import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { createServer, get } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import test from 'ava';
+import { isSignedBy, KEY_USAGE, readSm2Certificate } from '../src/crypto/x509/certificate.ts';
+import { temporaryFolder } from './support/folders.ts';
+import { tongban } from './support/product.ts';
+
+const DEMO = { TONGBAN_PROFILE: 'demo' } as const;
+
+test('whoever develops gets certificates of both kinds, and keeps the authorities they trust', async (t) => {
+  const folder = join(temporaryFolder(t), 'certs');
+  const made = await tongban(['certs', 'dev', '--out', folder, 'portal.example', '192.0.2.7'], DEMO);
+  t.is(made.code, 0, made.stderr);
+  const text = (name: string): string => readFileSync(join(folder, name), 'utf8');
+  const der = (name: string): Buffer => new X509Certificate(text(name)).raw;
+
+  const server = new X509Certificate(text('server.crt'));
+  const authority = new X509Certificate(text('ca.crt'));
+  t.true(server.verify(authority.publicKey) && server.checkIssued(authority));
+  for (const name of ['localhost', 'portal.example']) t.is(server.checkHost(name), name);
+  t.is(server.checkIP('192.0.2.7'), '192.0.2.7');
+  t.is(server.checkHost('elsewhere.example'), undefined);
+
+  const root = readSm2Certificate(der('sm2-ca.crt'));
+  t.true(root?.isAuthority);
+  for (const [name, signs] of [
+    ['sm2-sign', true],
+    ['sm2-encrypt', false],
+    ['sm2-client', true],
+  ] as const) {
+    const leaf = readSm2Certificate(der(`${name}.crt`));
+    t.true(leaf !== undefined && root !== undefined && isSignedBy(leaf.signed, root.key), name);
+    t.is(leaf?.keyUsage?.has(KEY_USAGE.digitalSignature), signs, name);
+    t.false(leaf?.isAuthority, name);
+  }
+  for (const name of ['ca', 'server', 'portal', 'client', 'sm2-ca', 'sm2-sign', 'sm2-encrypt', 'sm2-client']) {
+    t.is(statSync(join(folder, `${name}.key`)).mode & 0o077, 0, name);
+  }
+  t.is(statSync(folder).mode & 0o077, 0);
+
+  const again = await tongban(['certs', 'dev', '--out', folder], DEMO);
+  t.is(again.code, 0, again.stderr);
+  t.is(text('ca.crt'), authority.toString());
+  t.not(text('server.crt'), server.toString());
+
+  const listener = createServer(
+    {
+      cert: text('server.crt'),
+      key: text('server.key'),
+      ca: text('ca.crt'),
+      requestCert: true,
+      rejectUnauthorized: true,
+    },
+    (_, response) => response.end('hello'),
+  ).listen(0, '127.0.0.1');
+  t.teardown(() => listener.close());
+  await once(listener, 'listening');
+  const { port } = listener.address() as AddressInfo;
+  const client = { ca: text('ca.crt'), cert: text('client.crt'), key: text('client.key') };
+  const [answer] = await once(get({ host: '127.0.0.1', port, ...client, agent: false }), 'response');
+  t.is(answer.statusCode, 200, 'and they speak TLS with one another');
+});
+
+test('H1 certificates to develop with are not made in production, nor for names that are none', async (t) => {
+  const folder = join(temporaryFolder(t), 'certs');
+  const production = { TONGBAN_PROFILE: 'production', TONGBAN_ISSUER: 'https://id.example' };
+  const refused = await tongban(['certs', 'dev', '--out', folder], production);
+  t.is(refused.code, 1);
+  t.regex(refused.stderr, /no place in production/);
+  for (const args of [['dev', '--out'], ['dev', '--out', folder, 'a,DNS:evil.example'], ['dev', '--help'], []]) {
+    t.is((await tongban(['certs', ...args], DEMO)).code, 2, args.join(' '));
+  }
+  t.false(existsSync(folder));
+});
