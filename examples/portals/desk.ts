@@ -1,6 +1,6 @@
 import type { cookieJar } from './cookies.ts';
 import type { Answer, Visit } from './http.ts';
-import type { IdentityServer } from './identity-server.ts';
+import type { IdentityServer, TokenAlg } from './identity-server.ts';
 import type { PageContext } from './pages.ts';
 import type { BoundedStore, PortalSession, SignInAttempt } from './sessions.ts';
 import type { Trouble } from './texts.ts';
@@ -12,6 +12,7 @@ export interface Desk {
   /** Whether people may act for a company here. */
   readonly forCompanies: boolean;
   readonly pushedRequests: boolean;
+  readonly tokenAlg: TokenAlg | undefined;
   readonly sessions: BoundedStore<PortalSession>;
   readonly attempts: BoundedStore<SignInAttempt>;
   readonly cookies: ReturnType<typeof cookieJar>;

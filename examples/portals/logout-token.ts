@@ -1,9 +1,11 @@
 import { errors, type JWTPayload, jwtVerify } from 'jose';
 import { nowMs } from '../../src/shared/clock.ts';
-import type { IdentityServer } from './identity-server.ts';
+import type { IdentityServer, TokenAlg } from './identity-server.ts';
 import { BoundedStore } from './sessions.ts';
+import { Sm2TokenRefused } from './sm2-judge.ts';
 
 const LOGOUT_EVENT = 'http://schemas.openid.net/event/backchannel-logout';
+const TYP = 'logout+jwt';
 const TOKEN_AGE_MAX_SECONDS = 180;
 const CLOCK_TOLERANCE_SECONDS = 10;
 const JTI_CHARACTERS_MAX = 256;
@@ -49,26 +51,21 @@ const blamesToken = (error: unknown): error is errors.JOSEError =>
  * typ, iss, aud, iat, exp, the event, sub or sid, no nonce, and each jti once. `unavailable` means that the keys could not be
  * fetched and the same token may be sent again.
  */
-export function logoutTokenJudge(clientId: string): (token: string, server: IdentityServer) => Promise<LogoutVerdict> {
+export function logoutTokenJudge(
+  clientId: string,
+  tokenAlg?: TokenAlg,
+): (token: string, server: IdentityServer) => Promise<LogoutVerdict> {
   const seen = new BoundedStore<true>({
     entriesMax: 10_000,
     lifetimeSeconds: TOKEN_AGE_MAX_SECONDS + 2 * CLOCK_TOLERANCE_SECONDS,
   });
-  return async (token, { configuration, jwks }) => {
+  const algorithms = tokenAlg === undefined ? ALGORITHMS : [tokenAlg];
+  return async (token, server) => {
     let payload: JWTPayload;
     try {
-      const verified = await jwtVerify(token, jwks, {
-        typ: 'logout+jwt',
-        issuer: configuration.serverMetadata().issuer,
-        audience: clientId,
-        algorithms: ALGORITHMS,
-        requiredClaims: ['iat', 'exp', 'jti'],
-        maxTokenAge: TOKEN_AGE_MAX_SECONDS,
-        clockTolerance: CLOCK_TOLERANCE_SECONDS,
-        currentDate: new Date(nowMs()),
-      });
-      payload = verified.payload;
+      payload = await claimsOf(token, server, clientId, algorithms);
     } catch (error) {
+      if (error instanceof Sm2TokenRefused) return { state: 'refused', reason: error.message };
       return blamesToken(error) ? { state: 'refused', reason: error.code } : { state: 'unavailable' };
     }
     const verdict = judgeClaims(payload);
@@ -77,4 +74,32 @@ export function logoutTokenJudge(clientId: string): (token: string, server: Iden
     seen.keep(true, payload.jti);
     return verdict;
   };
+}
+
+async function claimsOf(
+  token: string,
+  { configuration, jwks, sm2 }: IdentityServer,
+  audience: string,
+  algorithms: string[],
+): Promise<JWTPayload> {
+  const { issuer } = configuration.serverMetadata();
+  if (sm2 !== undefined) {
+    const claims = await sm2.claimsOf(token, { issuer, audience, typ: TYP });
+    const ageSeconds = nowMs() / 1000 - Number(claims.iat);
+    if (!(ageSeconds >= -CLOCK_TOLERANCE_SECONDS && ageSeconds <= TOKEN_AGE_MAX_SECONDS + CLOCK_TOLERANCE_SECONDS)) {
+      throw new Sm2TokenRefused('too old or not yet valid');
+    }
+    return claims;
+  }
+  const { payload } = await jwtVerify(token, jwks, {
+    typ: TYP,
+    issuer,
+    audience,
+    algorithms,
+    requiredClaims: ['iat', 'exp', 'jti'],
+    maxTokenAge: TOKEN_AGE_MAX_SECONDS,
+    clockTolerance: CLOCK_TOLERANCE_SECONDS,
+    currentDate: new Date(nowMs()),
+  });
+  return payload;
 }

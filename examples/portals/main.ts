@@ -1,8 +1,9 @@
 import { startPortal } from './portal.ts';
-import { clientSecret, required, wantedPortal } from './settings.ts';
+import { clientSecret, required, tokenAlg, wantedPortal } from './settings.ts';
 
 const definition = wantedPortal();
 const { CLIENT_ID, PORT, HOST, PUBLIC_URL, SIBLING_URL, PAR } = process.env;
+const alg = tokenAlg();
 const portal = await startPortal({
   definition,
   issuer: required('ISSUER'),
@@ -13,6 +14,7 @@ const portal = await startPortal({
   ...(PUBLIC_URL === undefined ? {} : { publicUrl: PUBLIC_URL }),
   ...(SIBLING_URL === undefined ? {} : { siblingUrl: SIBLING_URL }),
   pushedRequests: PAR === '1',
+  ...(alg === undefined ? {} : { tokenAlg: alg }),
 });
 console.log(`${definition.nameZh} ${definition.nameEn}: ${portal.url}`);
 

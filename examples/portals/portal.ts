@@ -4,7 +4,7 @@ import { cookieJar } from './cookies.ts';
 import { PORTALS, type PortalDefinition } from './definitions.ts';
 import type { Desk } from './desk.ts';
 import { type Answer, htmlAnswer, jsonAnswer, portalListener, type Visit } from './http.ts';
-import { lazyIdentityServer } from './identity-server.ts';
+import { lazyIdentityServer, type TokenAlg } from './identity-server.ts';
 import { landingPage, type PageContext, personPage, troublePage } from './pages.ts';
 import { BoundedStore, type PortalSession, type SignInAttempt } from './sessions.ts';
 import { signInRoutes } from './sign-in.ts';
@@ -31,6 +31,8 @@ export interface PortalOptions {
   readonly siblingUrl?: string;
   /** Push the authorization request instead of carrying it through the browser (RFC 9126). */
   readonly pushedRequests?: boolean;
+  /** The one algorithm of tokens this portal takes; every usual one unless told. */
+  readonly tokenAlg?: TokenAlg;
 }
 
 export interface RunningPortal {
@@ -72,7 +74,15 @@ interface Surroundings extends PortalOptions {
   readonly identityServer: Desk['identityServer'];
 }
 
-function portalRoutes({ definition, clientId, url, sibling, identityServer, pushedRequests = false }: Surroundings) {
+function portalRoutes({
+  definition,
+  clientId,
+  url,
+  sibling,
+  identityServer,
+  pushedRequests = false,
+  tokenAlg,
+}: Surroundings) {
   const sessions = new BoundedStore<PortalSession>(SESSION_LIMITS);
   const attempts = new BoundedStore<SignInAttempt>(ATTEMPT_LIMITS);
   const cookies = cookieJar(clientId, url);
@@ -88,6 +98,7 @@ function portalRoutes({ definition, clientId, url, sibling, identityServer, push
     clientId,
     forCompanies: definition.forCompanies,
     pushedRequests,
+    tokenAlg,
     sessions,
     attempts,
     cookies,

@@ -5,8 +5,9 @@ import { logoutTokenJudge } from './logout-token.ts';
 import { askSignOutPage, signedOutPage } from './pages.ts';
 
 /** Signing out: by the person here (RP-Initiated Logout 1.0), or by the identity server behind their back (Back-Channel Logout 1.0). */
-export function signOutRoutes({ url, clientId, sessions, cookies, identityServer, contextOf, sessionOf }: Desk) {
-  const judgeLogoutToken = logoutTokenJudge(clientId);
+export function signOutRoutes(desk: Desk) {
+  const { url, clientId, tokenAlg, sessions, cookies, identityServer, contextOf, sessionOf } = desk;
+  const judgeLogoutToken = logoutTokenJudge(clientId, tokenAlg);
 
   const endSessionUrl = async (idToken: string): Promise<string> => {
     const { configuration } = await identityServer();

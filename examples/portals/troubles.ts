@@ -1,5 +1,6 @@
 import { AuthorizationResponseError, ClientError, ResponseBodyError } from 'openid-client';
 import { IdentityServerUnavailable } from './identity-server.ts';
+import { Sm2TokenRefused } from './sm2-judge.ts';
 import type { Trouble } from './texts.ts';
 
 /** The HTTP status each calm page is shown with. */
@@ -23,6 +24,7 @@ const isNetworkFailure = (error: unknown): boolean =>
 /** Which page an error of the protocol library leads to (RFC 6749 section 4.1.2.1, OIDC Core section 3.1.2.6). */
 export function troubleOf(error: unknown): Trouble {
   if (error instanceof IdentityServerUnavailable || isNetworkFailure(error)) return 'unavailable';
+  if (error instanceof Sm2TokenRefused) return 'failed';
   if (error instanceof AuthorizationResponseError) {
     if (NEEDS_A_PAGE.includes(error.error)) return 'login_required';
     if (error.error === 'access_denied') return 'access_denied';
