@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import type { BrowserContext, Page } from 'playwright-core';
 import { codeFor, freshPhone } from '../support/enrolment.ts';
+import { createEye } from '../support/eye.ts';
 import { freshFolder, freshPlace, type Product, startProduct } from '../support/product.ts';
 import { readQr } from '../support/qr-reader.ts';
 import { fill, NARROW, seen, stage, submit, typeSignIn } from '../support/seen.ts';
@@ -244,3 +245,33 @@ withOpenssl('D18 a soft certificate is bound and signs in, by hand', async (t) =
   await page.waitForURL(/\/account$/);
   t.deepEqual(watch.problems, []);
 });
+
+for (const [language, width] of [
+  ['zh-CN', 360],
+  ['en', 1280],
+] as const) {
+  withOpenssl(
+    `the pages of certificates read well in ${language}, in both sizes of type, at both widths`,
+    async (t) => {
+      const { context, page, watch } = await visitor(t, `certificate-${language}`, { locale: language });
+      const eye = await createEye({ page, language, width, names: ['我的账户', 'My account', '李思远', 'openssl'] });
+      const answerWrongly = async (): Promise<void> => {
+        await page.locator('#answer').fill('nothing');
+        await submit(page);
+      };
+      await enter(page, LI);
+      await page.goto(`${product.issuer}/account/methods/certificate`);
+      await eye.at('account-certificate');
+      await answerWrongly();
+      await eye.wrong('account-certificate', 'refused');
+      await context.clearCookies({ name: 'tongban' });
+      await page.goto(`${product.issuer}/account`);
+      await page.locator('a[href$="/certificate"]').click();
+      await eye.at('certificate');
+      await answerWrongly();
+      await eye.wrong('certificate', 'refused');
+      t.deepEqual(eye.complaints, []);
+      t.deepEqual(watch.problems, []);
+    },
+  );
+}

@@ -32,7 +32,7 @@ const READ = `(() => {
   const at = document.activeElement;
   const sent = JSON.parse(sessionStorage.getItem('sent') ?? '{}');
   const kept = ({ type, value, checked, classList }, told) => {
-    if (type === 'password' || type === 'file' || classList.contains('sent-code') || classList.contains('paper-code')) return value === '';
+    if (type === 'password' || type === 'file' || classList.contains('sent-code') || classList.contains('paper-code') || classList.contains('signed')) return value === '';
     if (type === 'checkbox' || type === 'radio') return checked === (told === value);
     return type === 'hidden' || value.trim() === told.trim();
   };
@@ -63,7 +63,7 @@ const REMEMBER = `addEventListener('submit', ({ target }) => {
 const LARGE = (large: boolean): string => `document.documentElement.dataset.text = '${large ? 'large' : 'normal'}'`;
 
 /** Words of the other language that a page may say: what these things are called in both. */
-const LATIN = /\b(?:CAN:AB\d+|CSV|PDF|PNG|JPEG|UTF|MB|SM3|JSON|JavaScript|Chrome|Linux)\b/g;
+const LATIN = /\b(?:CAN:AB\d+|CSV|PDF|PNG|JPEG|UTF|MB|SM3|JSON|JavaScript|Chrome|Linux|UKey)\b/g;
 
 const LEAVE = `${LARGE(false)}; document.documentElement.dataset.lookedAt = 'yes'`;
 
