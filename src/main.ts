@@ -43,7 +43,7 @@ const COMMANDS: Readonly<Record<string, { readonly means: string; readonly load:
   feed: { means: 'list, test and replay the feeds of events', load: async () => withHouse('feed') },
   config: { means: 'show or check the configuration', load: async () => (await import('./commands/config.ts')).run },
   certs: {
-    means: 'make certificates to develop with',
+    means: 'make certificates to develop with, and check SM2 certificates of an authority',
     load: async () => (await import('./commands/certs.ts')).run,
   },
   docs: {

@@ -42,7 +42,7 @@ const manageUrl = (page: Page): string => /href="(\/account\/methods\/factor\?id
 const labelsIn = async ({ house }: TestServer, id: string): Promise<readonly string[]> =>
   (await house.boundFactors.list(id)).map(({ label }) => label);
 
-test.serial('D10 D12 an app is bound by picture or by hand, told of everywhere, renamed and removed', async (t) => {
+test.serial('D10 D12 V60 an app is bound by picture or by hand, told of everywhere, renamed and removed', async (t) => {
   const { server, id, browser } = await signedIn(t);
   const phone = '+8613800000011';
   await server.house.identifiers.bind(id, identifierOf('phone', phone), { origin: 'test', verifiedBy: 'test' });
@@ -51,7 +51,7 @@ test.serial('D10 D12 an app is bound by picture or by hand, told of everywhere, 
   t.false(offered.text.includes(`href="${METHODS}/token"`), 'there are no tokens in stock');
   const shown = await browser.get(`${METHODS}/authenticator`);
   const secret = secretOn(shown);
-  t.is(secret.length, 32);
+  t.is(secret.length, 32, '160 bits in base32');
   t.is(shown.headers['cache-control'], 'no-store');
   t.is(secretOn(await browser.get(`${METHODS}/authenticator`)), secret, 'a page that is loaded again shows the same');
 

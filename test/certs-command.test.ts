@@ -76,3 +76,27 @@ test('H1 certificates to develop with are not made in production, nor for names 
   }
   t.false(existsSync(folder));
 });
+
+test('an operator sees of an SM2 pair whether it holds, and what each is for, before a proxy is given it', async (t) => {
+  const [ours, theirs] = [join(temporaryFolder(t), 'ours'), join(temporaryFolder(t), 'theirs')];
+  for (const folder of [ours, theirs]) t.is((await tongban(['certs', 'dev', '--out', folder], DEMO)).code, 0);
+  const check = (...files: readonly string[]) => tongban(['certs', 'check', ...files], DEMO);
+  const [authority, sign, encrypt] = ['sm2-ca', 'sm2-sign', 'sm2-encrypt'].map((name) => join(ours, `${name}.crt`));
+  const good = await check(authority!, sign!, encrypt!);
+  t.is(good.code, 0, good.stderr);
+  t.regex(
+    good.stdout,
+    /sm2-sign\.crt holds until [\d-]{10}, to sign\.\n.*sm2-encrypt\.crt holds until [\d-]{10}, to encrypt\.\n$/,
+  );
+
+  const bad = await check(authority!, join(theirs, 'sm2-sign.crt'), sign!, join(ours, 'server.crt'), authority!);
+  t.is(bad.code, 1);
+  t.regex(bad.stdout, /^[^\n]*sm2-sign\.crt holds/, 'the good one among them is still named');
+  const [foreign, other, above] = bad.stderr.split('\n');
+  t.regex(foreign!, /theirs\/sm2-sign\.crt is signed by none of the authorities/);
+  t.regex(other!, /server\.crt holds no SM2 certificate/);
+  t.regex(above!, /sm2-ca\.crt is the certificate of an authority/);
+  const absent = await check(authority!, join(ours, 'nowhere.crt'));
+  t.is(absent.code, 1);
+  t.regex(absent.stderr, /cannot be read/);
+});

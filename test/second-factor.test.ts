@@ -167,7 +167,7 @@ test('C5 an essential level above what the person has is never a lower one', asy
   t.is((await idTokenOf(plain, browser)).acr, THREE);
 });
 
-test('D10 D11 a wrong code, one used before and one too many are refused in one way, told and recorded', async (t) => {
+test('D10 D11 V60 a wrong code, one used before and one too many are refused in one way, told and recorded', async (t) => {
   const own = await startServer(t, { limits: { failuresPerAccount: 4 }, ledger: { checkpointIntervalMs: 100 } });
   const portal = await own.addPortal({ minimum_acr: THREE });
   const { id, idNumber } = await somebody(own);

@@ -3,9 +3,12 @@ import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs
 import { isIP } from 'node:net';
 import { join, resolve } from 'node:path';
 import { loadConfig } from '../config/load.ts';
+import { checkCertificates } from './certs-check.ts';
 
 const USAGE = `Usage: tongban certs dev [--out FOLDER] [NAME ...]
   make authorities of your own and certificates of both kinds for localhost and the names you add, in certs/local
+       tongban certs check AUTHORITIES CERTIFICATE ...
+  say of SM2 certificates (PEM) whether they hold, by the authorities in a file, and what each is for
 `;
 
 const FOLDER = join(import.meta.dirname, '..', '..', 'certs', 'local');
@@ -57,11 +60,20 @@ const LEAVES: readonly Leaf[] = [
   { name: 'sm2-client', kind: SM2, authority: 'sm2-ca', usage: 'digitalSignature', purpose: 'clientAuth' },
 ];
 
+/** `tongban certs ...`. Resolves with the exit code: 0 in order, 1 refused, 2 not understood. */
+export async function run(args: readonly string[]): Promise<number> {
+  const [action, authorities, ...certificates] = args;
+  if (action === 'check' && authorities !== undefined && certificates.length > 0) {
+    return checkCertificates(authorities, certificates);
+  }
+  return makeDevelopmentCertificates(args);
+}
+
 /**
- * `tongban certs dev`: certificates to develop with, by the openssl command. Authorities that exist are kept, all else is made
+ * Certificates to develop with, by the openssl command. Authorities that exist are kept, all else is made
  * anew. Refuses under the profile production: who has the key of such an authority can be anybody to everybody who believes it.
  */
-export async function run(args: readonly string[]): Promise<number> {
+function makeDevelopmentCertificates(args: readonly string[]): number {
   const wishes = wishesIn(args);
   if (wishes === undefined) {
     process.stderr.write(USAGE);

@@ -28,7 +28,14 @@ const EXTENSION = { keyUsage: '2.5.29.15', basicConstraints: '2.5.29.19', purpos
 const HARMLESS_CRITICAL: ReadonlySet<string> = new Set(['2.5.29.32', '2.5.29.17']);
 
 /** Bits of the extension key usage (RFC 5280 4.2.1.3). */
-export const KEY_USAGE = { digitalSignature: 0, keyCertSign: 5, crlSign: 6 } as const;
+export const KEY_USAGE = {
+  digitalSignature: 0,
+  keyEncipherment: 2,
+  dataEncipherment: 3,
+  keyAgreement: 4,
+  keyCertSign: 5,
+  crlSign: 6,
+} as const;
 
 /** Of the extended key usage: proving oneself to a server, and everything (RFC 5280 4.2.1.12). */
 export const PURPOSE = { clientAuthentication: '1.3.6.1.5.5.7.3.2', any: '2.5.29.37.0' } as const;
