@@ -1,9 +1,11 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
+import { sm2 } from 'sm-crypto';
 import { MOODS, type Mood } from '../examples/svs/server.ts';
 import { createRemoteSm2Signer } from '../src/crypto/remote/remote-sm2-signer.ts';
-import { createSm2Verifier } from '../src/crypto/sm2-software-signer.ts';
+import { isSm2PublicKey, type Signer } from '../src/crypto/signer.ts';
+import { createSm2Verifier, createSoftwareSm2Signer } from '../src/crypto/sm2-software-signer.ts';
 import { Fault } from '../src/shared/fault.ts';
 import { makeCertificates } from './support/feed-receivers.ts';
 import { temporaryFolder } from './support/folders.ts';
@@ -34,6 +36,42 @@ for (const [way, start] of [
     t.is(sent.digest?.length, 64);
     await signer.close();
     await t.throwsAsync(signer.sign(MESSAGE), { code: 'internal' } as object);
+  });
+}
+
+/** What every signer owes, wherever its key is. */
+const SIGNERS: readonly (readonly [name: string, open: (t: ExecutionContext) => Promise<Signer>])[] = [
+  ['in software', async () => createSoftwareSm2Signer('3a'.repeat(32))],
+  [
+    'of a signature server',
+    async (t) => {
+      const server = clientOf((await sharedKeyServer(t)).settings);
+      return createRemoteSm2Signer(server, await server.newKey());
+    },
+  ],
+];
+
+for (const [name, open] of SIGNERS) {
+  test(`a signer ${name} keeps one key, signs what anybody can verify, never twice the same, and lets go when it is closed`, async (t) => {
+    const signer = await open(t);
+    t.is(signer.alg, 'SM2');
+    t.true(isSm2PublicKey(signer.publicKey));
+    const messages = [Buffer.alloc(0), MESSAGE, MESSAGE, Buffer.alloc(65_536, 7)];
+    const signatures = await Promise.all(messages.map((message) => signer.sign(message)));
+    t.is(new Set(signatures.map((signature) => signature.toString('hex'))).size, messages.length);
+    const publicHex = signer.publicKey.toString('hex');
+    for (const [at, signature] of signatures.entries()) {
+      const options = { hash: true, der: false, userId: '1234567812345678' } as const;
+      t.is(signature.length, 64);
+      t.true(sm2.doVerifySignature(messages[at]!, signature.toString('hex'), publicHex, options));
+    }
+    const waiting = signer.sign(MESSAGE).then(
+      () => 'signed',
+      () => 'rejected',
+    );
+    await signer.close();
+    await t.throwsAsync(signer.sign(MESSAGE), { instanceOf: Fault, code: 'internal' } as object);
+    t.is(await waiting, name === 'in software' ? 'signed' : 'rejected', 'what was signed on the spot has not waited');
   });
 }
 
@@ -90,6 +128,16 @@ test('X6 so many signatures are under way, so many wait, and the rest is told at
   const calls = Array.from({ length: 5 }, () => signer.sign(MESSAGE));
   const settled = await Promise.allSettled(calls);
   t.is(settled.filter(({ status }) => status === 'fulfilled').length, 3);
+});
+
+test('signatures share the connections that are there', async (t) => {
+  const { running, settings } = await tlsServer(t);
+  const server = clientOf({ ...settings, inFlightMax: 4, queueMax: 100, queueDeadlineMs: 20_000 });
+  const signer = createRemoteSm2Signer(server, await server.newKey());
+  for (let round = 0; round < 3; round += 1) {
+    await Promise.all(Array.from({ length: 20 }, () => signer.sign(MESSAGE)));
+  }
+  t.true(running.connections() < 30, `${running.connections()} connections for 61 requests, four at a time`);
 });
 
 test('a key the server does not hold is a fault of ours, and no reason to leave the server alone', async (t) => {

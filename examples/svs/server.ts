@@ -44,6 +44,8 @@ export interface RunningServer {
   mood: Mood;
   /** Requests since the start, as they came. */
   readonly asked: readonly { readonly path: string; readonly body: string }[];
+  /** Connections since the start. */
+  connections(): number;
   stop(): void;
 }
 
@@ -104,12 +106,17 @@ export async function startSignatureServer(options: SignatureServerOptions): Pro
         listener,
       )
     : createHttpServer(listener);
+  let connections = 0;
+  server.on('connection', () => {
+    connections += 1;
+  });
   server.listen(options.port, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   return {
     url: `${mutualTls ? 'https' : 'http'}://127.0.0.1:${port}`,
     asked,
+    connections: () => connections,
     get mood() {
       return state.mood;
     },

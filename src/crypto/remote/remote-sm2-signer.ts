@@ -17,9 +17,11 @@ export function createRemoteSm2Signer(server: Pick<SignatureServer, 'sign'>, key
     publicKey: known.bytes,
 
     async sign(message) {
-      if (closed) throw new Fault('internal', 'This SM2 signer is closed.');
+      if (closed) throw isClosed();
       const isGenuine = (signature: Buffer): boolean => verifySm2(message, signature, known);
-      return server.sign(key.keyId, digestSm2(message, known), isGenuine);
+      const signature = await server.sign(key.keyId, digestSm2(message, known), isGenuine);
+      if (closed) throw isClosed();
+      return signature;
     },
 
     async close() {
@@ -27,3 +29,5 @@ export function createRemoteSm2Signer(server: Pick<SignatureServer, 'sign'>, key
     },
   };
 }
+
+const isClosed = (): Fault => new Fault('internal', 'This SM2 signer is closed.');
