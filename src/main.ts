@@ -30,6 +30,11 @@ const COMMANDS: Readonly<Record<string, { readonly means: string; readonly load:
     means: 'fill a store with synthetic people and companies',
     load: async () => withHouse('demo'),
   },
+  backup: { means: 'copy store and keys into one sealed file', load: async () => withHouse('backup') },
+  restore: {
+    means: 'bring a backup back, and end what was open when it was made',
+    load: async () => (await import('./commands/in-house.ts')).runRestore,
+  },
   logout: { means: 'follow the notices by which portals learn of a sign-out', load: async () => withHouse('logout') },
   keys: {
     means: 'list, rotate and retire keys, and bring what is sealed under new ones',

@@ -107,6 +107,7 @@ test('H5 every act of an administrator is on record under the name of their acco
 
   const folder = temporaryFolder(t);
   const feedsFile = join(folder, 'feeds.json');
+  const archive = join(folder, 'tongban.backup');
   writeFileSync(feedsFile, JSON.stringify([{ name: 'archive', kind: 'file', address: join(folder, 'archive.log') }]));
   const env = {
     TONGBAN_PROFILE: 'test',
@@ -158,6 +159,7 @@ test('H5 every act of an administrator is on record under the name of their acco
       'relying-party.changed',
       { client: 'new-portal', data: { origin: clientOrigin, fields: ['client_secret'] } },
     ],
+    [`backup ${archive} --passphrase-stdin`, 'server.backed-up', {}, 'nine quiet rivers run'],
     [`logout retry ${delivery}`, 'logout.retried', { client: 'new-portal', data: { delivery } }],
     ['keys rotate ES256', 'key.rotated', {}],
     ['feed replay archive --from 2 --yes', 'feed.replayed', { data: { feed: 'archive', from: 2 } }],
@@ -178,6 +180,9 @@ test('H5 every act of an administrator is on record under the name of their acco
     t.like(told, { ...NOWHERE, ...GOOD, actor: OPERATOR, ...expected }, line);
   }
   t.like((await allTold(own, 'password.changed')).at(-1), { actor: OPERATOR, data: { origin } });
+  const epoch = await tongban(['restore', 'epoch'], env);
+  t.is(epoch.code, 0, epoch.stderr);
+  t.like(await oneTold('server.restored', {}, own), { ...NOWHERE, ...GOOD, actor: OPERATOR });
 });
 
 test('H5 L15 every look of an auditor into the ledger is on record, with a reason only the house can open', async (t) => {

@@ -44,6 +44,7 @@ const COMMANDS = {
     (await import('./mandate.ts')).run(args, { house, operator, stdout, stderr }),
   demo: async (args, house) => (await import('./demo-seed.ts')).run(args, { house, stdout, stderr }),
   factor: async (args, house) => (await import('./factor.ts')).run(args, { house, stdout, stderr }),
+  backup: async (args, house) => (await import('./backup.ts')).run(args, { house, stdin, stdout, stderr }),
   logout: async (args, { database, ledger }) =>
     (await import('./logout.ts')).run(args, { database, ledger, stdout, stderr }),
   keys: async (args, house) => (await import('./keys.ts')).run(args, { house, stdout, stderr }),
@@ -107,5 +108,17 @@ export async function runAudit(args: readonly string[]): Promise<number> {
       if (!prepared.ok) throw new Refused(prepared.sentences.join('\n'), prepared.exitCode === 1 ? 1 : 2);
       return openHouse(prepared.config, operator);
     },
+  });
+}
+
+/** `tongban restore`: opens the house of the folder it makes. */
+export async function runRestore(args: readonly string[]): Promise<number> {
+  const { run } = await import('./restore.ts');
+  return run(args, {
+    stdin,
+    stdout,
+    stderr,
+    operator: userInfo().username,
+    prepare: (dataDir) => prepareConfig(dataDir === undefined ? {} : { overrides: { dataDir } }),
   });
 }

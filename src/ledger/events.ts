@@ -34,6 +34,14 @@ import { SUBJECT_EVENTS } from './events-subjects.ts';
 export const EVENTS = {
   'server.started': event('notice', AUDIT, ENTITY.other, 'The server began to serve.', 'version profile'),
   'server.stopped': event('notice', AUDIT, ENTITY.other, 'The server stopped in order.', 'signal'),
+  'server.backed-up': event('notice', AUDIT, ENTITY.read, 'An operator made a sealed copy of the store.', 'bytes size'),
+  'server.restored': event(
+    'alert',
+    AUDIT,
+    ENTITY.other,
+    'The store was brought back from a copy; every session and token of before has ended.',
+    'backupAt size missing sessions',
+  ),
   'configuration.changed': event(
     'warning',
     ADMINISTRATION,
