@@ -3,6 +3,7 @@ import type { RequestListener, Server } from 'node:http';
 import type { Logger } from 'pino';
 import { ensureAccountCentre } from './account-doors.ts';
 import type { House } from './app.ts';
+import { followCertifiedKeys } from './crypto/jose/certified-keys.ts';
 import type { TokenSealer } from './crypto/jose/token-sealer.ts';
 import { networkOf } from './defence/networks.ts';
 import { regionsOf } from './defence-doors.ts';
@@ -98,9 +99,12 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
     regions,
     demo: options.demo,
   });
+  const certified = followCertifiedKeys(config.signer.certificateFiles, (error) =>
+    log.error({ err: error }, 'certificates of signing keys could not be read again'),
+  );
   let sealers: readonly TokenSealer[] = [];
   const build = async (): Promise<Engine> => {
-    const keys = await engineKeys(keyring, house.remoteSigning?.server);
+    const keys = await engineKeys(keyring, house.remoteSigning?.server, certified());
     sealers = keys.sealers;
     return createEngine(sources, keys);
   };

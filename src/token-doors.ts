@@ -1,4 +1,5 @@
 import type { JWK } from 'jose';
+import type { CertifiedKeys } from './crypto/jose/certified-keys.ts';
 import { SM_JOSE } from './crypto/jose/profile.ts';
 import { readSm2Jwk } from './crypto/jose/sm2-jwk.ts';
 import { createTokenSealer, type TokenSealer } from './crypto/jose/token-sealer.ts';
@@ -15,18 +16,22 @@ import { Fault } from './shared/fault.ts';
  * The keys of the keyring, each where it signs: those the protocol library knows, and those of SM2. Throws `Fault('internal')` for a key
  * that a signature server holds when none is configured.
  */
-export async function engineKeys(keyring: Pick<Keyring, 'jwks'>, server?: SignatureServer): Promise<EngineKeys> {
+export async function engineKeys(
+  keyring: Pick<Keyring, 'jwks'>,
+  server?: SignatureServer,
+  certified: CertifiedKeys = new Map(),
+): Promise<EngineKeys> {
   const { privateKeys } = await keyring.jwks();
   const isSm2 = ({ alg }: JWK): boolean => alg === SM_JOSE.signature;
   return {
     classical: privateKeys.filter((jwk) => !isSm2(jwk)),
-    sealers: privateKeys.filter(isSm2).map((jwk) => sealerOf(jwk, server)),
+    sealers: privateKeys.filter(isSm2).map((jwk) => sealerOf(jwk, server, certified)),
   };
 }
 
-function sealerOf(jwk: JWK, server: SignatureServer | undefined): TokenSealer {
+function sealerOf(jwk: JWK, server: SignatureServer | undefined, certified: CertifiedKeys): TokenSealer {
   const signer = signerOf(jwk, server);
-  return createTokenSealer(signer, createSm2Verifier(signer.publicKey));
+  return createTokenSealer(signer, createSm2Verifier(signer.publicKey), certified);
 }
 
 function signerOf(jwk: JWK, server: SignatureServer | undefined): Signer {

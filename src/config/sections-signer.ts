@@ -1,11 +1,16 @@
 import { z } from 'zod';
-import { choice, filePath, isServiceUrl, whole } from './fields.ts';
+import { choice, filePath, isServiceUrl, list, whole } from './fields.ts';
 
 /** Who holds the SM2 keys of tokens; the contract is docs/signature-server.md. */
 export const signer = z.strictObject({
   sm2: choice(
     ['software', 'server'],
     'Where new SM2 keys for tokens are made and held: in this process, or with a signature server that signs for us. A key stays where it was made.',
+  ),
+  certificateFiles: list(
+    z.string().min(1).max(1024),
+    10,
+    'PEM files, each with the certificate of an SM2 signing key and those above it; published with the key as x5c.',
   ),
   server: z.strictObject({
     url: z

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { sm2SignatureToDer } from '../../src/crypto/sm2/der.ts';
-import { readSm2PrivateKey, type Sm2PrivateKey, signSm2 } from '../../src/crypto/sm2/sm2.ts';
+import { readSm2PrivateKey, type Sm2PrivateKey, type Sm2PublicKey, signSm2 } from '../../src/crypto/sm2/sm2.ts';
 
 /** What stands in a certificate; everything a test may want to be wrong. Times are epoch seconds. */
 export interface CertificateWishes {
@@ -14,6 +14,8 @@ export interface CertificateWishes {
   readonly purpose?: string;
   /** The identifier of a critical extension nobody knows. */
   readonly critical?: string;
+  /** Whose key it is, where that is not a new one. */
+  readonly holder?: Sm2PublicKey;
   /** Signs in place of the issuer. */
   readonly signer?: Sm2PrivateKey;
   readonly algorithm?: string;
@@ -117,7 +119,10 @@ export function makeCertificate(wishes: CertificateWishes, issuer?: MadeCertific
     name(issuer?.subject ?? wishes.subject),
     sequence(time(wishes.validFrom), time(wishes.validTo)),
     name(wishes.subject),
-    sequence(sequence(oid('1.2.840.10045.2.1'), oid('1.2.156.10197.1.301')), bits(key.publicKey.bytes)),
+    sequence(
+      sequence(oid('1.2.840.10045.2.1'), oid('1.2.156.10197.1.301')),
+      bits((wishes.holder ?? key.publicKey).bytes),
+    ),
     ...(extensions.length > 0 ? [der(0xa3, sequence(...extensions))] : []),
   );
   const encoded = sealed(part, algorithm, wishes.signer ?? issuer?.key ?? key);

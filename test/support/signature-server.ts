@@ -66,7 +66,7 @@ export async function tlsServer(
 
 /** The client a house would open. */
 export function clientOf(settings: ServerSettings): SignatureServer {
-  const opened = openRemoteSigning({ signer: { sm2: 'server', server: settings } });
+  const opened = openRemoteSigning({ signer: { sm2: 'server', certificateFiles: [], server: settings } });
   if (opened === undefined) throw new Error('no signature server is configured');
   return opened.server;
 }
