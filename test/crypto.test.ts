@@ -74,6 +74,20 @@ test('a sealed column with any byte changed or missing does not open', (t) => {
   t.throws(() => createSealer(Buffer.alloc(31)), { instanceOf: Fault });
 });
 
+test('bytes that were kept after opening open again in their own place only, and not when they are others', (t) => {
+  const sealer = createSealer(Buffer.alloc(32, 7));
+  const sealed = sealer.seal('张三', CONTEXT);
+  t.is(sealer.unsealKept(sealed, CONTEXT), '张三');
+  t.is(sealer.unsealKept(sealed, CONTEXT), '张三');
+  for (const elsewhere of ['persons:name_sealed:per_2', 'persons:phone_sealed:per_1']) {
+    t.throws(() => sealer.unsealKept(sealed, elsewhere), { instanceOf: Fault });
+  }
+  const altered = Uint8Array.from(sealed, (byte, at) => (at === 20 ? byte ^ 1 : byte));
+  t.throws(() => sealer.unsealKept(altered, CONTEXT), { instanceOf: Fault });
+  t.throws(() => sealer.unsealKept(altered, CONTEXT), { instanceOf: Fault }, 'a refusal is no authentication');
+  t.throws(() => createSealer(Buffer.alloc(32, 8)).unsealKept(sealed, CONTEXT), { instanceOf: Fault });
+});
+
 test('the blind index depends on the key, the type, the issuer and the number', (t) => {
   const document = { type: 'resident_id_card', issuer: 'CN', number: '339900199001011014' };
   const index = createBlindIndex(ROOT);

@@ -14,15 +14,17 @@ export function createRingSealer(ring: SecretRing): Sealer {
     }
     return sealer;
   };
+  const namedBy = (sealed: Uint8Array, context: string): Sealer => {
+    const id = sealedWith(sealed);
+    const key = ring.keys('sealing').find((one) => one.id === id);
+    if (key === undefined) throw unknownKey(context, id);
+    return sealerOf(key);
+  };
 
   return {
     seal: (plaintext, context) => sealerOf(ring.writing('sealing')).seal(plaintext, context),
-    unseal(sealed, context) {
-      const id = sealedWith(sealed);
-      const key = ring.keys('sealing').find((one) => one.id === id);
-      if (key === undefined) throw unknownKey(context, id);
-      return sealerOf(key).unseal(sealed, context);
-    },
+    unseal: (sealed, context) => namedBy(sealed, context).unseal(sealed, context),
+    unsealKept: (sealed, context) => namedBy(sealed, context).unsealKept(sealed, context),
   };
 }
 

@@ -125,7 +125,7 @@ export class OpenedProfile implements PersonProfile {
     this.#document ??= {
       type,
       issuer,
-      number: this.#sealer.unseal(sealed, numberContext(documentId)),
+      number: this.#sealer.unsealKept(sealed, numberContext(documentId)),
     } as IdentityDocument;
     return this.#document;
   }
@@ -180,6 +180,6 @@ export class OpenedProfile implements PersonProfile {
 
   #opened(column: PersonColumn): string | undefined {
     const sealed = this.#row[column];
-    return sealed === null ? undefined : this.#sealer.unseal(sealed, personContext(column, this.id));
+    return sealed === null ? undefined : this.#sealer.unsealKept(sealed, personContext(column, this.id));
   }
 }
