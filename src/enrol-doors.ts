@@ -198,6 +198,7 @@ export function enrolmentRouters(
             drafts: reaching.drafts,
             attempts,
             counters,
+            gate,
             limits: config.limits,
             draftSeconds: config.registration.draftSeconds,
             recoverUrl: recoverUrl(config),

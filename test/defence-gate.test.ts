@@ -269,3 +269,36 @@ function tonesIn(wav: Buffer): string {
   }
   return digits + (count > 0 ? String(count) : '');
 }
+
+test.serial(
+  'X6 under suspicion nobody asks the register about a name without the work, and no allowance is used up',
+  async (t) => {
+    const server = await startServer(t, {
+      defence: { proofAfterAddress: 2 },
+      limits: { registrationsPerAddress: 4, addressWindowSeconds: 3600 },
+    });
+    const browser = server.browser();
+    const ask = (fields: Record<string, string>) =>
+      browser.submit({ name: '查无此人', idNumber: LI.idNumber, ...fields }, '/register');
+    await browser.get('/register');
+    t.is(puzzleIn(browser.page.text), undefined, 'nobody sees it on a quiet day');
+    for (let n = 0; n < 2; n += 1) t.is((await ask({})).status, 400);
+    for (let n = 0; n < 6; n += 1) {
+      const page = await ask({ proof: '' });
+      t.is(page.status, 429);
+      t.regex(String(page.headers['retry-after']), /^\d+$/);
+    }
+    t.true(browser.page.text.includes('查无此人'), 'nothing that was typed is lost');
+    const reasons = async () => (await server.events('registration.refused')).map(({ data }) => data.reason);
+    t.is((await reasons()).filter((reason) => reason === 'mismatch').length, 2, 'the register was asked no more');
+    const puzzle = puzzleIn(browser.page.text);
+    if (puzzle === undefined) return t.fail('the page asks for nothing');
+    const answered = await ask({ name: LI.name, proof: solve(puzzle) });
+    t.is(answered.status, 303);
+    await browser.get('/register?edit=1&captcha=1');
+    const token = captchaIn(browser.page.text);
+    if (token === undefined) return t.fail('no picture');
+    const read = readCaptcha(token, server.house.config.secrets.encryptionKey);
+    t.is((await ask({ name: LI.name, captcha: token, captcha_answer: read })).status, 303, 'or with the picture');
+  },
+);

@@ -37,6 +37,8 @@ export interface EnrolPageModels {
   };
   /** Posts `name`, `idNumber`. */
   readonly register: StepView & {
+    /** What a stranger is asked for under suspicion. */
+    readonly passage?: PassageView;
     readonly values: { readonly name: string; readonly idNumber: string };
     readonly signInUrl: string;
   };

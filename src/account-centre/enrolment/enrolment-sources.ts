@@ -1,4 +1,5 @@
 import type { BlindIndex } from '../../crypto/blind-index.ts';
+import type { Gate } from '../../defence/gate.ts';
 import type { MessageQuota } from '../../delivery/message-quota.ts';
 import type { Messages } from '../../delivery/messages.ts';
 import type { Attempts } from '../../factors/attempts.ts';
@@ -40,6 +41,7 @@ export interface EnrolmentSources {
   readonly wakeOutbox: () => void;
   readonly index: BlindIndex;
   readonly counters: Counters;
+  readonly gate: Gate;
   readonly ledger: Ledger;
   readonly failures: Failures;
   readonly limits: { readonly registrationsPerAddress: number; readonly addressWindowSeconds: number };

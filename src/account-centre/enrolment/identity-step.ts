@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import { z } from 'zod';
+import type { Passage } from '../../defence/gate.ts';
 import type { Draft, DraftContent } from '../../people/enrolment-drafts.ts';
 import { documentOfIdNumber, parseIdNumber } from '../../people/id-number.ts';
 import { maskDocument, maskName } from '../../people/masking.ts';
@@ -7,6 +8,7 @@ import { isChild } from '../../people/minors.ts';
 import { parsePersonDetails } from '../../people/person-details.ts';
 import { ceremonyId } from '../../web/ceremony-address.ts';
 import type { FormProblem } from '../../web/pages-enrol.ts';
+import { PASSAGE_FIELDS, passageFor, passageOf } from '../../web/passage.ts';
 import { goTo } from '../account-form.ts';
 import { atAddress, strangerForm } from '../stranger-form.ts';
 import type { EnrolmentSources } from './enrolment-sources.ts';
@@ -33,6 +35,7 @@ const FORM = z.strictObject({
   name: z.string().max(256),
   idNumber: z.string().max(256),
   continue: ceremonyId.optional(),
+  ...PASSAGE_FIELDS,
 });
 const CHOICE = z.strictObject({
   form_token: z.string().max(128),
@@ -64,14 +67,16 @@ export async function showIdentity(ctx: Context, sources: EnrolmentSources): Pro
   });
 }
 
-function showForm(
+async function showForm(
   ctx: Context,
   draft: Draft | undefined,
   { name, idNumber, waiting }: Shown,
   sources: EnrolmentSources,
   problem?: FormProblem,
-): void {
+  passage?: Passage,
+): Promise<void> {
   const query = { ...(draft ? { edit: '1' } : {}), ...(waiting === undefined ? {} : { continue: waiting }) };
+  const asked = new URLSearchParams(query).toString();
   sources.renderer.page(
     ctx.method === 'POST' ? atAddress(ctx, PAGE, query) : ctx,
     'register',
@@ -82,8 +87,9 @@ function showForm(
       signInUrl: addressAfter(waiting),
       ...(waiting === undefined ? {} : { continueWith: waiting }),
       ...(problem ? { problem } : {}),
+      ...(await passageFor(ctx, sources.gate, `${PAGE}${asked === '' ? '' : `?${asked}`}`, passage)),
     },
-    { status: problem ? 400 : 200 },
+    { status: problem?.code === 'unproven' ? 429 : problem ? 400 : 200 },
   );
 }
 
@@ -94,7 +100,6 @@ export async function postIdentity(ctx: Context, sources: EnrolmentSources): Pro
   const draft = await draftOf(ctx, sources);
   const isHere = draft === undefined || mayBeAt(draft, 'identity');
   if (!isHere || (draft?.version ?? 0) !== Number(values.draft)) return outOfOrder(ctx, draft, sources);
-  await takeOne(ctx, sources);
   const waiting = values.continue ?? draft?.content.continue;
   const shown = { name: values.name, idNumber: values.idNumber, waiting };
   const details = parsePersonDetails({ name: values.name });
@@ -106,6 +111,14 @@ export async function postIdentity(ctx: Context, sources: EnrolmentSources): Pro
     await refusal(ctx, 'under_14', sources);
     return showForm(ctx, draft, shown, sources, { field: 'idNumber', code: 'under_14' });
   }
+  // Before the register is asked and anything is counted: whoever comes without the work costs no look and uses up nobody's allowance.
+  const passage = passageOf(values);
+  if ((await sources.gate.judge(ctx.ip, passage)) === 'unproven') {
+    await refusal(ctx, 'unproven', sources);
+    ctx.set('retry-after', '1');
+    return showForm(ctx, draft, shown, sources, { code: 'unproven' }, passage);
+  }
+  await takeOne(ctx, sources);
   const content: DraftContent = {
     document: documentOfIdNumber(number.number),
     name: details.details.name,
@@ -113,7 +126,7 @@ export async function postIdentity(ctx: Context, sources: EnrolmentSources): Pro
     ...(waiting === undefined ? {} : { continue: waiting }),
   };
   const answer = await judge(ctx, draft, content, sources);
-  if (answer === 'mismatch') showForm(ctx, draft, shown, sources, { code: 'mismatch' });
+  if (answer === 'mismatch') await showForm(ctx, draft, shown, sources, { code: 'mismatch' }, passage);
 }
 
 /** Asks the register and keeps what it answered; a mismatch is left to the caller to show. */
@@ -127,7 +140,7 @@ async function judge(
   const { document, name } = content;
   const answer = await population.check({ idNumber: document.number, name, documentType: document.type });
   if (answer === 'mismatch') {
-    await refusal(ctx, 'mismatch', sources);
+    await Promise.all([sources.gate.failed(ctx.ip), refusal(ctx, 'mismatch', sources)]);
     return 'mismatch';
   }
   const change =
