@@ -202,6 +202,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         scanCodes: house.scanCodes,
         scanProofSeconds: config.scan.proofAgeSeconds,
         trustedDevices: house.trustedDevices,
+        places,
         regionOf: (address) => regions?.find(address)?.region,
         factorPolicies: house.factorPolicies,
         totpEnrolment: house.totpEnrolment,

@@ -15,6 +15,7 @@ import { type Corrections, createCorrections } from './people/lifecycle/correcti
 import type { Holdings, Leaving } from './people/lifecycle/holdings.ts';
 import { createMerges, type Merges } from './people/lifecycle/merges.ts';
 import { documentHoldings, identifierHoldings } from './people/lifecycle/own-holdings.ts';
+import { placeHoldings } from './people/lifecycle/place-holdings.ts';
 import { createRemainsJob } from './people/lifecycle/remains.ts';
 import { createShredding, type Shredding } from './people/lifecycle/shredding.ts';
 import { maskName } from './people/masking.ts';
@@ -79,6 +80,7 @@ export function createLifeDoors(sources: LifeSources): LifeDoors {
   const holdings = [
     factorHoldings(sources.factors),
     documentHoldings,
+    placeHoldings,
     identifierHoldings(sealer, index),
     consentHoldings,
     ...legalHoldings,

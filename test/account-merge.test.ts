@@ -1,6 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { parseDocument } from '../src/people/documents/parse.ts';
 import { parseIdentifier } from '../src/people/identifiers/identifier.ts';
+import { createSignInPlaces } from '../src/people/sign-in-places.ts';
 import { turnClock } from '../src/shared/clock.ts';
 import { hiddenField } from './support/hidden-field.ts';
 import { COMPANY } from './support/legal-persons.ts';
@@ -156,9 +157,23 @@ test.serial('for thirty days it can be undone, and both are what they were', asy
       )
     ).map(({ client_id: client }) => client);
   const before = [await consents(card), await consents(passport)];
+  const places = createSignInPlaces(server.house.database);
+  const been = async (id: string) => (await places.of(id)).map(({ place, at }) => `${place.region} ${at}`);
+  const goTo = async (id: string, region: string, seconds: number) => {
+    turnClock(seconds * 1000);
+    await server.house.database.write((tx) => places.remember(tx, id, { region, latitude: 30, longitude: 120 }));
+    turnClock(0);
+  };
+  await goTo(card, '杭州', -500);
+  await goTo(card, '宁波', -300);
+  await goTo(passport, '宁波', -200);
+  await goTo(passport, '温州', -100);
+  const seen = [await been(card), await been(passport)];
   await prove(two);
   await choose(two, 'this');
   t.deepEqual(await consents(card), [...before[0]!, ...before[1]!].sort());
+  t.deepEqual(await been(card), [...seen[1]!, seen[0]![1]!], 'one person has been in all of them');
+  t.deepEqual(await been(passport), []);
   await browser.get('/account/data');
   const undone = await browser.submit({}, '/account/merge/undo');
   t.true(undone.text.includes('合并已撤销'), undone.location);
@@ -170,6 +185,7 @@ test.serial('for thirty days it can be undone, and both are what they were', asy
   t.is((await persons.profile(passport))?.phone, PHONE);
   t.is((await persons.profile(card))?.phone, undefined);
   t.deepEqual([await consents(card), await consents(passport)], before);
+  t.deepEqual([await been(card), await been(passport)], seen);
   t.truthy(await signedInAt(server, portal, PHONE, PASSPORT_PASSWORD));
   t.is((await browser.get('/account')).status, 303, 'both sign in anew');
   t.is((await server.events('person.merge-undone')).length, 2);

@@ -1,6 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import type { ConfigOverrides } from '../src/config/schema.ts';
 import { parseIdentifier } from '../src/people/identifiers/identifier.ts';
+import { createSignInPlaces } from '../src/people/sign-in-places.ts';
 import { turnClock } from '../src/shared/clock.ts';
 import { hiddenField } from './support/hidden-field.ts';
 import { COMPANY } from './support/legal-persons.ts';
@@ -33,6 +34,8 @@ test.serial('a person fetches everything that is kept about them, and nothing se
   await house.identifiers.bind(id, phone.identifier, { origin: 'test', verifiedBy: 'test' });
   const claimed = await house.legalPersons.claim({ personId: id, ...COMPANY });
   t.true(claimed.ok);
+  const places = createSignInPlaces(house.database);
+  await house.database.write((tx) => places.remember(tx, id, { region: '杭州', latitude: 30.25, longitude: 120.17 }));
   await signedToTheEnd(server);
   await browser.get('/account/data');
   const answer = await browser.submit({}, '/account/data/export');
@@ -46,6 +49,7 @@ test.serial('a person fetches everything that is kept about them, and nothing se
   t.like(data.identifiers, { length: 1, 0: { type: 'phone' } });
   t.like(data.consents, { length: 1, 0: { portal: portal.id, scopes: ['openid', 'profile'] } });
   t.like(data.consentRecords, { length: 1, 0: { act: 'given', purpose: '办理入学' } });
+  t.like(data.places, { length: 1, 0: { region: '杭州' } });
   t.like(data.posts, { length: 1, 0: { company: COMPANY.name, role: 'legal_representative' } });
   t.like(data.sessions, { length: 1, 0: { address: '127.0.0.1', browser: BROWSER['user-agent'] } });
   const signIn = data.trail.find(({ event }: { event: string }) => event === 'sign-in.succeeded');

@@ -27,6 +27,7 @@ import type { Closures } from '../people/lifecycle/closures.ts';
 import type { Corrections } from '../people/lifecycle/corrections.ts';
 import type { Merges } from '../people/lifecycle/merges.ts';
 import type { Persons } from '../people/persons.ts';
+import type { SignInPlaces } from '../people/sign-in-places.ts';
 import type { TrustedDevices } from '../people/trusted-devices.ts';
 import type { IdentitySource } from '../proofing/identity-source.ts';
 import type { ConsentRecord } from '../relying-parties/consent-record.ts';
@@ -159,6 +160,7 @@ export interface AccountCentreSources {
   /** How old the proof may be by which another screen is let in. */
   readonly scanProofSeconds: number;
   readonly trustedDevices: TrustedDevices;
+  readonly places: Pick<SignInPlaces, 'of'>;
   /** Where an address is, as far as anybody has told us. */
   regionOf(address: string): string | undefined;
   readonly factorPolicies: FactorPolicies;

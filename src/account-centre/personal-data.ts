@@ -26,8 +26,18 @@ export interface TrailFact {
 
 /** Everything we hold about a person but their trail, in clear. No secret, no digest of one, no identifier of a session or token. */
 export async function personalData(personId: string, sources: AccountCentreSources) {
-  const { persons, identifiers, doors, legalPersons, mandates, merges, passwords, boundFactors, factorPolicies } =
-    sources;
+  const {
+    persons,
+    identifiers,
+    doors,
+    legalPersons,
+    mandates,
+    merges,
+    passwords,
+    boundFactors,
+    factorPolicies,
+    places,
+  } = sources;
   const profile = await persons.profile(personId);
   if (profile === undefined) throw new Error('whoever asks for their data has an account');
   const { name, phone, phoneVerified, email, emailVerified, userName, address, birthDate, sex, ial, updatedAt } =
@@ -93,6 +103,7 @@ export async function personalData(personId: string, sources: AccountCentreSourc
       browser: userAgent,
       portals: clientIds,
     })),
+    places: (await places.of(personId)).map(({ place, at }) => ({ region: place.region, seenAt: time(at) })),
     consents: (await doors.consents(personId)).map(({ clientId, scopes, claims, grantedAt }) => ({
       portal: clientId,
       scopes,

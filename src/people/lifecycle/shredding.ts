@@ -37,7 +37,6 @@ const WAITING = `SELECT id, payload FROM outbox WHERE state = 'waiting' AND topi
 const ROWS = [
   'DELETE FROM passwords WHERE person_id = $1',
   'DELETE FROM known_devices WHERE person_id = $1',
-  'DELETE FROM sign_in_places WHERE person_id = $1',
   'DELETE FROM trusted_devices WHERE person_id = $1',
   'DELETE FROM scans WHERE person_id = $1',
   'DELETE FROM recovery_codes WHERE person_id = $1',
