@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { RequestListener, Server } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { ensureAccountCentre } from './account-doors.ts';
 import type { House } from './app.ts';
@@ -34,6 +35,7 @@ import type { HomeDemo } from './web/home.ts';
 const KEY_POLL_MS = 5000;
 const KEY_UPKEEP_MS = 3_600_000;
 const DRAIN_MS = 10_000;
+const IDLE_CLOSED_EVERY_MS = 50;
 /** What became of a delivery can be looked up for a week; the ledger keeps it for good. */
 const DELIVERIES_KEPT_SECONDS = 7 * 86_400;
 
@@ -41,7 +43,10 @@ const DELIVERIES_KEPT_SECONDS = 7 * 86_400;
 export interface Serving {
   readonly server: Server;
   readonly port: number;
-  /** Stops accepting, finishes what is under way for at most ten seconds, settles the outbox and signs the ledger (X7). */
+  /**
+   * Is not ready from now on; after `http.drainDelayMs` stops accepting, finishes what is under way for at most ten seconds, settles the
+   * outbox and signs the ledger (X7).
+   */
   stop(signal?: string): Promise<void>;
 }
 
@@ -165,6 +170,7 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
     config,
     documents,
     ready: async () => !draining && (await watch.isReady()),
+    draining: () => draining,
     application: (): RequestListener => engine.listener,
     observe: requests.count,
   });
@@ -182,12 +188,8 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
       draining = true;
       clearInterval(keyTimer);
       clearInterval(upkeepTimer);
-      const closed = once(server, 'close');
-      server.close();
-      server.closeIdleConnections();
-      const cut = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
-      await closed;
-      clearTimeout(cut);
+      await pause(config.http.drainDelayMs);
+      await closeServer(server);
       await endInTurn([
         () => sweeper.stop(),
         () => nights.stop(),
@@ -203,6 +205,21 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
       ]);
     },
   };
+}
+
+/** Takes no new connection, lets what is under way end for ten seconds, and cuts the rest. */
+async function closeServer(server: Server): Promise<void> {
+  const closed = once(server, 'close');
+  // Right after the event loop has taken in whoever was waiting: closing the listener would reset them, in the middle of a flow.
+  await new Promise((resolve) => setImmediate(resolve));
+  server.close();
+  // A connection that was at work when the listener closed is idle once it has its answer, and would be kept for the next one.
+  const idle = setInterval(() => server.closeIdleConnections(), IDLE_CLOSED_EVERY_MS);
+  server.closeIdleConnections();
+  const cut = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+  await closed;
+  clearTimeout(cut);
+  clearInterval(idle);
 }
 
 /** Portals registered for other algorithms are refused from now on: the operator must hear of it from us first. */

@@ -31,6 +31,11 @@ export const http = z.strictObject({
     'Open connections from one address at most; behind a proxy that is the proxy.',
   ),
   headerBytesMax: whole(4096, 65_536, 'Size of all request headers together at most.'),
+  drainDelayMs: whole(
+    0,
+    120_000,
+    'After SIGTERM the server is not ready, but goes on taking requests for so long: until every load balancer has seen it.',
+  ),
   trustedProxies: whole(0, 5, 'Proxies in front that overwrite X-Forwarded-*; 0 means these headers are not believed.'),
 });
 

@@ -56,6 +56,8 @@ export interface FrontOptions {
   readonly config: Config;
   readonly documents: Documents;
   readonly ready: Readiness;
+  /** True from the moment the server was told to end: then no connection is kept for a further request. */
+  readonly draining?: () => boolean;
   /** The Koa application of the protocol engine in force: asked at each request, so that it can be swapped while serving. */
   readonly application: () => RequestListener;
   /** Told of what the front answers by itself; the shell tells of the rest. */
@@ -70,6 +72,7 @@ export function createFront({
   config,
   documents,
   ready,
+  draining = () => false,
   application,
   observe = () => undefined,
 }: FrontOptions): RequestListener {
@@ -78,6 +81,7 @@ export function createFront({
   const headers = Object.entries(securityHeaders({ secure: config.issuer.startsWith('https:') }));
   return (request, response) => {
     const startedMs = monotonicMs();
+    if (draining()) response.shouldKeepAlive = false;
     const tell = (route: string): void =>
       observe(route, request.method, response.statusCode, monotonicMs() - startedMs);
     const address = request.url ?? '/';
