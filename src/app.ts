@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { openShortLived, type ShortLived } from './artifact-doors.ts';
 import type { Config } from './config/schema.ts';
 import type { BlindIndex } from './crypto/blind-index.ts';
 import { createKeyring, type Keyring } from './crypto/keyring.ts';
@@ -36,7 +37,6 @@ import { openRemoteSigning, type RemoteSigning } from './signer-doors.ts';
 import type { ArtifactStore } from './storage/artifact-store.ts';
 import type { Database } from './storage/database.ts';
 import { openDatabase } from './storage/open.ts';
-import { createSqlArtifacts } from './storage/sql-artifacts.ts';
 import { DOCUMENT_AGE_SECONDS } from './web/front.ts';
 
 /** Everything the house is made of, without the doors: what the commands work on, and what the server opens to the world. */
@@ -44,6 +44,8 @@ export interface House extends FactorDoors, KeyDoors, LegalDoors, LifeDoors, Pos
   readonly config: Config;
   readonly database: Database;
   readonly store: ArtifactStore;
+  /** For limits of addresses: kept where a loss costs little. Limits that guard an account are counted in SQL. */
+  readonly rates: ShortLived['rates'];
   readonly ledger: Ledger;
   readonly ledgerKey: LedgerKey;
   readonly events: EventCounts;
@@ -117,7 +119,8 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
   const ledger = countedLedger(written, events);
   const failures = createFailures({ ledger, write: (work) => database.write(work) });
   const artifacts = createArtifactCounts();
-  const store = countedArtifacts(createSqlArtifacts(database), artifacts);
+  const shortLived = await openShortLived(config, database);
+  const store = countedArtifacts(shortLived.store, artifacts);
   const sessionEnds = createSessionEnds({ database, store, ledger });
   const reaching = createReaching({ config, database, sealer, index, ledger });
   const persons = createPersons({
@@ -181,6 +184,7 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
     registers,
     database,
     store,
+    rates: shortLived.rates,
     ledger,
     ledgerKey: ledgerKey({
       origin: await ledgerOrigin(database, config.ledger.origin, config.issuer),
@@ -250,6 +254,7 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
         () => failures.settle(),
         async () => keys.ring.close(),
         () => registers.close(),
+        shortLived.close,
         () => database.close(),
       ]),
   };

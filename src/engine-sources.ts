@@ -76,7 +76,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
   const showFault = createShowFault(renderer, config);
   const formTokens = createFormTokens({ secret: derived('form-tokens'), secure });
   const attempts = createAttempts({ counters, limits: config.limits });
-  const { gate, captcha } = createDefence(house, log, counters);
+  const { gate, captcha } = createDefence(house, log, house.rates);
   const places = createSignInPlaces(database);
   const signedOut = createSignedOut({ database, sealer: createSealer(derived('signed-out')), secure });
   const ladder = houseLadder(house, createFactors(house, { attempts, wakeOutbox }));
@@ -141,7 +141,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         scanLimits: config.scan,
         trustedDevices: house.trustedDevices,
         secure,
-        counters,
+        counters: house.rates,
         gate,
         ladder,
         riskOf: createRiskOf({ house, gate, places, regions, knownDevice: admission.knownDevice }),
@@ -234,7 +234,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
     scales: partnerVocabularies(config),
     documents,
     wakeOutbox,
-    portalSecrets: createPortalSecrets(counters, config.limits),
+    portalSecrets: createPortalSecrets(house.rates, config.limits),
     routes,
     persons,
     signedOut,

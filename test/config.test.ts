@@ -83,6 +83,7 @@ test('an operator reads all mistakes at once, each with its place', (t) => {
     TONGBAN_SESSION_IDLE_SECONDS: '50000',
     TONGBAN_TTL_GRANT_SECONDS: '1209600',
     TONGBAN_DATABASE_URL: 'mysql://db.example',
+    TONGBAN_REDIS_URL: 'redis://one.example,rediss://other.example',
     TONGBAN_COOKIE_KEYS: 'short',
   });
   t.deepEqual(Object.keys(found).sort(), [
@@ -92,6 +93,7 @@ test('an operator reads all mistakes at once, each with its place', (t) => {
     'http.bodyBytesMaximum',
     'issuer',
     'port',
+    'redis.url',
     'secrets.cookieKeys.0',
     'sesion',
     'session.idleSeconds',

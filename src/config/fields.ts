@@ -43,6 +43,23 @@ export const storeUrl = (schemes: readonly string[], description: string) =>
     })
     .meta({ description, secret: true });
 
+/** The same for a store of several servers: addresses separated by commas, all with one scheme. */
+export const storeUrls = (schemes: readonly string[], description: string) => {
+  const areOfOneScheme = (value: string): boolean => {
+    const addresses = value.split(',').map((address) => address.trim());
+    if (!addresses.every((address) => URL.canParse(address))) return false;
+    const used = new Set(addresses.map((address) => new URL(address).protocol));
+    return used.size === 1 && schemes.includes([...used][0]!);
+  };
+  return z
+    .string()
+    .max(2048)
+    .refine((value) => value === '' || areOfOneScheme(value), {
+      error: `must be empty or URLs, separated by commas, that all begin with ${schemes.map((scheme) => `${scheme}//`).join(' or with ')}`,
+    })
+    .meta({ description, secret: true });
+};
+
 /** True for `scheme://host[:port]` of http(s) and nothing after it: no path, query, fragment or credentials. */
 export function isWebOrigin(value: string): boolean {
   if (!URL.canParse(value)) return false;

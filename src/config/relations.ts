@@ -97,6 +97,11 @@ const RELATIONS: readonly Relation[] = [
     broken: ({ ttl }) => ttl.grantSeconds <= ttl.refreshTokenSeconds,
     reason: 'must be longer than ttl.refreshTokenSeconds',
   },
+  {
+    paths: ['redis.primary', 'redis.topology'],
+    broken: ({ redis }) => redis.url !== '' && redis.topology === 'sentinel' && redis.primary === '',
+    reason: 'must be set when redis.topology is sentinel',
+  },
   ...levelRelations(2, 3),
   ...levelRelations(3, 4),
   {

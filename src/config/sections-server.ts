@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { choice, flag, isWebOrigin, list, storeUrl, text, whole } from './fields.ts';
+import { choice, flag, isWebOrigin, list, storeUrl, storeUrls, text, whole } from './fields.ts';
 
 const DAY_SECONDS = 86_400;
 
@@ -15,9 +15,32 @@ export const database = z.strictObject({
 });
 
 export const redis = z.strictObject({
-  url: storeUrl(
+  url: storeUrls(
     ['redis:', 'rediss:'],
-    'Redis for what may be lost at the price of one more sign-in; empty means SQL holds it.',
+    'Redis for what may be lost at the price of one more sign-in; empty means SQL holds it. rediss means TLS. For a cluster some of its nodes, for Sentinel the Sentinels, separated by commas.',
+  ),
+  topology: choice(
+    ['single', 'cluster', 'sentinel'],
+    'What stands at the address: one server, nodes of a cluster, or Sentinels.',
+  ),
+  primary: z.string().max(128).meta({ description: 'Under which name the Sentinels know the primary.' }),
+  user: z
+    .string()
+    .max(128)
+    .meta({ description: 'Who we are to the servers behind Sentinels; elsewhere the address may say it as well.' }),
+  password: z.string().max(512).meta({ description: 'The password to it.', secret: true }),
+  authorityFile: z.string().max(1024).meta({
+    description: 'PEM file of the authorities that vouch for the servers; empty means those of the system.',
+  }),
+  prefix: z
+    .string()
+    .regex(/^[a-z0-9-]{1,32}$/, 'must be 1 to 32 small letters, digits or hyphens')
+    .meta({ description: 'Begins every key: two houses on one Redis differ in it.' }),
+  connectTimeoutMs: whole(100, 60_000, 'How long to wait for Redis at the start.'),
+  commandTimeoutMs: whole(
+    50,
+    10_000,
+    'A command not answered by then is given up, and SQL stands in until Redis answers again.',
   ),
 });
 

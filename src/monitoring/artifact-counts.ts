@@ -70,6 +70,7 @@ export function countedArtifacts(store: ArtifactStore, counts: ArtifactCounts): 
       else counts.conflicted(outcome.conflict);
       return outcome;
     },
+    reissue: (changes) => store.reissue(changes),
     sweep: (limit) => store.sweep(limit),
   };
 }

@@ -98,11 +98,14 @@ async function answerLoser(
 ): Promise<void> {
   if (conflict.kind !== 'consume') throw new Error(`unexpected conflict on ${conflict.kind}`);
   // Presented again within the seconds of a lost answer: the successor's ids follow from the spent token (token-ids.ts), so
-  // what has been prepared is the first answer once more, and nothing of it needed to be written (A8).
+  // what has been prepared is the first answer once more, and at most its access token needs to be written (A8).
   // Gone instead of spent: it was revoked in the meantime, and nobody reused it.
   const spent = await sources.store.find(conflict.model, conflict.id);
   const isSpent = spent !== undefined && spent.consumedAt !== null;
-  if (conflict.model === 'RefreshToken' && ctx.status === 200 && isSpent) return;
+  if (conflict.model === 'RefreshToken' && ctx.status === 200 && isSpent) {
+    await unit.reissue(sources.store);
+    return;
+  }
   ctx.remove('set-cookie');
   ctx.remove('location');
   if (conflict.model === 'PushedAuthorizationRequest') {

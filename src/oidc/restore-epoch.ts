@@ -7,9 +7,9 @@ import { type Authorizations, endSessionRow } from './session-rows.ts';
 const SESSIONS_AT_ONCE = 200;
 const LIVE = `SELECT uid, account_id, authorizations FROM sessions
   WHERE ended_at IS NULL AND expires_at > $1 AND account_id IS NOT NULL ORDER BY uid LIMIT $2`;
-/** Replay marks stay: what was used before the backup is used still. */
+/** Replay marks, and those of spent codes that are kept elsewhere, stay: what was used before the backup is used still. */
 const OVER = [
-  "DELETE FROM artifacts WHERE model <> 'ReplayDetection'",
+  "DELETE FROM artifacts WHERE model NOT IN ('ReplayDetection', 'Consumed')",
   'DELETE FROM grant_subjects',
   'DELETE FROM trusted_devices',
   'DELETE FROM scans',

@@ -27,6 +27,7 @@ export class UnitOfWork {
   readonly userAgent: string;
   #changes: ArtifactChange[] = [];
   #alongside: Alongside[] = [];
+  #attempted: readonly ArtifactChange[] = [];
   readonly #pending = new Map<string, Artifact | null>();
   /** Models of which the library met an already consumed artifact, with the person it was made for: a replay, for the ledger. */
   readonly replayed = new Map<string, string | undefined>();
@@ -84,9 +85,16 @@ export class UnitOfWork {
     const alongside = this.#alongside;
     this.#changes = [];
     this.#alongside = [];
+    this.#attempted = changes;
+    if (alongside.length === 0) return store.apply(changes);
     return store.apply(changes, async (tx) => {
       for (const work of alongside) await work(tx);
     });
+  }
+
+  /** After a lost commit whose answer leaves all the same: the tokens in it are there. */
+  reissue(store: ArtifactStore): Promise<void> {
+    return store.reissue(this.#attempted);
   }
 }
 

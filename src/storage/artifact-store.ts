@@ -49,6 +49,11 @@ export interface ArtifactStore {
   findByAccount(model: string, accountId: string): Promise<readonly (Artifact & { readonly id: string })[]>;
   /** `alongside` writes rows that belong to the same event (sessions, ledger) in the same SQL transaction. */
   apply(changes: readonly ArtifactChange[], alongside?: (tx: Transaction) => Promise<void>): Promise<ArtifactOutcome>;
+  /**
+   * Sees to it that the tokens of a batch that lost are there, which the winner of the same ids may not have come to write yet. For a caller
+   * who is given the winner's answer (A8); nothing to do where a batch is one transaction.
+   */
+  reissue(changes: readonly ArtifactChange[]): Promise<void>;
   /** Deletes up to `limit` expired rows; returns how many. */
   sweep(limit: number): Promise<number>;
 }

@@ -1,106 +1,87 @@
-import { nowSeconds } from '../shared/clock.ts';
-import type { Artifact, ArtifactChange, ArtifactOutcome, ArtifactStore } from './artifact-store.ts';
-import type { Database } from './database.ts';
-import { APPLY, FIND_BY_ACCOUNT, FIND_BY_KEY } from './redis-artifact-scripts.ts';
-import { command, type RedisCommands } from './redis-script.ts';
+import { Fault } from '../shared/fault.ts';
+import { createHomes, type Homes, isVolatile, opensTokens } from './artifact-homes.ts';
+import type { ArtifactChange, ArtifactOutcome, ArtifactStore } from './artifact-store.ts';
+import type { Database, Transaction } from './database.ts';
+import { createRedisRows, type RedisRows } from './redis-rows.ts';
+import type { RedisCommands } from './redis-script.ts';
 import { createSqlArtifacts } from './sql-artifacts.ts';
+import { unavailable } from './storage-errors.ts';
 
-/** What may be lost at the price of one more sign-in (S5). Every other model stays in SQL. */
-const VOLATILE_MODELS: ReadonlySet<string> = new Set([
-  'Interaction',
-  'AuthorizationCode',
-  'PushedAuthorizationRequest',
-  'AccessToken',
-  'ClientCredentials',
-  'ReplayDetection',
-  'DeviceCode',
-  'BackchannelAuthenticationRequest',
-  'PreAuthorizedCode',
-]);
-
-/** What opens tokens when used: a failover that forgets the use must not allow a second one. */
-const MARKED_MODELS: ReadonlySet<string> = new Set([
-  'AuthorizationCode',
-  'DeviceCode',
-  'BackchannelAuthenticationRequest',
-  'PreAuthorizedCode',
-]);
 const MARK_MODEL = 'Consumed';
-
-type StoredArtifact = Artifact & { readonly id: string };
-type RowReply = readonly [id: string, payload: string, expiresAt: string, spentAt: string | null];
 
 export interface RedisArtifactsOptions {
   readonly client: RedisCommands;
   readonly database: Database;
-  /** Begins every key; two servers on one Redis differ in it. */
+  /** Begins every key; two houses on one Redis differ in it. */
   readonly prefix: string;
 }
 
 /**
- * Artifacts with the short-lived ones in Redis (7.0 or newer) and the rest in SQL. Grants and refresh tokens are SQL rows; a
- * code consumed in Redis also leaves a unique row in SQL, kept as long as the code would have lived.
+ * Artifacts with the short-lived ones in Redis and the rest in SQL (S5). Grants, refresh tokens and replay marks are SQL rows; whatever
+ * opens tokens leaves, when it is consumed, a unique row in SQL for as long as it would have lived, wherever it was itself kept.
  *
  * A batch over both stores goes compare-and-sets in Redis -> SQL commit -> the rest in Redis. So nothing is visible before its
  * ledger row is durable, and a crash in between costs a code that was spent for nothing, never one that can be spent again.
- * Compare-and-sets in Redis look at the state before the batch.
+ *
+ * While Redis is away new artifacts are put into SQL, where every node finds them that does not find them in Redis. What is neither here
+ * nor there is then not known to be gone: `Fault('storage_unavailable')`, never "expired".
  */
 export function createRedisArtifacts({ client, database, prefix }: RedisArtifactsOptions): ArtifactStore {
   const sql = createSqlArtifacts(database);
-  const base = `{${prefix}}:`;
+  const rows = createRedisRows(client, prefix);
+  const homes = createHomes();
 
-  const findByKey = async (field: 'u' | 'c', model: string, value: string): Promise<StoredArtifact | undefined> => {
-    const reply = (await FIND_BY_KEY.run(client, [base], [String(nowSeconds()), field, model, value])) as
-      | RowReply
-      | readonly [];
-    return reply.length === 0 ? undefined : readRow(reply);
-  };
-
-  const applyVolatile = async (changes: readonly ArtifactChange[]): Promise<AppliedVolatile> => {
-    if (changes.length === 0) return { consumedExpiries: [] };
-    const encoded = JSON.stringify(changes.map(encode));
-    const reply = (await APPLY.run(client, [base], [String(nowSeconds()), encoded])) as number[];
-    const [lost, ...consumedExpiries] = reply.map(Number);
-    return lost === 0 ? { consumedExpiries } : { conflict: changes[lost! - 1]! };
+  const find = async <Found extends { readonly id?: string }>(
+    model: string,
+    inRedis: () => Promise<Found | undefined>,
+    inSql: () => Promise<Found | undefined>,
+    idOf: (found: Found) => string,
+  ): Promise<Found | undefined> => {
+    if (!isVolatile(model)) return inSql();
+    const found = await orAway(inRedis);
+    if (found !== AWAY && found !== undefined) return found;
+    const standIn = await inSql();
+    if (standIn !== undefined) homes.inSql(model, idOf(standIn));
+    else if (found === AWAY) throw unavailable('Redis is away and may hold what was asked for');
+    return standIn;
   };
 
   return {
-    find: async (model, id) => {
-      if (!VOLATILE_MODELS.has(model)) return sql.find(model, id);
-      const [payload, expiresAt, spentAt] = (await command(client, [
-        'HMGET',
-        `${base}a:${model}:${id}`,
-        'p',
-        'e',
-        's',
-      ])) as (string | null)[];
-      if (payload == null || Number(expiresAt) <= nowSeconds()) return undefined;
-      return readRow([id, payload, expiresAt!, spentAt ?? null]);
-    },
-    findByUid: (model, uid) => (VOLATILE_MODELS.has(model) ? findByKey('u', model, uid) : sql.findByUid(model, uid)),
+    find: (model, id) =>
+      find<{ readonly id?: string } & NonNullable<Awaited<ReturnType<ArtifactStore['find']>>>>(
+        model,
+        () => rows.find(model, id),
+        () => sql.find(model, id),
+        () => id,
+      ),
+    findByUid: (model, uid) =>
+      find(
+        model,
+        () => rows.findByKey('u', model, uid),
+        () => sql.findByUid(model, uid),
+        ({ id }) => id,
+      ),
     findByUserCode: (model, userCode) =>
-      VOLATILE_MODELS.has(model) ? findByKey('c', model, userCode) : sql.findByUserCode(model, userCode),
-    findByAccount: async (model, accountId) => {
-      if (!VOLATILE_MODELS.has(model)) return sql.findByAccount(model, accountId);
-      const reply = await FIND_BY_ACCOUNT.run(client, [base], [String(nowSeconds()), model, accountId]);
-      return (reply as RowReply[]).map(readRow);
+      find(
+        model,
+        () => rows.findByKey('c', model, userCode),
+        () => sql.findByUserCode(model, userCode),
+        ({ id }) => id,
+      ),
+    async findByAccount(model, accountId) {
+      if (!isVolatile(model)) return sql.findByAccount(model, accountId);
+      const [kept, standIns] = await Promise.all([
+        rows.findByAccount(model, accountId),
+        sql.findByAccount(model, accountId),
+      ]);
+      return [...kept, ...standIns];
     },
+    apply: (changes, alongside) => applyOverBoth({ sql, rows, homes, client }, changes, alongside),
 
-    apply: async (changes, alongside): Promise<ArtifactOutcome> => {
-      const { inRedis, inSql } = partition(changes);
-      if (inRedis.length === 0) return sql.apply(inSql, alongside);
-      const needsMark = inRedis.some((change) => change.kind === 'consume' && MARKED_MODELS.has(change.model));
-      const spansBoth = inSql.length > 0 || alongside !== undefined || needsMark;
-      const first = spansBoth ? inRedis.filter(isConditional) : inRedis;
-      const applied = await applyVolatile(first);
-      if (applied.conflict !== undefined) return { ok: false, conflict: applied.conflict };
-      if (!spansBoth) return { ok: true };
-
-      const marks = marksOf(first, applied.consumedExpiries);
-      const outcome = await sql.apply([...marks.keys(), ...inSql], alongside);
-      if (!outcome.ok) return { ok: false, conflict: marks.get(outcome.conflict) ?? outcome.conflict };
-      await applyVolatile(inRedis.filter((change) => !isConditional(change)));
-      return { ok: true };
+    /** Tokens only: they are not handed out otherwise, and nothing of a batch but them is asked for again. */
+    async reissue(changes) {
+      const tokens = changes.filter((change) => change.kind === 'put' && isVolatile(change.model));
+      await putAnyhow({ sql, rows, homes, client }, tokens);
     },
 
     // Redis lets its own rows expire.
@@ -108,56 +89,87 @@ export function createRedisArtifacts({ client, database, prefix }: RedisArtifact
   };
 }
 
-type AppliedVolatile =
-  | { readonly conflict: ArtifactChange; readonly consumedExpiries?: undefined }
-  | { readonly conflict?: undefined; readonly consumedExpiries: readonly number[] };
+interface Both {
+  readonly sql: ArtifactStore;
+  readonly rows: RedisRows;
+  readonly homes: Homes;
+  readonly client: Pick<RedisCommands, 'isAway'>;
+}
+
+async function applyOverBoth(
+  both: Both,
+  changes: readonly ArtifactChange[],
+  alongside: ((tx: Transaction) => Promise<void>) | undefined,
+): Promise<ArtifactOutcome> {
+  const { sql, rows, homes, client } = both;
+  const { inRedis, inSql } = homes.placesOf(changes, client.isAway());
+  if (inRedis.length === 0 && !inSql.some(spendsStandIn)) return sql.apply(inSql, alongside);
+  const first = inRedis.filter(isConditional);
+  const applied = await rows.apply(first);
+  if (applied.conflict !== undefined) return { ok: false, conflict: applied.conflict };
+
+  const marks = new Map([...marksOf(first, applied.consumedExpiries), ...(await standInMarks(sql, inSql))]);
+  if (marks.size > 0 || inSql.length > 0 || alongside !== undefined) {
+    const outcome = await sql.apply([...marks.keys(), ...inSql], alongside);
+    if (!outcome.ok) return { ok: false, conflict: marks.get(outcome.conflict) ?? outcome.conflict };
+  }
+  await putAnyhow(
+    both,
+    inRedis.filter((change) => !isConditional(change)),
+  );
+  return { ok: true };
+}
+
+/**
+ * What belongs to a batch that is committed already: where Redis has gone in this very moment, its new rows are put into SQL. A grant that
+ * ends has ended in SQL, and an interaction ends with its time; only the end of a single token cannot be kept back.
+ */
+async function putAnyhow({ sql, rows, homes }: Both, changes: readonly ArtifactChange[]): Promise<void> {
+  if (changes.length === 0 || (await orAway(() => rows.apply(changes))) !== AWAY) return;
+  const puts = changes.filter(({ kind }) => kind === 'put');
+  await sql.apply(puts);
+  for (const change of puts) if (change.kind === 'put') homes.inSql(change.model, change.id);
+  if (changes.some((change) => change.kind === 'destroy' && opensData(change.model))) {
+    throw unavailable('Redis went away before a token could be removed from it');
+  }
+}
 
 const isConditional = ({ kind }: ArtifactChange): boolean => kind === 'consume' || kind === 'mark';
+const spendsStandIn = (change: ArtifactChange): change is Extract<ArtifactChange, { kind: 'consume' }> =>
+  change.kind === 'consume' && opensTokens(change.model);
+const opensData = (model: string): boolean => model !== 'Interaction';
 
-/** A revocation reaches both stores; everything else has one place. */
-function partition(changes: readonly ArtifactChange[]): { inRedis: ArtifactChange[]; inSql: ArtifactChange[] } {
-  const inRedis: ArtifactChange[] = [];
-  const inSql: ArtifactChange[] = [];
-  for (const change of changes) {
-    if (change.kind !== 'revokeGrant') {
-      (VOLATILE_MODELS.has(change.model) ? inRedis : inSql).push(change);
-    } else if (change.models === undefined) {
-      inRedis.push(change);
-      inSql.push(change);
-    } else {
-      const volatile = change.models.filter((model) => VOLATILE_MODELS.has(model));
-      const durable = change.models.filter((model) => !VOLATILE_MODELS.has(model));
-      if (volatile.length > 0) inRedis.push({ ...change, models: volatile });
-      if (durable.length > 0) inSql.push({ ...change, models: durable });
-    }
+const AWAY = Symbol('away');
+
+async function orAway<T>(work: () => Promise<T>): Promise<T | typeof AWAY> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof Fault && error.code === 'storage_unavailable') return AWAY;
+    throw error;
   }
-  return { inRedis, inSql };
 }
+
+type Marks = readonly (readonly [mark: ArtifactChange, of: ArtifactChange])[];
+
+const markOf = (change: Extract<ArtifactChange, { kind: 'consume' }>, expiresAt: number): Marks[number] => [
+  { kind: 'mark', model: MARK_MODEL, id: `${change.model}:${change.id}`, expiresAt },
+  change,
+];
 
 /** The SQL marks of what Redis consumed, each with the change it stands for. */
-function marksOf(
-  changes: readonly ArtifactChange[],
-  expiries: readonly number[],
-): ReadonlyMap<ArtifactChange, ArtifactChange> {
+function marksOf(changes: readonly ArtifactChange[], expiries: readonly number[]): Marks {
   const consumed = changes.filter((change) => change.kind === 'consume');
-  const marks = new Map<ArtifactChange, ArtifactChange>();
-  consumed.forEach((change, index) => {
-    if (!MARKED_MODELS.has(change.model)) return;
-    const id = `${change.model}:${change.id}`;
-    marks.set({ kind: 'mark', model: MARK_MODEL, id, expiresAt: expiries[index]! }, change);
-  });
-  return marks;
+  return consumed.flatMap((change, at) => (opensTokens(change.model) ? [markOf(change, expiries[at]!)] : []));
 }
 
-/** The form the script reads: the payload stays a text, for Lua would turn its empty lists into objects. */
-function encode(change: ArtifactChange): unknown {
-  if (change.kind !== 'put') return change;
-  return { ...change, payload: JSON.stringify(change.payload) };
+/** The same for what is consumed in SQL, where it was put while Redis was away: a copy may have reached Redis all the same. */
+async function standInMarks(sql: ArtifactStore, changes: readonly ArtifactChange[]): Promise<Marks> {
+  const found = await Promise.all(
+    changes.filter(spendsStandIn).map(async (change) => {
+      const artifact = await sql.find(change.model, change.id);
+      return artifact === undefined ? [] : [markOf(change, artifact.expiresAt)];
+    }),
+  );
+  return found.flat();
 }
-
-const readRow = ([id, payload, expiresAt, spentAt]: RowReply): StoredArtifact => ({
-  id,
-  payload: JSON.parse(payload) as Record<string, unknown>,
-  consumedAt: spentAt === null ? null : Number(spentAt),
-  expiresAt: Number(expiresAt),
-});

@@ -1,38 +1,92 @@
-import { createClient } from 'redis';
-import { command, type RedisCommands } from './redis-script.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ErrorReply } from 'redis';
+import type { RedisCommands } from './redis-script.ts';
+import { createRawRedis, type RawRedis, type RedisOptions } from './redis-topology.ts';
+import { unavailable } from './storage-errors.ts';
 
 const CONNECT_TIMEOUT_MS = 3_000;
-const COMMAND_TIMEOUT_MS = 2_000;
-const RECONNECT_WAIT_MS_MAX = 1_000;
-const QUEUE_MAX = 20_000;
+const COMMAND_TIMEOUT_MS = 500;
+const PROBE_WAIT_MS = 100;
+const PROBE_KEY = 'tongban:probe';
+/** Answers of a server that lives and cannot serve: loading, a replica, a cluster without a slot, full. */
+const CANNOT_SERVE = /^(LOADING|CLUSTERDOWN|MASTERDOWN|READONLY|TRYAGAIN|BUSY|OOM|MISCONF|NOREPLICAS)/;
 
 export interface RedisConnection extends RedisCommands {
   close(): Promise<void>;
 }
 
 /**
- * Connects to Redis. While the connection is lost commands fail at once instead of waiting in a queue: the caller answers 503 or
- * falls back, and the client reconnects behind it. Throws `Fault('storage_unavailable')` when Redis does not answer at the start.
+ * Connects to Redis. A command that is not answered in time, or whose connection breaks, fails, and from then on all fail at once:
+ * the caller turns to SQL, while somebody here asks ten times a second whether Redis is back. So a server that hangs costs each
+ * request one time-out at most. Throws `Fault('storage_unavailable')` when Redis does not answer at the start: a wrong address
+ * must be heard of then.
  */
-export async function connectRedis({ url }: { readonly url: string }): Promise<RedisConnection> {
-  let connected = false;
-  const client = createClient({
-    url,
-    disableOfflineQueue: true,
-    commandsQueueMaxLength: QUEUE_MAX,
-    commandOptions: { timeout: COMMAND_TIMEOUT_MS },
-    socket: {
-      connectTimeout: CONNECT_TIMEOUT_MS,
-      reconnectStrategy: (retries) => (connected ? Math.min(50 * (retries + 1), RECONNECT_WAIT_MS_MAX) : false),
-    },
-  });
-  // Every command of a broken connection fails by itself; without a listener the event would end the process.
-  client.on('error', () => {});
-  const connection: RedisConnection = {
-    sendCommand: (args) => client.sendCommand(args),
-    close: () => client.close(),
+export async function connectRedis(options: RedisOptions): Promise<RedisConnection> {
+  const connectTimeoutMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
+  const commandTimeoutMs = options.commandTimeoutMs ?? COMMAND_TIMEOUT_MS;
+  const raw = createRawRedis({ ...options, connectTimeoutMs });
+  let away = false;
+  let closed = false;
+
+  const probe = (): Promise<unknown> =>
+    inTime(raw.send(PROBE_KEY, ['SET', PROBE_KEY, '1', 'EX', '10']), commandTimeoutMs);
+  const watchForReturn = async (): Promise<void> => {
+    while (away && !closed) {
+      await sleep(PROBE_WAIT_MS, undefined, { ref: false });
+      const isBack = await probe().then(
+        () => true,
+        () => false,
+      );
+      if (!isBack || closed) continue;
+      away = false;
+      options.onChange?.(false);
+    }
   };
-  await client.connect().catch((error: unknown) => command({ sendCommand: () => Promise.reject(error) }, []));
-  connected = true;
-  return connection;
+  const leave = (): void => {
+    if (away || closed) return;
+    away = true;
+    options.onChange?.(true);
+    void watchForReturn();
+  };
+
+  await inTime(start(raw, probe), connectTimeoutMs).catch(async (error: unknown) => {
+    await raw.close().catch(() => {});
+    throw unavailable('Redis does not answer at the address configured', error);
+  });
+  return {
+    isAway: () => away,
+    async sendCommand(key, args) {
+      if (away) throw unavailable('Redis is away');
+      try {
+        return await inTime(raw.send(key, args), commandTimeoutMs);
+      } catch (error) {
+        if (!(error instanceof ErrorReply) || CANNOT_SERVE.test(error.message)) leave();
+        throw error;
+      }
+    },
+    async close() {
+      closed = true;
+      await raw.close();
+    },
+  };
+}
+
+async function start(raw: RawRedis, probe: () => Promise<unknown>): Promise<void> {
+  await raw.connect();
+  await probe();
+}
+
+/** The client's own time limit ends when a command has been sent; a server that hangs is met after that. */
+async function inTime<T>(running: Promise<T>, limitMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    const giveUp = (): void => reject(new Error(`no answer within ${limitMs} ms`));
+    // After the sockets have been read once more: where this process itself was busy the answer may lie there already.
+    timer = setTimeout(() => setImmediate(() => setImmediate(giveUp)), limitMs);
+  });
+  try {
+    return await Promise.race([running, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -98,6 +98,7 @@ export function createSqlArtifacts(database: Database): ArtifactStore {
       return { ok: true };
     },
 
+    reissue: async () => {},
     sweep: (limit) => database.run(SWEEP, [nowSeconds(), limit]),
   };
 }

@@ -6,6 +6,7 @@ import { randomToken } from '../../src/shared/random.ts';
 import type { Database } from '../../src/storage/database.ts';
 import { openDatabase } from '../../src/storage/open.ts';
 import { connectRedis, type RedisConnection } from '../../src/storage/redis-client.ts';
+import type { RedisOptions } from '../../src/storage/redis-topology.ts';
 import { temporaryFolder } from './folders.ts';
 
 export { temporaryFolder };
@@ -16,6 +17,7 @@ const POSTGRES_URL = `postgres://postgres@${HOST}:${POSTGRES_PORT}/test`;
 const REDIS_PORT = 6379;
 const REDIS_URL = `redis://${HOST}:${REDIS_PORT}`;
 const PROBE_MS = 3_000;
+const PATIENCE_MS = 20_000;
 
 /** A test that runs where its server listens; elsewhere it is counted as skipped, with the reason in its title. */
 export interface EngineTest {
@@ -68,18 +70,24 @@ export async function postgresSchema(t: ExecutionContext): Promise<string> {
 
 /** A migrated PostgreSQL database in a schema of its own. */
 export async function postgresDatabase(t: ExecutionContext): Promise<Database> {
-  const database = await openDatabase({ url: await postgresSchema(t), poolMax: 5 });
+  const database = await openDatabase({ url: await postgresSchema(t), poolMax: 5, connectTimeoutMs: PATIENCE_MS });
   t.teardown(() => database.close());
   return database;
 }
 
-/** A Redis connection and a prefix of its own, whose keys go with the test. */
-export async function redisPrefix(t: ExecutionContext): Promise<{ client: RedisConnection; prefix: string }> {
-  const client = await connectRedis({ url: REDIS_URL });
+/** A Redis connection and a prefix of its own, whose keys go with the test; of the shared server unless others are named. */
+export async function redisPrefix(
+  t: ExecutionContext,
+  options: RedisOptions = { url: REDIS_URL },
+): Promise<{ client: RedisConnection; prefix: string }> {
+  // Dozens of tests at once in one process: what is late here is late for them, and no sign of a server that hangs.
+  const client = await connectRedis({ connectTimeoutMs: PATIENCE_MS, commandTimeoutMs: PATIENCE_MS, ...options });
   const prefix = `tongban-test-${randomToken(12)}`;
   t.teardown(async () => {
-    const keys = (await client.sendCommand(['KEYS', `*${prefix}*`])) as string[];
-    if (keys.length > 0) await client.sendCommand(['DEL', ...keys]);
+    if (options.url === REDIS_URL) {
+      const keys = (await client.sendCommand(prefix, ['KEYS', `*${prefix}*`])) as string[];
+      if (keys.length > 0) await client.sendCommand(prefix, ['DEL', ...keys]);
+    }
     await client.close();
   });
   return { client, prefix };

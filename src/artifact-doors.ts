@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs';
+import type { Config } from './config/schema.ts';
+import { Fault } from './shared/fault.ts';
+import type { ArtifactStore } from './storage/artifact-store.ts';
+import type { Counters } from './storage/counters.ts';
+import type { Database } from './storage/database.ts';
+import { openRedis } from './storage/open-redis.ts';
+import { createRedisArtifacts } from './storage/redis-artifacts.ts';
+import { createRedisCounters } from './storage/redis-counters.ts';
+import { createSqlArtifacts } from './storage/sql-artifacts.ts';
+import { createSqlCounters } from './storage/sql-counters.ts';
+
+/** Where codes, tokens and the counts of addresses are. */
+export interface ShortLived {
+  readonly store: ArtifactStore;
+  readonly rates: Counters;
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * In SQL, or with what may be lost in Redis where one is configured.
+ * Throws `Fault('storage_unavailable')` when it does not answer, `Fault('internal')` when the file of its authorities cannot be read.
+ */
+export async function openShortLived({ redis }: Config, database: Database): Promise<ShortLived> {
+  const counters = createSqlCounters(database);
+  if (redis.url === '') return { store: createSqlArtifacts(database), rates: counters, close: async () => {} };
+  const { prefix, authorityFile, ...connection } = redis;
+  const client = await openRedis({
+    ...connection,
+    authorities: authorityFile === '' ? undefined : readAuthorities(authorityFile),
+    onChange: (isAway) => process.emitWarning(isAway ? 'Redis is away: SQL stands in' : 'Redis is back'),
+  }).catch(async (error: unknown) => {
+    await database.close();
+    throw error;
+  });
+  return {
+    store: createRedisArtifacts({ client, database, prefix }),
+    rates: createRedisCounters({ client, prefix, standIn: counters }),
+    close: () => client.close(),
+  };
+}
+
+function readAuthorities(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new Fault('internal', `redis.authorityFile names ${file}, which cannot be read`, { cause: error });
+  }
+}

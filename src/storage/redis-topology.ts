@@ -1,0 +1,123 @@
+import { createClient, createCluster, createSentinel } from 'redis';
+import { Fault } from '../shared/fault.ts';
+
+const RECONNECT_WAIT_MS_MAX = 1_000;
+const QUEUE_MAX = 20_000;
+/** A connection nothing comes back on is given up and made anew; the pings see to it that a healthy one is never silent as long. */
+const PING_MS = 4_000;
+const SILENT_MS_MAX = 12_000;
+const SENTINEL_PORT = 26_379;
+
+export type RedisTopology = 'single' | 'cluster' | 'sentinel';
+
+export interface RedisOptions {
+  /** Addresses, separated by commas: of the server, of some nodes of the cluster, or of the Sentinels. `rediss:` means TLS. */
+  readonly url: string;
+  readonly topology?: RedisTopology;
+  /** Under which name the Sentinels know the primary. */
+  readonly primary?: string;
+  /** For the servers themselves, where they are not those of the address; empty means none. */
+  readonly user?: string;
+  readonly password?: string;
+  /** PEM of the authorities that may vouch for the servers; without it, those of the system. */
+  readonly authorities?: string | undefined;
+  readonly connectTimeoutMs?: number;
+  readonly commandTimeoutMs?: number;
+  /** Told when Redis is given up for the time being, and when it is back. */
+  readonly onChange?: (isAway: boolean) => void;
+}
+
+/** What is common to one server, a cluster, and a primary behind Sentinels. */
+export interface RawRedis {
+  connect(): Promise<unknown>;
+  send(key: string, args: readonly string[]): Promise<unknown>;
+  close(): Promise<unknown>;
+}
+
+interface Credentials {
+  readonly username?: string;
+  readonly password?: string;
+}
+
+/** A client of the `redis` package for this topology, not yet connected. Its own reconnecting goes on behind it. */
+export function createRawRedis(options: RedisOptions): RawRedis {
+  const addresses = options.url.split(',').map((url) => new URL(url.trim()));
+  const common = { ...credentialsOf(addresses[0]!, options), ...connectionOf(addresses[0]!, options) };
+  switch (options.topology ?? 'single') {
+    case 'single':
+      return singleRedis(options.url, common);
+    case 'cluster':
+      return clusterRedis(addresses, common);
+    case 'sentinel':
+      return sentinelRedis(addresses, options, common);
+  }
+}
+
+type Common = ReturnType<typeof connectionOf> & Credentials;
+
+function connectionOf(address: URL, { authorities, connectTimeoutMs }: RedisOptions) {
+  const reconnectStrategy = (retries: number): number => Math.min(50 * (retries + 1), RECONNECT_WAIT_MS_MAX);
+  return {
+    disableOfflineQueue: true,
+    commandsQueueMaxLength: QUEUE_MAX,
+    pingInterval: PING_MS,
+    socket: {
+      ...(connectTimeoutMs === undefined ? {} : { connectTimeout: connectTimeoutMs }),
+      socketTimeout: SILENT_MS_MAX,
+      reconnectStrategy,
+      ...(address.protocol === 'rediss:' ? { tls: true as const, ...(authorities ? { ca: authorities } : {}) } : {}),
+    },
+  };
+}
+
+function credentialsOf(address: URL, { user, password }: RedisOptions): Credentials {
+  const username = user || decodeURIComponent(address.username);
+  const secret = password || decodeURIComponent(address.password);
+  return { ...(username ? { username } : {}), ...(secret ? { password: secret } : {}) };
+}
+
+/** Every command of a broken connection fails by itself; without a listener the event would end the process. */
+const unheard = (): void => {};
+
+function singleRedis(url: string, common: Common): RawRedis {
+  const client = createClient({ url, ...common });
+  client.on('error', unheard);
+  return {
+    connect: () => client.connect(),
+    send: (_key, args) => client.sendCommand(args),
+    close: async () => client.destroy(),
+  };
+}
+
+function clusterRedis(addresses: readonly URL[], common: Common): RawRedis {
+  const cluster = createCluster({
+    rootNodes: addresses.map(({ href }) => ({ url: href, ...common })),
+    defaults: common,
+  });
+  cluster.on('error', unheard);
+  return {
+    connect: () => cluster.connect(),
+    send: (key, args) => cluster.sendCommand(key, false, [...args]),
+    close: async () => cluster.destroy(),
+  };
+}
+
+function sentinelRedis(addresses: readonly URL[], options: RedisOptions, common: Common): RawRedis {
+  if (!options.primary) throw new Fault('internal', 'the name of the primary is missing');
+  const { username: _user, password: _password, ...connection } = common;
+  const sentinel = createSentinel({
+    name: options.primary,
+    sentinelRootNodes: addresses.map(({ hostname, port }) => ({ host: hostname, port: Number(port || SENTINEL_PORT) })),
+    sentinelClientOptions: { ...connection, ...credentialsOf(addresses[0]!, { url: '' }) },
+    nodeClientOptions: { ...connection, ...credentialsOf(new URL('redis://none'), options) },
+    // One connection for all commands, as to a single server: leases of a pool are lost when many commands begin in one turn (6.3.1).
+    reserveClient: true,
+    scanInterval: 1_000,
+  });
+  sentinel.on('error', unheard);
+  return {
+    connect: () => sentinel.connect(),
+    send: (_key, args) => sentinel.sendCommand(false, [...args]),
+    close: async () => sentinel.destroy(),
+  };
+}
