@@ -8,7 +8,7 @@ const READY_POLL_MS = 20;
 const READY_DEADLINE_MS = 180_000;
 
 /** A server of the drills that runs, and its portal. */
-export type Drilled = Running & { readonly process: ServerProcess };
+export type Drilled = Running & { readonly process: ServerProcess; readonly dataDir: string };
 
 /** Starts `defence-server.ts` on a folder of its own; everything goes with `stop`. */
 export async function startDrilled(
@@ -16,13 +16,14 @@ export async function startDrilled(
   settings: Readonly<Record<string, string>>,
 ): Promise<Drilled> {
   const folder = await mkdtemp(join(tmpdir(), 'tongban-drill-'));
+  const dataDir = join(folder, 'data');
   const origin = new URL(`http://127.0.0.1:${await freePort()}`);
   const server = new ServerProcess(['bench/defence-server.ts', String(people), String(strangers), String(disabled)], {
     TONGBAN_PROFILE: 'test',
     TONGBAN_HOST: '127.0.0.1',
     TONGBAN_PORT: origin.port,
     TONGBAN_ISSUER: origin.origin,
-    TONGBAN_DATA_DIR: join(folder, 'data'),
+    TONGBAN_DATA_DIR: dataDir,
     TONGBAN_HTTP_CONNECTIONS_PER_ADDRESS_MAX: '2000',
     ...settings,
   });
@@ -40,6 +41,7 @@ export async function startDrilled(
   const said = JSON.parse(server.stdout.slice(server.stdout.indexOf('ready ') + 6)) as { id: string; secret: string };
   return {
     name: 'ours',
+    dataDir,
     origin,
     process: server,
     endpoints: {

@@ -10,6 +10,7 @@ import { type Extra, missedBars, printExtras, printRows, type Row } from './repo
 import { CONNECTIONS, measureScenario, QUICK, THOROUGH } from './rounds.ts';
 import { runScale } from './scale.ts';
 import { SCENARIOS, type Scenario } from './scenarios.ts';
+import { measureSealingCost } from './sealing-cost.ts';
 import { endServersOnSignal } from './server-process.ts';
 import { measureSm2Cost } from './sm2-cost.ts';
 import { measureStorm } from './storm.ts';
@@ -31,6 +32,8 @@ import { measureStrongSignIns, STRONG_SCENARIOS } from './strong-sign-in.ts';
 const STORM = 'storm';
 /** What the limiter's part is a part of. */
 const SSO = 'SSO';
+/** What the part of sealing is a part of. */
+const SEALING = ['sign-in, hash', 'sign-in, no hash', SSO, 'userinfo'];
 const COLD_START = 'cold start';
 const LEDGER_COST = 'ledger cost';
 const SM2_COST = 'SM2 tokens';
@@ -105,6 +108,13 @@ try {
   );
   const ssoMicroseconds = rows.find(({ name }) => name === SSO)?.peers.ours?.cpuMicroseconds;
   if (ssoMicroseconds !== undefined) extras.push({ peer: 'ours', limiter: await measureLimiterCost(ssoMicroseconds) });
+  const whole = new Map(
+    SEALING.flatMap((name) => {
+      const microseconds = rows.find((row) => row.name === name)?.peers.ours?.cpuMicroseconds;
+      return microseconds === undefined ? [] : [[name, microseconds] as const];
+    }),
+  );
+  if (whole.size > 0) extras.push({ peer: 'ours', sealing: await measureSealingCost(whole) });
   if (wanted(LEDGER_COST) && peers.includes('ours') && !options.quick) {
     process.stderr.write(`${LEDGER_COST} ...\n`);
     extras.push({ peer: 'ours', ledger: await measureLedgerCost(pace) });

@@ -1,6 +1,7 @@
 import type { Measured } from './measure.ts';
 import type { PeerName } from './peers.ts';
 import type { Bar } from './scenarios.ts';
+import type { SealingCost } from './sealing-cost.ts';
 import { STORM_RATIO_MAX, type Storm } from './storm.ts';
 
 export const COLD_START_MS_MAX = 900;
@@ -39,6 +40,14 @@ export const LIMITER_SHARE_MAX = 0.03;
 
 const limiterShare = ({ microseconds, ssoMicroseconds }: LimiterCost): number => microseconds / ssoMicroseconds;
 
+/** Of a sign-in, at most. */
+export const SEALING_SHARE_MAX = 0.05;
+
+const sealingShare = ({ microseconds, ofMicroseconds }: SealingCost): number => microseconds / ofMicroseconds;
+
+/** Userinfo and SSO are told beside it and bound by nothing: to open what is asked for is most of what they are there for. */
+const isBound = ({ name }: SealingCost): boolean => name.startsWith('sign-in');
+
 const throughputShare = ({ es256, sm2 }: Sm2Cost): number => sm2.operationsPerSecond / es256.operationsPerSecond;
 
 /** One scenario, measured on one or both servers. `holds` is undefined where there is no bar or no peer to hold it against. */
@@ -58,6 +67,7 @@ export interface Extra {
   readonly ledger?: readonly LedgerCost[];
   readonly sm2?: readonly Sm2Cost[];
   readonly limiter?: LimiterCost;
+  readonly sealing?: readonly SealingCost[];
 }
 
 /** Puts the two servers side by side: the ratio the scenario's bar is about (processor time when it has none). */
@@ -117,7 +127,7 @@ const barText = ({ kind, limit }: Bar): string => (kind === 'cpu' ? `CPU <= ${li
 
 export function printExtras(extras: readonly Extra[]): string {
   return extras
-    .flatMap(({ peer, storm, coldStartMs, ledger = [], sm2 = [], limiter }) => {
+    .flatMap(({ peer, storm, coldStartMs, ledger = [], sm2 = [], limiter, sealing = [] }) => {
       const lines: string[] = [];
       if (storm) {
         const ratio = storm.stormP99Ms / storm.idleP99Ms;
@@ -159,6 +169,16 @@ export function printExtras(extras: readonly Extra[]): string {
             `${(share * 100).toFixed(3)} %, bar < ${LIMITER_SHARE_MAX * 100} %: ${share < LIMITER_SHARE_MAX ? 'holds' : 'MISSED'}`,
         );
       }
+      for (const cost of sealing) {
+        const share = sealingShare(cost);
+        const bar = isBound(cost)
+          ? `, bar < ${SEALING_SHARE_MAX * 100} %: ${share < SEALING_SHARE_MAX ? 'holds' : 'MISSED'}`
+          : '';
+        lines.push(
+          `sealing cost (${cost.name}): ${cost.seals} sealed, ${cost.opens} opened, ` +
+            `${cost.microseconds.toFixed(1)} of ${cost.ofMicroseconds.toFixed(0)} us, ${(share * 100).toFixed(2)} %${bar}`,
+        );
+      }
       return lines;
     })
     .join('\n');
@@ -170,13 +190,14 @@ const figures = ({ operationsPerSecond, cpuMicroseconds }: Measured): string =>
 /** Every bar that was missed, by name; empty when all that were measured hold. */
 export function missedBars(rows: readonly Row[], extras: readonly Extra[]): readonly string[] {
   const missed = rows.filter(({ holds }) => holds === false).map(({ name }) => name);
-  for (const { peer, storm, coldStartMs, ledger = [], sm2 = [], limiter } of extras) {
+  for (const { peer, storm, coldStartMs, ledger = [], sm2 = [], limiter, sealing = [] } of extras) {
     if (peer !== 'ours') continue;
     if (storm && storm.stormP99Ms > STORM_RATIO_MAX * storm.idleP99Ms) missed.push('storm');
     if (coldStartMs !== undefined && coldStartMs > COLD_START_MS_MAX) missed.push('cold start');
     if (ledger.some(({ share }) => share < LEDGER_SHARE_MIN)) missed.push('ledger cost');
     if (sm2.some((cost) => throughputShare(cost) < SM2_SHARE_MIN)) missed.push('SM2 tokens');
     if (limiter && limiterShare(limiter) >= LIMITER_SHARE_MAX) missed.push('limiter cost');
+    if (sealing.some((cost) => isBound(cost) && sealingShare(cost) >= SEALING_SHARE_MAX)) missed.push('sealing cost');
   }
   return missed;
 }

@@ -598,6 +598,13 @@ const ROWS: readonly Row[] = [
     1,
   ],
   ['ledgerMismatch', 'verified without a verdict', [{ type: 'audit.verified', at: 0, details: { size: 12 } }], 1],
+  [
+    'sealedDataAltered',
+    'one row',
+    [failure('sealed-data.altered', { at: 0, details: { table: 'persons', column: 'name_sealed', row: 'psn_a' } })],
+    1,
+  ],
+  ['sealedDataAltered', 'a key is replaced', [{ type: 'key.resealed', at: 0, details: { resealed: 12 } }], 0],
 ];
 
 test.serial('X11 each detection fires when it should and is silent when it should be', async (t) => {

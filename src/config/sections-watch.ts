@@ -155,4 +155,9 @@ export const watch = z.strictObject({
     watches: 'missing or altered entries of the ledger',
     threshold: 'Such findings',
   }),
+  sealedDataAltered: rule({
+    about: 'other',
+    watches: 'sealed values that do not open',
+    threshold: 'Such values',
+  }),
 });

@@ -123,3 +123,15 @@ export const ledgerMismatch = defineRule({
   examine: ({ entry }) =>
     entry.type === 'audit.gap' || textOf(entry, 'verdict') !== 'good' ? [{ do: 'count', about: HOUSE }] : [],
 });
+
+export const sealedDataAltered = defineRule({
+  setting: 'sealedDataAltered',
+  title: { zh: '加密存储的数据被改动或挪动', en: 'Sealed data was altered or moved' },
+  advice: {
+    zh: '立即停止对数据库的维护操作并保全现场；按记录中的表、列、行与备份比对，查清是谁写入了数据库。',
+    en: 'Stop all work on the database and keep everything as it is. Compare the table, column and row of the events with a backup, and find out who wrote to the database.',
+  },
+  level: 'III',
+  looksAt: ['sealed-data.altered'],
+  examine: () => [{ do: 'count', about: HOUSE }],
+});

@@ -6,6 +6,7 @@ import {
   ledgerMismatch,
   massRevealByOperator,
   massRevealByPortal,
+  sealedDataAltered,
 } from './rules-house.ts';
 import {
   codeReplay,
@@ -34,6 +35,7 @@ export const RULES: readonly Rule[] = [
   clockDrift,
   feedDown,
   ledgerMismatch,
+  sealedDataAltered,
 ];
 
 export const findRule = (id: string): Rule | undefined => RULES.find((rule) => rule.id === id);
