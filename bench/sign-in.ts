@@ -74,7 +74,11 @@ function fillIn(server: Running, answer: Answer, path: string, person: Person | 
   const form = signIn ?? second ?? consent;
   if (!form) {
     const excerpt = answer.text.replace(/<style[\s\S]*?<\/style>/g, '').slice(0, 600);
-    throw new RefusedPage(answer.status, `${server.name}: no way on from ${path} (${answer.status}): ${excerpt}`);
+    throw new RefusedPage(
+      answer.status,
+      FAULT_NUMBER.exec(answer.text)?.[1],
+      `${server.name}: no way on from ${path} (${answer.status}): ${excerpt}`,
+    );
   }
   const entered = (): Readonly<Record<string, string>> => {
     if (signIn) return { identifier: person.identifier, password: person.password };
@@ -84,14 +88,19 @@ function fillIn(server: Running, answer: Answer, path: string, person: Person | 
   return { action, fields: { ...form.hidden, ...entered() } };
 }
 
+const FAULT_NUMBER = /class="number">(\d{4})</;
+
 /** A page that is neither the sign-in form nor the question of consent; `status` tells a refusal from a surprise. */
 export class RefusedPage extends Error {
   readonly status: number;
+  /** The number of the fault in the catalogue, where the page shows one. */
+  readonly fault: string | undefined;
 
-  constructor(status: number, message: string) {
+  constructor(status: number, fault: string | undefined, message: string) {
     super(message);
     this.name = 'RefusedPage';
     this.status = status;
+    this.fault = fault;
   }
 }
 

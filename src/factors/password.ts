@@ -109,8 +109,9 @@ export function createPasswordFactor({
   };
 
   const renew = async (personId: string, stored: string, password: string): Promise<void> => {
+    // A busy moment is no reason to keep anybody waiting: the next sign-in tries again. After a pepper was replaced, everybody's would.
+    if (queue.load().waiting > 0) return;
     const prepared = await prepare(password);
-    // A busy moment is no reason to keep a person waiting: the next sign-in tries again.
     if (prepared !== 'busy') await database.run(REPLACE, [prepared, personId, stored]);
   };
 
