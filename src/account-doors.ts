@@ -56,6 +56,7 @@ const OWN_PAGE: Asked = {
   wantsSwitch: false,
   waived: false,
   risk: ALLOWED,
+  address: '',
   demand: {
     minimum: 1,
     countsIdentity: false,
@@ -65,6 +66,7 @@ const OWN_PAGE: Asked = {
     prompts: [],
     asksOwner: true,
     bindsFactors: true,
+    staffOnly: false,
   },
 };
 

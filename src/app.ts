@@ -29,6 +29,7 @@ import { createSubjectEnds, type SubjectEnds } from './oidc/subject-ends.ts';
 import { createIdentifiers, type Identifiers } from './people/identifiers.ts';
 import type { PersonStatus } from './people/person-status.ts';
 import { createPersons, type Persons } from './people/persons.ts';
+import { createStaff, type Staff } from './people/staff.ts';
 import { createPossessionDoors, type PossessionDoors } from './possession-doors.ts';
 import { openRegisters, type Registers } from './proofing-doors.ts';
 import { createRelyingParties, type RelyingParties } from './relying-parties/relying-parties.ts';
@@ -63,6 +64,7 @@ export interface House extends FactorDoors, KeyDoors, LegalDoors, LifeDoors, Pos
   /** The signature server that holds SM2 keys, where one is configured. */
   readonly remoteSigning: RemoteSigning | undefined;
   readonly sessionEnds: SessionEnds;
+  readonly staff: Staff;
   /** Tells the ledger of a sealed value that does not open. */
   readonly altered: (place: string) => void;
   /** Messages, notices and sent codes. */
@@ -237,6 +239,7 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
       }),
     }),
     relyingParties,
+    staff: createStaff({ database, ledger }),
     remoteSigning,
     keyring: createKeyring({
       database,

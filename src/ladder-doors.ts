@@ -1,8 +1,11 @@
 import type { Config } from './config/schema.ts';
+import { createOfficeRule } from './defence/staff.ts';
 import type { Factor } from './factors/factor.ts';
 import type { FactorPolicies } from './factors/factor-policies.ts';
 import type { Vocabularies, Vocabulary } from './oidc/acr-levels.ts';
+import type { Staff } from './people/staff.ts';
 import { fromPartner, loadPartnerScales, type PartnerScale, toPartner } from './proofing/partner-scales.ts';
+import { nowMs } from './shared/clock.ts';
 import { createLadder, type Ladder } from './sign-in/ladder.ts';
 import { LEVELS, type Level, type LevelRules } from './sign-in/levels.ts';
 
@@ -15,9 +18,14 @@ export const levelRules = ({ assurance }: Pick<Config, 'assurance'>): LevelRules
 
 /** What the ladder of a serving house is made of. */
 export function houseLadder(
-  { config, factorPolicies }: { readonly config: Config; readonly factorPolicies: FactorPolicies },
+  {
+    config,
+    factorPolicies,
+    staff,
+  }: { readonly config: Config; readonly factorPolicies: FactorPolicies; readonly staff: Pick<Staff, 'roleOf'> },
   factors: readonly Factor[],
 ): Ladder {
+  const officeAt = createOfficeRule(config.staff);
   return createLadder({
     rules: levelRules(config),
     factors,
@@ -27,6 +35,13 @@ export function houseLadder(
       return factors.flatMap(({ kind }, at) => (bound[at]!.length > 0 ? [kind] : []));
     },
     house: config.assurance.secondFactor,
+    staff: {
+      absoluteSeconds: config.staff.absoluteSeconds,
+      async standingOf(personId, address) {
+        const isMember = personId !== undefined && (await staff.roleOf(personId)) !== undefined;
+        return { office: officeAt(address, nowMs()), isMember };
+      },
+    },
   });
 }
 

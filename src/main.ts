@@ -26,6 +26,10 @@ const COMMANDS: Readonly<Record<string, { readonly means: string; readonly load:
     means: 'take hardware tokens into stock, list and remove what people prove themselves with',
     load: async () => withHouse('factor'),
   },
+  staff: {
+    means: 'members of staff and their roles',
+    load: async () => withHouse('staff'),
+  },
   demo: {
     means: 'fill a store with synthetic people and companies',
     load: async () => withHouse('demo'),

@@ -349,6 +349,10 @@ const ELSEWHERE: Readonly<Partial<Record<EventType, string>>> = {
   'sign-in.assessed': 'defence-risk-sign-in',
   'defence.lowered': 'defence-gate',
   'factor.refused': 'account-factors',
+  'staff.added': 'staff',
+  'staff.role-changed': 'staff',
+  'staff.disabled': 'staff',
+  'staff.enabled': 'staff',
   'key.resealed': 'key-rotation',
   'sealed-data.altered': 'sealed-columns',
 };

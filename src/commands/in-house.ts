@@ -47,6 +47,7 @@ const COMMANDS = {
   backup: async (args, house) => (await import('./backup.ts')).run(args, { house, stdin, stdout, stderr }),
   logout: async (args, { database, ledger }) =>
     (await import('./logout.ts')).run(args, { database, ledger, stdout, stderr }),
+  staff: async (args, house) => (await import('./staff.ts')).run(args, { house, stdout, stderr }),
   keys: async (args, house) => (await import('./keys.ts')).run(args, { house, stdout, stderr }),
   incident: async (args, { config, database, ledger }, operator) => {
     const { operatorClass } = config.watch;

@@ -6,28 +6,14 @@ export interface StaffSettings extends OfficeSettings {
   readonly absoluteSeconds: number;
 }
 
-export type StaffVerdict = 'allowed' | 'outside_network' | 'outside_hours' | 'no_cryptographic_factor';
+/** Whether members of staff may work from here and now. */
+export type OfficeVerdict = 'open' | 'outside_network' | 'outside_hours';
 
-/** RFC 8176 names of proofs by a key: somebody else's telephone, or a code that can be read out, is none (S1). */
-const CRYPTOGRAPHIC: ReadonlySet<string> = new Set(['hwk', 'swk', 'sc', 'pop']);
-
-/** What is asked of a member of staff at each sign-in, and at each step that needs one, built once out of the settings. */
-export interface StaffRules {
-  /** Pure: place and time first, for whoever comes from elsewhere is told nothing of factors. `amr` is what was really proven. */
-  judge(visit: { readonly address: string; readonly atMs: number; readonly amr: readonly string[] }): StaffVerdict;
-  /** How long a session of theirs lives from now: idle or absolute, whichever comes first; 0 when it is over. Epoch seconds. */
-  secondsLeft(session: { readonly provenAt: number; readonly usedAt: number; readonly now: number }): number;
-}
-
-export function createStaffRules(settings: StaffSettings): StaffRules {
+/** Pure. Place before time: whoever comes from elsewhere is not told the hours. */
+export function createOfficeRule(settings: OfficeSettings): (address: string, atMs: number) => OfficeVerdict {
   const { isOfficeTime, isOfficeNetwork } = officeOf(settings);
-  return {
-    judge({ address, atMs, amr }) {
-      if (!isOfficeNetwork(address)) return 'outside_network';
-      if (!isOfficeTime(atMs)) return 'outside_hours';
-      return amr.some((name) => CRYPTOGRAPHIC.has(name)) && amr.length > 1 ? 'allowed' : 'no_cryptographic_factor';
-    },
-    secondsLeft: ({ provenAt, usedAt, now }) =>
-      Math.max(0, Math.min(usedAt + settings.idleSeconds, provenAt + settings.absoluteSeconds) - now),
+  return (address, atMs) => {
+    if (!isOfficeNetwork(address)) return 'outside_network';
+    return isOfficeTime(atMs) ? 'open' : 'outside_hours';
   };
 }

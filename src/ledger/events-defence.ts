@@ -1,4 +1,12 @@
-import { AUTHENTICATION, AUTHENTICATION_OTHER, type EventKind, event, FINDING } from './event-kind.ts';
+import {
+  ACCOUNT,
+  ADMINISTRATION,
+  AUTHENTICATION,
+  AUTHENTICATION_OTHER,
+  type EventKind,
+  event,
+  FINDING,
+} from './event-kind.ts';
 
 /** What the house does when it is tried from all sides; part of the catalogue in events.ts. */
 export const DEFENCE_EVENTS = {
@@ -22,5 +30,33 @@ export const DEFENCE_EVENTS = {
     FINDING,
     'The house is calm again; so many attempts had failed, or come without that work, since it was raised.',
     'reasons failures',
+  ),
+  'staff.added': event(
+    'warning',
+    ADMINISTRATION,
+    ACCOUNT.other,
+    'A person became a member of staff, in this role.',
+    'origin role',
+  ),
+  'staff.role-changed': event(
+    'warning',
+    ADMINISTRATION,
+    ACCOUNT.other,
+    'A member of staff got another role in place of the one they held.',
+    'origin role formerly',
+  ),
+  'staff.disabled': event(
+    'warning',
+    ADMINISTRATION,
+    ACCOUNT.other,
+    'A member of staff was shut out of everything for staff.',
+    'origin role',
+  ),
+  'staff.enabled': event(
+    'warning',
+    ADMINISTRATION,
+    ACCOUNT.other,
+    'A member of staff who had been shut out may work again.',
+    'origin role',
   ),
 } as const satisfies Record<string, EventKind>;

@@ -58,6 +58,7 @@ export function demandOf(params: Params, client: Client, scales: Vocabularies): 
     // The account centre asks so before what is sensitive (account-centre/fresh-proof.ts).
     asksOwner: client.first_party === true && params.max_age !== undefined,
     bindsFactors: client.first_party === true,
+    staffOnly: client.staff_only === true,
   };
 }
 

@@ -58,7 +58,7 @@ export function createAssurance({
     const here = login !== undefined && login.accountId === personId ? (login.proofs ?? []) : [];
     const before = session === undefined ? [] : proofsIn(session);
     if (session !== undefined && personId !== undefined && here.length > 0) {
-      session.proven = { of: personId, proofs: merged(before, here) };
+      session.proven = { ...session.proven, of: personId, proofs: merged(before, here) };
     }
     const asked = {
       prompt: 'login',
@@ -69,11 +69,17 @@ export function createAssurance({
       demand,
       // A sign-in is judged where it happens; what has passed that is a session like any other.
       risk: ALLOWED,
+      address: ctx.ip,
     };
     const climber =
       personId === undefined ? undefined : { personId, ial: account?.ial as Climber['ial'], here, before };
     const ceremony = await ladder.ceremonyOf(asked, climber);
-    return { ceremony, step: nextStep(ceremony) };
+    const step = nextStep(ceremony);
+    // From now on the session lives no longer than one of a member of staff may (E4).
+    if (demand.staffOnly && step.state === 'done' && session !== undefined && personId !== undefined) {
+      session.proven = { proofs: proofsIn(session), ...session.proven, of: personId, staff: true };
+    }
+    return { ceremony, step };
   };
 
   return {

@@ -22,7 +22,7 @@ const OTHER_PERSON_REASONS: readonly string[] = ['id_token_hint', 'claims_id_tok
 export function createInteractions(
   provider: Provider,
   ledger: Ledger,
-  config: Pick<Config, 'issuer' | 'session'>,
+  config: Pick<Config, 'issuer' | 'session' | 'staff'>,
   assurance: Pick<Assurance, 'demandOf'>,
 ): Interactions {
   const held = new WeakMap<CeremonyRequest, Interaction>();

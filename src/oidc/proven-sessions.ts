@@ -6,6 +6,8 @@ import type { Proof } from '../sign-in/levels.ts';
 export interface ProvenSession {
   readonly of: string;
   readonly proofs: readonly Proof[];
+  /** It has opened a portal for members of staff. */
+  readonly staff?: true;
 }
 
 type Holder = Pick<Session, 'accountId' | 'amr' | 'loginTs' | 'proven'>;

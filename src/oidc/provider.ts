@@ -1,4 +1,4 @@
-import { type Client, type Configuration, errors, Provider } from 'oidc-provider';
+import { type Client, type Configuration, errors, Provider, type Session } from 'oidc-provider';
 import type { Config } from '../config/schema.ts';
 import { CLAIMS_BY_SCOPE } from '../people/claims.ts';
 import { EXTRA_METADATA, sectorIsFetched } from '../relying-parties/relying-party.ts';
@@ -151,6 +151,19 @@ export const issuesRefreshToken = (client: Client, { scopes }: { readonly scopes
 export const sessionCookie = (secure: boolean) =>
   ({ httpOnly: true, sameSite: 'lax', secure, signed: true, path: '/' }) as const;
 
+/** The limits of a session: those of everybody, and those of staff as well once it has opened a portal of theirs. */
+export function limitsOf(
+  { proven }: Partial<Pick<Session, 'proven'>>,
+  { session, staff }: Pick<Config, 'session' | 'staff'>,
+): Config['session'] {
+  if (proven?.staff !== true) return session;
+  return {
+    ...session,
+    idleSeconds: Math.min(session.idleSeconds, staff.idleSeconds),
+    absoluteSeconds: Math.min(session.absoluteSeconds, staff.absoluteSeconds),
+  };
+}
+
 /** How long a session lives from now on when it is used now: up to its absolute end, counted from the proof. */
 export function sessionSeconds(limits: Config['session'], provenAt: number | undefined): number {
   const absoluteEnd = (provenAt ?? nowSeconds()) + limits.absoluteSeconds;
@@ -158,7 +171,7 @@ export function sessionSeconds(limits: Config['session'], provenAt: number | und
 }
 
 /** `ttl` by class name. The session slides while it is used, up to its absolute end. */
-function lifetimes({ ttl, session: limits }: Config): NonNullable<Configuration['ttl']> {
+function lifetimes({ ttl, session, staff }: Config): NonNullable<Configuration['ttl']> {
   return {
     AccessToken: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? ttl.accessTokenSeconds,
     AuthorizationCode: ttl.authorizationCodeSeconds,
@@ -171,7 +184,7 @@ function lifetimes({ ttl, session: limits }: Config): NonNullable<Configuration[
       const rotated = ctx?.oidc?.entities.RotatedRefreshToken;
       return rotated ? Math.max(1, rotated.remainingTTL) : ttl.refreshTokenSeconds;
     },
-    Session: (_ctx, session) => sessionSeconds(limits, session.loginTs),
+    Session: (_ctx, held) => sessionSeconds(limitsOf(held, { session, staff }), held.loginTs),
   };
 }
 

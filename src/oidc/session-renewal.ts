@@ -3,7 +3,7 @@ import type { Provider } from 'oidc-provider';
 import type { Config } from '../config/schema.ts';
 import type { Login } from '../sign-in/interactions.ts';
 import { merged, methodsOf, proofsIn } from './proven-sessions.ts';
-import { sessionCookie, sessionSeconds } from './provider.ts';
+import { limitsOf, sessionCookie, sessionSeconds } from './provider.ts';
 
 type SessionContext = Parameters<Provider['Session']['get']>[0];
 
@@ -16,15 +16,15 @@ export async function renewSession(
   provider: Provider,
   ctx: Context,
   login: Login,
-  { issuer, session: limits }: Pick<Config, 'issuer' | 'session'>,
+  { issuer, session: limits, staff }: Pick<Config, 'issuer' | 'session' | 'staff'>,
 ): Promise<boolean> {
   const session = await provider.Session.get(ctx as unknown as SessionContext);
   if (session.accountId !== login.personId) return false;
   const proofs = merged(proofsIn(session), login.proofs);
   session.loginAccount({ accountId: login.personId, loginTs: login.at, amr: methodsOf(proofs) });
-  session.proven = { of: login.personId, proofs };
+  session.proven = { ...session.proven, of: login.personId, proofs };
   session.resetIdentifier();
-  const lifetimeSeconds = sessionSeconds(limits, login.at);
+  const lifetimeSeconds = sessionSeconds(limitsOf(session, { session: limits, staff }), login.at);
   await session.save(lifetimeSeconds);
   ctx.cookies.set(provider.cookieName('session'), session.jti, {
     ...sessionCookie(issuer.startsWith('https:')),

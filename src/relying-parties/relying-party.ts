@@ -43,6 +43,7 @@ export const EXTRA_METADATA: readonly string[] = [
   'purpose',
   'purpose#en',
   'sector',
+  'staff_only',
 ];
 
 /** What the protocol library takes as client metadata, plus `EXTRA_METADATA`. */

@@ -47,7 +47,7 @@ function redirectFaults({
   return faults;
 }
 
-function flowFaults({ grant_types, response_types, redirect_uris }: Known): RecordFault[] {
+function flowFaults({ grant_types, response_types, redirect_uris, staff_only }: Known): RecordFault[] {
   const faults: RecordFault[] = [];
   if (grant_types === undefined || response_types === undefined) return faults;
   const codeFlow = response_types.length > 0;
@@ -59,6 +59,12 @@ function flowFaults({ grant_types, response_types, redirect_uris }: Known): Reco
   }
   if (grant_types.includes('refresh_token') && !grant_types.includes('authorization_code')) {
     faults.push({ field: 'grant_types', reason: 'must include authorization_code where it includes refresh_token' });
+  }
+  if (staff_only && grant_types.includes('refresh_token')) {
+    faults.push({
+      field: 'grant_types',
+      reason: 'must not include refresh_token for members of staff: they sign in anew',
+    });
   }
   if (redirect_uris !== undefined && codeFlow !== redirect_uris.length > 0) {
     const reason = codeFlow ? 'must have at least one address' : 'must be empty for a service that signs nobody in';

@@ -146,6 +146,8 @@ export const relyingPartySchema = z.strictObject({
     .default([...OWN_BEHALF]),
   /** The level without which nobody gets in here, whatever a request asks for. */
   minimum_acr: z.enum(ACR_VALUES).optional(),
+  /** Only members of staff get in, from the office and in its hours, with two factors of which one is cryptographic. */
+  staff_only: z.literal(true).optional(),
   /** The portal names levels, and is told them, in the words of a partner (config/assurance-scales.json). */
   assurance_scale: z
     .string()

@@ -134,6 +134,14 @@ export const FAULTS = {
     'This proof was just used elsewhere. Please go back to the sign-in page and try again with a new one.',
     'Two requests carried one proof at the same moment; the other one counted.',
   ),
+  staff_only: entry(
+    1107,
+    403,
+    'access_denied',
+    '这个网站仅供工作人员在规定的网络和工作时间内使用。如果您是工作人员，请回到办公网络，在工作时间再试。',
+    'This portal is for members of staff, from the office and in office hours. If you are one, please try again from there and then.',
+    'Somebody who is no active member of staff, or outside staff.officeNetworks or staff.officeHours, came to a portal with staff_only; the ledger has the reason.',
+  ),
   // 12xx: what we depend on
   storage_unavailable: entry(
     1201,

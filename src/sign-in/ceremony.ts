@@ -4,6 +4,7 @@ import {
   authenticationLevel,
   hasSecondFactor,
   identifies,
+  kindsReaching,
   LEVELS,
   type Level,
   type LevelRules,
@@ -11,6 +12,7 @@ import {
   type Proof,
   TOP_LEVEL,
 } from './levels.ts';
+import { barredFrom, STAFF_AAL, type StaffRefusal, type StaffStanding } from './staff-standing.ts';
 
 /** What a portal demands of a sign-in, from its registration and its request. */
 export interface Demand {
@@ -27,6 +29,8 @@ export interface Demand {
   readonly prompts: readonly string[];
   /** The account's own sensitive pages: whatever second factor its person has is asked for, and no device spares it. */
   readonly asksOwner: boolean;
+  /** A portal for members of staff, by its registration. */
+  readonly staffOnly: boolean;
   /** The page where factors are bound: whoever has none yet must be able to get there. */
   readonly bindsFactors: boolean;
 }
@@ -65,6 +69,8 @@ export interface Ceremony {
   readonly demand: Demand;
   readonly account: AccountPolicy;
   readonly risk: RiskDemand;
+  /** Undefined at portals for everybody. */
+  readonly staff: StaffStanding | undefined;
   /** The factors of this house. */
   readonly offered: readonly { readonly kind: FactorKind; readonly strength: FactorStrength }[];
   readonly rules: LevelRules;
@@ -72,7 +78,7 @@ export interface Ceremony {
   readonly now: number;
 }
 
-export type Refusal = 'session_changed' | 'unknown_prompt' | 'risk' | 'unreachable_level';
+export type Refusal = 'session_changed' | 'unknown_prompt' | 'risk' | 'unreachable_level' | StaffRefusal;
 
 export type Step =
   | { readonly state: 'identify' | 'continue_as' | 'choose_subject' | 'consent' | 'done' }
@@ -101,8 +107,10 @@ export const HERE_SECONDS = 600;
  * protocol asks it before every code, also where no page is shown; each page renders one step, and every proof returns here.
  */
 export function nextStep(ceremony: Ceremony): Step {
-  const { prompt, person, startedBy, risk } = ceremony;
+  const { prompt, person, startedBy, risk, staff } = ceremony;
   if (risk.verdict === 'refuse') return { state: 'refuse', reason: 'risk' };
+  const barred = staff && barredFrom(staff, person !== undefined && !ceremony.wantsSwitch);
+  if (barred) return { state: 'refuse', reason: barred };
   if (!isReachable(ceremony)) return { state: 'refuse', reason: 'unreachable_level' };
   if (prompt === 'choose_subject' || prompt === 'consent') {
     // Both belong to the person they were asked of: if another signed in meanwhile, the request is over.
@@ -122,7 +130,7 @@ function signInStep(ceremony: Ceremony): Step {
   if (!counted(ceremony).some(identifies)) return { state: 'identify' };
   // The session began in another window after this request had arrived: ask before using it.
   if (person !== startedBy && !provenHere) return { state: 'continue_as' };
-  return askedByAccount(ceremony) ?? askedByPortal(ceremony) ?? { state: 'done' };
+  return askedByAccount(ceremony) ?? askedByOffice(ceremony) ?? askedByPortal(ceremony) ?? { state: 'done' };
 }
 
 /** Whether this house can serve what is demanded, whoever comes: an essential level out of reach is an error, never a lower one (C5). */
@@ -131,7 +139,7 @@ function isReachable(ceremony: Ceremony): boolean {
   if (demand.essential && demand.levels.length === 0) return false;
   const all = offered.map(({ kind, strength }): Proof => ({ factor: kind, strength, amr: [], at: 0 }));
   const best = authenticationLevel([PASSWORD, ...all], rules.weakCounts);
-  return best >= rules.table[requiredLevel(ceremony.demand)].aal;
+  return best >= Math.max(rules.table[requiredLevel(demand)].aal, demand.staffOnly ? STAFF_AAL : 0);
 }
 
 const provenNow = ({ here, now }: Ceremony): readonly Proof[] => here.filter(({ at }) => now - at <= HERE_SECONDS);
@@ -196,6 +204,12 @@ const isSparable = ({ demand }: Ceremony): boolean => !demand.asksOwner && requi
 const isSpared = (ceremony: Ceremony): boolean =>
   isSparable(ceremony) && [...ceremony.before, ...ceremony.here].some(({ strength }) => strength === 'spared');
 
+function askedByOffice(ceremony: Ceremony): Step | undefined {
+  if (!ceremony.demand.staffOnly) return undefined;
+  const missing = kindsReaching(ceremony, counted(ceremony), STAFF_AAL);
+  return missing && askFor(ceremony, missing, 'portal');
+}
+
 const identityFor = ({ demand, rules }: Ceremony, level: Level): AssuranceLevel =>
   demand.countsIdentity ? (Math.max(level, rules.table[level].ial) as AssuranceLevel) : rules.table[level].ial;
 
@@ -209,14 +223,8 @@ function askedByPortal(ceremony: Ceremony): Step | undefined {
 
 /** The kinds of which one more proof reaches the level; undefined where it is reached. */
 function kindsFor(ceremony: Ceremony, level: Level): readonly FactorKind[] | undefined {
-  const { offered, rules } = ceremony;
   const proofs = level === TOP_LEVEL ? provenNow(ceremony) : counted(ceremony);
-  const reaches = (all: readonly Proof[]): boolean =>
-    authenticationLevel(all, rules.weakCounts) >= rules.table[level].aal;
-  if (reaches(proofs)) return undefined;
-  return offered.flatMap(({ kind, strength }) =>
-    reaches([...proofs, { factor: kind, strength, amr: [], at: ceremony.now }]) ? [kind] : [],
-  );
+  return kindsReaching(ceremony, proofs, ceremony.rules.table[level].aal);
 }
 
 /**

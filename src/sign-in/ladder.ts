@@ -2,8 +2,9 @@ import type { Factor, FactorKind } from '../factors/factor.ts';
 import type { FactorPolicies } from '../factors/factor-policies.ts';
 import type { AssuranceLevel } from '../proofing/levels.ts';
 import { nowSeconds } from '../shared/clock.ts';
-import type { AccountPolicy, Ceremony, RiskDemand } from './ceremony.ts';
+import type { AccountPolicy, Ceremony, Demand, RiskDemand } from './ceremony.ts';
 import type { LevelRules, Proof } from './levels.ts';
+import type { StaffStanding } from './staff-standing.ts';
 
 /** Whose sign-in it is, and what they have proven: for this very request, and in the session before it. */
 export interface Climber {
@@ -14,10 +15,11 @@ export interface Climber {
 }
 
 /** What is known of a request before anybody is looked up. */
-export type Asked = Pick<
-  Ceremony,
-  'prompt' | 'startedBy' | 'expectsOther' | 'wantsSwitch' | 'waived' | 'demand' | 'risk'
->;
+export interface Asked
+  extends Pick<Ceremony, 'prompt' | 'startedBy' | 'expectsOther' | 'wantsSwitch' | 'waived' | 'demand' | 'risk'> {
+  /** Of the browser that asks. */
+  readonly address: string;
+}
 
 /** What the levels of this house are made of: the protocol and the pages put one and the same ceremony before `nextStep`. */
 export interface Ladder {
@@ -37,13 +39,21 @@ export interface LadderSources {
   /** The kinds a person can be asked for. */
   readonly boundKinds: (personId: string) => Promise<readonly FactorKind[]>;
   readonly house: HousePolicy;
+  readonly staff: StaffDoor;
+}
+
+/** What portals for members of staff ask of everybody who comes. */
+export interface StaffDoor {
+  standingOf(personId: string | undefined, address: string): Promise<StaffStanding>;
+  /** Proofs that are older count no more, whatever a request says. */
+  readonly absoluteSeconds: number;
 }
 
 export const ALLOWED: RiskDemand = { verdict: 'allow', reasons: [] };
 
 const NOBODY: AccountPolicy = { ial: 0, secondFactor: 'when_demanded', bound: [] };
 
-export function createLadder({ rules, factors, policies, boundKinds, house }: LadderSources): Ladder {
+export function createLadder({ rules, factors, policies, boundKinds, house, staff }: LadderSources): Ladder {
   const offered = factors.map(({ kind, strength }) => ({ kind, strength }));
 
   const demandedBy = async (personId: string): Promise<AccountPolicy['secondFactor']> => {
@@ -52,7 +62,7 @@ export function createLadder({ rules, factors, policies, boundKinds, house }: La
     return (await policies.of(personId)).alwaysAsk ? 'whenever_bound' : 'when_demanded';
   };
 
-  const accountOf = async ({ personId, ial }: Climber, { demand, risk }: Asked): Promise<AccountPolicy> => {
+  const accountOf = async ({ personId, ial }: Climber, demand: Demand, risk: RiskDemand): Promise<AccountPolicy> => {
     const secondFactor = await demandedBy(personId);
     // An ordinary visit to an ordinary portal depends on no factor, so none is looked up.
     const matters =
@@ -60,6 +70,7 @@ export function createLadder({ rules, factors, policies, boundKinds, house }: La
       demand.minimum > 1 ||
       demand.levels.length > 0 ||
       demand.asksOwner ||
+      demand.staffOnly ||
       risk.verdict !== 'allow';
     return { ial, secondFactor, bound: matters ? await boundKinds(personId) : [] };
   };
@@ -67,10 +78,13 @@ export function createLadder({ rules, factors, policies, boundKinds, house }: La
   return {
     rules,
     factors,
-    async ceremonyOf(asked, climber) {
-      const account = climber === undefined ? NOBODY : await accountOf(climber, asked);
+    async ceremonyOf({ address, ...asked }, climber) {
+      const { staffOnly } = asked.demand;
+      const account = climber === undefined ? NOBODY : await accountOf(climber, asked.demand, asked.risk);
       return {
         ...asked,
+        demand: staffOnly ? within(asked.demand, staff.absoluteSeconds) : asked.demand,
+        staff: staffOnly ? await staff.standingOf(climber?.personId, address) : undefined,
         person: climber?.personId,
         here: climber?.here ?? [],
         before: climber?.before ?? [],
@@ -82,3 +96,9 @@ export function createLadder({ rules, factors, policies, boundKinds, house }: La
     },
   };
 }
+
+/** The same demand for proofs that are no older. */
+const within = (demand: Demand, seconds: number): Demand => ({
+  ...demand,
+  maxAgeSeconds: Math.min(demand.maxAgeSeconds ?? seconds, seconds),
+});

@@ -68,3 +68,24 @@ export const levelReached = (table: LevelTable, ial: AssuranceLevel, aal: Authen
 /** What is left of a level that was told once when the identity is proven only so well by now. Pure. */
 export const levelLeft = (table: LevelTable, told: Level, ial: AssuranceLevel): Level | undefined =>
   LEVELS.findLast((level) => level <= told && ial >= table[level].ial);
+
+/** The kinds of which one more beside these proofs makes them worth so much; undefined where they are. Pure. */
+export function kindsReaching(
+  {
+    offered,
+    rules,
+    now,
+  }: {
+    readonly offered: readonly { readonly kind: FactorKind; readonly strength: FactorStrength }[];
+    readonly rules: LevelRules;
+    readonly now: number;
+  },
+  proofs: readonly Proof[],
+  aal: AuthenticationLevel,
+): readonly FactorKind[] | undefined {
+  const reaches = (all: readonly Proof[]): boolean => authenticationLevel(all, rules.weakCounts) >= aal;
+  if (reaches(proofs)) return undefined;
+  return offered.flatMap(({ kind, strength }) =>
+    reaches([...proofs, { factor: kind, strength, amr: [], at: now }]) ? [kind] : [],
+  );
+}

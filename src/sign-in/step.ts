@@ -113,7 +113,8 @@ export async function standingOf(
     before: signedIn?.personId === person.id ? signedIn.proofs : [],
   };
   const risk = proven?.risk ?? ALLOWED;
-  const asked = { prompt, startedBy, expectsOther, wantsSwitch, waived: proven?.waived === true, demand, risk };
+  const waived = proven?.waived === true;
+  const asked = { prompt, startedBy, expectsOther, wantsSwitch, waived, demand, risk, address: ctx.ip };
   return { step: nextStep(await ladder.ceremonyOf(asked, climber)), climber, signedIn };
 }
 
@@ -130,7 +131,13 @@ export async function advance(
 ): Promise<void> {
   const { interactions, persons, admission, ledger } = sources;
   const { step, climber, signedIn } = await standingOf(ctx, request, sources, { proven });
-  if (step.state === 'refuse') throw new Fault(faultOf(step.reason), `the ceremony cannot go on: ${step.reason}`);
+  if (step.state === 'refuse') {
+    if (STAFF_REFUSALS.has(step.reason)) {
+      const told = { personId: proven.personId, clientId: request.clientId, reason: step.reason };
+      await admission.refuse(ctx, { ...told, factor: String(proven.proofs.at(-1)?.factor) });
+    }
+    throw new Fault(faultOf(step.reason), `the ceremony cannot go on: ${step.reason}`);
+  }
   const person = await persons.find(proven.personId);
   if (climber === undefined || person?.status !== 'active') throw new Fault('ceremony_expired', 'the account is shut');
   const { clientId } = request;
@@ -180,8 +187,18 @@ const mustWait = (step: Step): boolean =>
   (step.state === 'second_factor' && (step.because === 'account' || step.because === 'risk'));
 
 /** The fault a person reads where the ceremony cannot go on. */
-export const faultOf = (reason: Refusal): FaultCode =>
-  reason === 'risk' ? 'sign_in_too_risky' : reason === 'unreachable_level' ? 'level_out_of_reach' : 'ceremony_expired';
+export const faultOf = (reason: Refusal): FaultCode => FAULT_OF[reason] ?? 'ceremony_expired';
+
+const FAULT_OF: Readonly<Partial<Record<Refusal, FaultCode>>> = {
+  risk: 'sign_in_too_risky',
+  unreachable_level: 'level_out_of_reach',
+  not_staff: 'staff_only',
+  outside_network: 'staff_only',
+  outside_hours: 'staff_only',
+};
+
+/** Told to the ledger here: nobody else knows of them. */
+const STAFF_REFUSALS: ReadonlySet<Refusal> = new Set(['not_staff', 'outside_network', 'outside_hours']);
 
 /** What every page of the ceremony has: the portal, a form token for this browser, and a policy that lets the answer go there. */
 export async function frame(

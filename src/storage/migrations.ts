@@ -15,6 +15,7 @@ import { signedProofs } from './migrations/0012-signed-proofs.ts';
 import { trustedDevices } from './migrations/0013-trusted-devices.ts';
 import { defence } from './migrations/0014-defence.ts';
 import { deliveryOrder } from './migrations/0015-delivery-order.ts';
+import { staff } from './migrations/0016-staff.ts';
 import { unavailable } from './storage-errors.ts';
 
 /** In the order of their ids. */
@@ -33,6 +34,7 @@ const MIGRATIONS: readonly Migration[] = [
   trustedDevices,
   defence,
   deliveryOrder,
+  staff,
 ];
 
 /** Any constant: it only has to differ from the advisory locks of other programs on the same database. Each schema has its own. */

@@ -21,6 +21,7 @@ export interface Tables
   change_stamp: { id: number; value: number };
   settings: { name: string; value: string };
   passwords: { person_id: string; hash: string; changed_at: number };
+  staff: { person_id: string; role: string; status: string; added_at: number; changed_at: number };
   known_devices: { device_digest: string; person_id: string; created_at: number; seen_at: number };
   relying_parties: {
     client_id: string;

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { FactorKind, FactorStrength } from '../../src/factors/factor.ts';
 import { type Ceremony, nextStep, statementOf } from '../../src/sign-in/ceremony.ts';
 import { type Level, type LevelRules, levelOfAcr, type Proof } from '../../src/sign-in/levels.ts';
+import type { StaffStanding } from '../../src/sign-in/staff-standing.ts';
 
 /** A row of docs/ceremony.md: a case, and what comes next in the words of the table. */
 export interface TableRow {
@@ -91,7 +92,7 @@ function demandOf(cell: string): { readonly prompt?: string; readonly demand: Ce
     }),
   );
   const unknown = Object.keys(found).find(
-    (word) => !['min', 'acr', 'must', 'max', 'partner', 'prompt', 'binds', 'owner', 'at'].includes(word),
+    (word) => !['min', 'acr', 'must', 'max', 'partner', 'prompt', 'binds', 'owner', 'office', 'at'].includes(word),
   );
   if (unknown !== undefined) throw new Error(`the table knows no demand ${unknown}`);
   const levels = (found.must ?? found.acr ?? []).flatMap((level) => levelOfAcr(`urn:tongban:acr:${level}`) ?? []);
@@ -106,14 +107,18 @@ function demandOf(cell: string): { readonly prompt?: string; readonly demand: Ce
       prompts: found.prompt ?? [],
       bindsFactors: found.binds !== undefined,
       asksOwner: found.owner !== undefined,
+      staffOnly: found.office !== undefined,
     },
   };
 }
 
-function accountOf(cell: string): Pick<Ceremony, 'account' | 'risk' | 'waived' | 'offered' | 'rules'> {
+type Told = Pick<Ceremony, 'account' | 'risk' | 'waived' | 'offered' | 'rules'> & { readonly standing: StaffStanding };
+
+function accountOf(cell: string): Told {
   let account: Ceremony['account'] = { ial: 2, secondFactor: 'when_demanded', bound: [] };
   let risk: Ceremony['risk'] = { verdict: 'allow', reasons: [] };
   let offered = Object.values(KINDS);
+  let standing: StaffStanding = { office: 'open', isMember: false };
   let [waived, weakCounts] = [false, false];
   for (const part of parts(cell)) {
     const [word = '', ...rest] = part.split(' ');
@@ -126,9 +131,12 @@ function accountOf(cell: string): Pick<Ceremony, 'account' | 'risk' | 'waived' |
       offered = offered.filter(({ kind }) => !rest.map((name) => known(name).kind).includes(kind));
     else if (word === 'waived') waived = true;
     else if (word === 'weak') weakCounts = true;
+    else if (word === 'member') standing = { ...standing, isMember: true };
+    else if (word === 'home') standing = { ...standing, office: 'outside_network' };
+    else if (word === 'night') standing = { ...standing, office: 'outside_hours' };
     else throw new Error(`the table knows no account with ${word}`);
   }
-  return { account, risk, waived, offered, rules: { ...RULES, weakCounts } };
+  return { account, risk, waived, offered, standing, rules: { ...RULES, weakCounts } };
 }
 
 /** All rows of the table. Throws at a word it does not know: a mistyped case would prove nothing. */
@@ -142,6 +150,8 @@ export function tableRows(): readonly TableRow[] {
       .map((cell) => cell.trim());
     const proofs = parts(proven).map(proofOf);
     const of = (here: boolean): readonly Proof[] => proofs.flatMap((one) => (one.here === here ? [one.proof] : []));
+    const { standing, ...told } = accountOf(account);
+    const wanted = demandOf(asked);
     const ceremony = {
       prompt: 'login',
       person: undefined,
@@ -152,8 +162,9 @@ export function tableRows(): readonly TableRow[] {
       before: of(false),
       now: NOW,
       ...whoOf(who),
-      ...demandOf(asked),
-      ...accountOf(account),
+      ...wanted,
+      ...told,
+      staff: wanted.demand.staffOnly ? standing : undefined,
     } as Ceremony;
     return { situation, ceremony, next: expanded(next) };
   });

@@ -36,6 +36,7 @@ const WAITING = `SELECT id, payload FROM outbox WHERE state = 'waiting' AND topi
 /** Rows that belong to the account and to nobody else. */
 const ROWS = [
   'DELETE FROM passwords WHERE person_id = $1',
+  'DELETE FROM staff WHERE person_id = $1',
   'DELETE FROM known_devices WHERE person_id = $1',
   'DELETE FROM trusted_devices WHERE person_id = $1',
   'DELETE FROM scans WHERE person_id = $1',
