@@ -88,7 +88,8 @@ export function accountDoors(
   const { config, database, ledger, ledgerReader, sessionEnds } = house;
   const incidents = createIncidents({ database, ledger, operatorClass: config.watch.operatorClass });
   /** The session goes on with what was proven again. */
-  const renew = async (ctx: Context, sessionUid: string, { person, proof, write }: Admitted) => {
+  const renew = async (ctx: Context, sessionUid: string, { person, proof, settle, write }: Admitted) => {
+    await settle();
     const session = await interactions.currentPerson(ctx);
     const held = { here: [proof], before: session?.proofs ?? [] };
     const remember = await admission.complete(ctx, { person, clientId: ACCOUNT_CENTRE, sessionUid, ...held });
@@ -148,6 +149,7 @@ export function accountDoors(
       const isShut = outcome.state === 'closing' || outcome.state === 'needs_guardian';
       if (isShut || outcome.state === 'unproven') return { state: 'refused' };
       if (outcome.state !== 'proven') return { state: outcome.state };
+      await outcome.settle();
       await database.write(outcome.write);
       return { state: 'proven', personId: outcome.person.id };
     },

@@ -3,9 +3,15 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { createKnownDevices } from '../src/people/known-devices.ts';
 import { createSignInPlaces } from '../src/people/sign-in-places.ts';
+import { embeddedTest, postgresSchema, postgresTest } from './support/databases.ts';
 import { temporaryFolder } from './support/folders.ts';
 import { withoutChance } from './support/same-page.ts';
 import { authorizationPath, PASSWORD, startServer, type TestPortal, type TestServer, WANG } from './support/server.ts';
+
+const ENGINES = [
+  ['SQLite', embeddedTest, async () => ({})],
+  ['PostgreSQL', postgresTest, async (t: ExecutionContext) => ({ database: { url: await postgresSchema(t) } })],
+] as const;
 
 const ELDER = { idNumber: '449900195604190098', name: '何桂芳' } as const;
 const HANGZHOU = { network: '127.0.0.0/8', region: '杭州', latitude: 30.25, longitude: 120.17 };
@@ -72,6 +78,24 @@ test('D8 D9 a leaked password out of a bad network is refused like a wrong one o
   t.is((await enter(server, portal, WANG.idNumber, own)).page.status, 303);
   t.deepEqual((await assessed(server)).at(-1)?.data, { verdict: 'ask_more', reasons: reasons.slice(1) });
 });
+
+for (const [engine, on, overrides] of ENGINES) {
+  on(`D6 D9 a right password that is refused gives no guess back (${engine})`, async (t) => {
+    const badNetworksFile = fileIn(t, 'bad.txt', '127.0.0.0/8\n');
+    const breachedFile = fileIn(t, 'leaked.txt', `${PASSWORD}\n`);
+    const server = await startServer(t, {
+      ...(await overrides(t)),
+      defence: { badNetworksFile },
+      password: { breachedFile },
+      limits: { failuresPerAccount: 2 },
+    });
+    await server.addPerson(WANG);
+    const portal = await server.addPortal();
+    for (let time = 0; time < 3; time += 1) await enter(server, portal, WANG.idNumber);
+    const reasons = (await server.events('sign-in.refused')).map(({ data }) => data.reason);
+    t.deepEqual(reasons, ['risk', 'risk', 'locked']);
+  });
+}
 
 test('the region of a sign-in is kept with it, and one further than anybody travels is told', async (t) => {
   const regionsFile = fileIn(t, 'regions.json', JSON.stringify([HANGZHOU]));

@@ -43,8 +43,16 @@ export interface Attempts {
   take(attempt: Attempt): Promise<AttemptOutcome>;
   /** The secret was right: what this attempt was counted under starts anew. Address and network get this one back: a service hall signs in hundreds of people behind one. */
   succeeded(attempt: Attempt): Promise<void>;
-  /** The same together with what the right secret brings about, where the store can: resolves with what is left to be written with it. */
-  succeeding(attempt: Attempt): Promise<(tx: Transaction) => Promise<void>>;
+  /** The same, once it is sure that the right secret counts. */
+  succeeding(attempt: Attempt): Settling;
+}
+
+/** What a right secret settles, in one of two ways: stores that can do so write it with what the secret brings about, others before. */
+export interface Settling {
+  /** To be awaited before that transaction begins, when nothing stands in the way any more. */
+  before(): Promise<void>;
+  /** Within it. */
+  write(tx: Transaction): Promise<void>;
 }
 
 const DAY_SECONDS = 24 * 3600;
@@ -118,11 +126,11 @@ export function createAttempts({
 
     succeeded: (attempt) => counters.settle(settledBy(attempt)),
 
-    async succeeding(attempt) {
+    succeeding(attempt) {
       const settled = settledBy(attempt);
-      if (counters.oneWriter) return (tx) => counters.settle(settled, tx);
-      await counters.settle(settled);
-      return async () => {};
+      return counters.oneWriter
+        ? { before: async () => {}, write: (tx) => counters.settle(settled, tx) }
+        : { before: () => counters.settle(settled), write: async () => {} };
     },
   };
 }

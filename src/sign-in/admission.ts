@@ -42,6 +42,8 @@ export interface Admitted {
   readonly state: 'proven';
   readonly person: Person;
   readonly proof: Proof;
+  /** To be awaited when nothing stands in the way any more, the circumstances neither, and before `write`. */
+  settle(): Promise<void>;
   /** What belongs to the proof itself, in the transaction of whatever it allows. */
   readonly write: (tx: Transaction) => Promise<void>;
 }
@@ -122,18 +124,21 @@ export function createAdmission(sources: AdmissionSources): Admission {
     return (fourteenAt ?? 0) > nowSeconds() && !(await sources.hasGuardian(id)) ? 'needs_guardian' : undefined;
   };
 
-  const writeOf = async (
-    ctx: Context,
-    { person, clientId, proof, provenBy, attempt, write }: Proven,
-  ): Promise<Admitted['write']> => {
-    const settle = await attempts.succeeding(attempt);
-    return async (tx) => {
-      if (write !== undefined && !(await write(tx))) throw new Fault('proof_spent', 'a proof was given twice');
-      await settle(tx);
-      if (provenBy === undefined) return;
-      const event = { ...visitOf(ctx), personId: person.id, clientId };
-      const details = { amr: [...proof.amr], with: provenBy };
-      await ledger.append(tx, { ...event, type: 'account-merge.proven', details });
+  const admitted = (ctx: Context, { person, clientId, proof, provenBy, attempt, write }: Proven): Admitted => {
+    const settling = attempts.succeeding(attempt);
+    return {
+      state: 'proven',
+      person,
+      proof,
+      settle: () => settling.before(),
+      async write(tx) {
+        if (write !== undefined && !(await write(tx))) throw new Fault('proof_spent', 'a proof was given twice');
+        await settling.write(tx);
+        if (provenBy === undefined) return;
+        const event = { ...visitOf(ctx), personId: person.id, clientId };
+        const details = { amr: [...proof.amr], with: provenBy };
+        await ledger.append(tx, { ...event, type: 'account-merge.proven', details });
+      },
     };
   };
 
@@ -143,9 +148,7 @@ export function createAdmission(sources: AdmissionSources): Admission {
     async admit(ctx, proven) {
       const { person, clientId, sessionUid, proof, attempt } = proven;
       const reason = await hindrance(person);
-      if (reason === undefined) {
-        return { state: 'proven', person, proof, write: await writeOf(ctx, proven) };
-      }
+      if (reason === undefined) return admitted(ctx, proven);
       const told = refuse(ctx, { personId: person.id, clientId, sessionUid, factor: proof.factor, reason });
       if (reason !== 'closing' && reason !== 'needs_guardian') {
         await told;

@@ -162,6 +162,7 @@ async function goesOn(
   const { person, proof } = outcome;
   const next = await provenBy(ctx, request, sources, outcome);
   if (next.proven.risk.verdict !== 'refuse') {
+    await outcome.settle();
     await advance(ctx, request, sources, next);
     return undefined;
   }

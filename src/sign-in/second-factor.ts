@@ -255,7 +255,6 @@ export async function postSecondFactor(ctx: Context, sources: SignInSources): Pr
   const trusting = trust === 'yes' && place.step.mayTrust ? trustBrowser(ctx, sources, personId) : undefined;
   const proof = { factor: kind, strength: factor.strength, amr: [...verdict.amr], at: nowSeconds() };
   const proven = await provenBy(ctx, request, sources, {
-    state: 'proven',
     person,
     proof,
     async write(tx) {

@@ -172,7 +172,7 @@ export async function provenBy(
   ctx: Context,
   { pending, clientId }: CeremonyRequest,
   sources: SignInSources,
-  { person, proof, write }: Admitted,
+  { person, proof, write }: Pick<Admitted, 'person' | 'proof' | 'write'>,
 ): Promise<{ readonly proven: Pending; readonly write: Admitted['write'] }> {
   const held = pending?.personId === person.id ? pending : undefined;
   const others = held?.proofs.filter(({ factor }) => factor !== proof.factor) ?? [];
