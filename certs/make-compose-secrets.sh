@@ -12,7 +12,7 @@ make() {
 }
 random() { openssl rand -base64 32 | tr '+/' '-_' | tr -d '=\n'; }
 
-for name in postgres_password encryption_key index_key pepper pairwise_salt cookie_keys citizen_centre business_start_up; do
+for name in postgres_password encryption_key index_key pepper pairwise_salt cookie_keys citizen_centre business_start_up grafana_password; do
   make "$name" "$(random)"
 done
 make database_url "postgres://tongban:$(cat secrets/postgres_password)@postgres:5432/tongban"

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { nginxMissing, startNginx } from './support/nginx.ts';
+import { faultOfShipped, nginxMissing, startNginx } from './support/nginx.ts';
 import { freshPlace, startProduct } from './support/product.ts';
 import { freePort } from './support/server.ts';
 import { until } from './support/waiting.ts';
@@ -51,4 +51,8 @@ nginxTest(nginxMissing() === undefined ? title : `${title} (skipped: ${nginxMiss
     answers.filter((status) => status !== 200),
     [],
   );
+});
+
+nginxTest('the files for nginx that we ship are taken by a real one', (t) => {
+  for (const name of ['tongban.conf', 'compose.conf']) t.is(faultOfShipped(name), undefined, name);
 });

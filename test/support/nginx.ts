@@ -14,6 +14,39 @@ export const nginxMissing = (): string | undefined =>
 
 const shipped = (name: string): string => readFileSync(new URL(name, EXAMPLES), 'utf8');
 
+/** What a real nginx says of a file we ship, as far as it parses it; undefined when it takes it. */
+export function faultOfShipped(name: string): string | undefined {
+  const folder = mkdtempSync(join(tmpdir(), 'tongban-nginx-'));
+  try {
+    const certificate = join(folder, 'certificate.pem');
+    const key = join(folder, 'key.pem');
+    const subject = ['-subj', '/CN=id.province.example', '-days', '1'];
+    spawnSync('openssl', [
+      'req',
+      '-x509',
+      '-newkey',
+      'rsa:2048',
+      '-nodes',
+      '-keyout',
+      key,
+      '-out',
+      certificate,
+      ...subject,
+    ]);
+    for (const part of ['upstream.conf', 'proxy.conf']) writeFileSync(join(folder, part), shipped(part));
+    const text = shipped(name)
+      .replace('/etc/tongban/tls/fullchain.pem', certificate)
+      .replace('/etc/tongban/tls/private.pem', key);
+    const http = `pid ${folder}/pid;\nevents {}\nhttp {\n${text}}\n`;
+    writeFileSync(join(folder, 'nginx.conf'), http);
+    const words = ['-t', '-q', '-p', folder, '-c', join(folder, 'nginx.conf'), '-e', join(folder, 'error.log')];
+    const { status, stderr } = spawnSync(NGINX, words, { encoding: 'utf8' });
+    return status === 0 ? undefined : stderr;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 /** A real nginx in front of nodes on this machine, with the files we ship; plain http, for there is nobody in between. */
 export async function startNginx(
   t: Cleanup,
