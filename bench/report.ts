@@ -175,7 +175,7 @@ export function printExtras(extras: readonly Extra[]): string {
           ? `, bar < ${SEALING_SHARE_MAX * 100} %: ${share < SEALING_SHARE_MAX ? 'holds' : 'MISSED'}`
           : '';
         lines.push(
-          `sealing cost (${cost.name}): ${cost.seals} sealed, ${cost.opens} opened, ` +
+          `sealing cost (${cost.name}): ${cost.seals} sealed, ${cost.opens} opened, ${cost.keptOpens} out of kept rows, ` +
             `${cost.microseconds.toFixed(1)} of ${cost.ofMicroseconds.toFixed(0)} us, ${(share * 100).toFixed(2)} %${bar}`,
         );
       }
