@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Running } from './peers.ts';
+import { OUR_ENDPOINTS, type Running } from './peers.ts';
 import { freePort, ServerProcess } from './server-process.ts';
 
 const READY_POLL_MS = 20;
@@ -44,17 +44,7 @@ export async function startDrilled(
     dataDir,
     origin,
     process: server,
-    endpoints: {
-      discovery: '/.well-known/openid-configuration',
-      authorization: '/auth',
-      token: '/token',
-      userinfo: '/me',
-      jwks: '/jwks',
-      introspection: '/token/introspection',
-      revocation: '/token/revocation',
-      pushedRequest: '/request',
-      endSession: '/session/end',
-    },
+    endpoints: OUR_ENDPOINTS,
     client: { ...said, redirectUri: 'https://portal.example/callback' },
     people: [],
     restart: async () => 0,

@@ -39,6 +39,19 @@ export interface Endpoints {
   readonly endSession: string;
 }
 
+/** The product's own paths, for servers that were started here and need not be asked. */
+export const OUR_ENDPOINTS: Endpoints = {
+  discovery: '/.well-known/openid-configuration',
+  authorization: '/auth',
+  token: '/token',
+  userinfo: '/me',
+  jwks: '/jwks',
+  introspection: '/token/introspection',
+  revocation: '/token/revocation',
+  pushedRequest: '/request',
+  endSession: '/session/end',
+};
+
 /** A server under measurement: its process, where it listens, and who may sign in to which portal. */
 export interface Running {
   readonly name: PeerName;

@@ -8,7 +8,7 @@ import type { SealedColumn, Sealer } from '../src/crypto/sealing.ts';
 import { parseIdNumber } from '../src/people/id-number.ts';
 import { serve } from '../src/serve.ts';
 import type { Operation } from './measure.ts';
-import { inventedPerson, LEAST_HASH, type Running } from './peers.ts';
+import { inventedPerson, LEAST_HASH, OUR_ENDPOINTS, type Running } from './peers.ts';
 import { SCENARIOS } from './scenarios.ts';
 import { freePort } from './server-process.ts';
 
@@ -136,17 +136,7 @@ async function peopled(house: House, origin: URL): Promise<Running> {
     name: 'ours',
     origin,
     process: undefined,
-    endpoints: {
-      discovery: '/.well-known/openid-configuration',
-      authorization: '/auth',
-      token: '/token',
-      userinfo: '/me',
-      jwks: '/jwks',
-      introspection: '/token/introspection',
-      revocation: '/token/revocation',
-      pushedRequest: '/request',
-      endSession: '/session/end',
-    },
+    endpoints: OUR_ENDPOINTS,
     client: { id: outcome.party.clientId, secret: outcome.secret ?? '', redirectUri: REDIRECT_URI },
     people: [person],
     restart: async () => 0,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { randomToken } from '../src/shared/random.ts';
-import type { Client, Person, Running } from './peers.ts';
+import { type Client, OUR_ENDPOINTS, type Person, type Running } from './peers.ts';
 import { freePort, runCommand, ServerProcess } from './server-process.ts';
 
 const POSTGRES = 'postgres://postgres@127.0.0.1:5432/test';
@@ -115,17 +115,7 @@ const nodeAt = (origin: URL, process: ServerProcess, client: Client, people: rea
   name: 'ours',
   origin,
   process,
-  endpoints: {
-    discovery: '/.well-known/openid-configuration',
-    authorization: '/auth',
-    token: '/token',
-    userinfo: '/me',
-    jwks: '/jwks',
-    introspection: '/token/introspection',
-    revocation: '/token/revocation',
-    pushedRequest: '/request',
-    endSession: '/session/end',
-  },
+  endpoints: OUR_ENDPOINTS,
   client,
   people,
   restart: async () => 0,

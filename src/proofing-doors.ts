@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { House } from './app.ts';
+import { limitsOf } from './calling/service-limits.ts';
 import type { Config } from './config/schema.ts';
 import { readPrivateFile, readSm2KeyFile } from './crypto/sm2-key-file.ts';
 import { createSm2Verifier, createSoftwareSm2Signer } from './crypto/sm2-software-signer.ts';
@@ -100,16 +101,7 @@ export function openRegisters({ registers }: Pick<Config, 'registers'>): Registe
       url: settings.url,
       transport,
       timeoutMs: settings.timeoutMs,
-      circuit: {
-        failuresMax: settings.circuitFailuresMax,
-        openMs: settings.circuitOpenMs,
-        trialsToClose: settings.circuitTrials,
-      },
-      bulkhead: {
-        inFlightMax: settings.inFlightMax,
-        queueMax: settings.queueMax,
-        queueDeadlineMs: settings.queueDeadlineMs,
-      },
+      ...limitsOf(settings),
       onCircuit: (state, trouble) => listener?.circuit(name, state, trouble),
       onFault: (error) => listener?.fault(name, error),
     });

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
+import { limitsOf } from './calling/service-limits.ts';
 import type { Config } from './config/schema.ts';
 import { createSignatureServer, type SignatureServer } from './crypto/remote/signature-server.ts';
 import {
@@ -33,16 +34,7 @@ export function openRemoteSigning({ signer }: Pick<Config, 'signer'>): RemoteSig
     url: settings.url,
     transport: transportOf(settings),
     timeoutMs: settings.timeoutMs,
-    circuit: {
-      failuresMax: settings.circuitFailuresMax,
-      openMs: settings.circuitOpenMs,
-      trialsToClose: settings.circuitTrials,
-    },
-    bulkhead: {
-      inFlightMax: settings.inFlightMax,
-      queueMax: settings.queueMax,
-      queueDeadlineMs: settings.queueDeadlineMs,
-    },
+    ...limitsOf(settings),
     onCircuit: (state, trouble) =>
       state === 'open'
         ? log?.error({ trouble }, 'the signature server does not sign and is left alone for a while')

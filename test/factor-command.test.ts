@@ -6,6 +6,7 @@ import { readTokenFile } from '../src/commands/token-file.ts';
 import { temporaryFolder } from './support/folders.ts';
 import { startServer, WANG } from './support/server.ts';
 import { allTold, oneTold } from './support/told-events.ts';
+import { writtenBy } from './support/written.ts';
 
 const HEADING = 'serial,algorithm,seed,period,digits';
 const KEY = 'AB'.repeat(16);
@@ -14,13 +15,8 @@ async function shell(t: ExecutionContext) {
   const server = await startServer(t);
   const folder = temporaryFolder(t);
   const tongban = async (...args: readonly string[]) => {
-    const written = { stdout: '', stderr: '' };
-    const sink = (name: keyof typeof written) => ({
-      write: (text: string) => {
-        written[name] += text;
-      },
-    });
-    const code = await run(args, { house: server.house, stdout: sink('stdout'), stderr: sink('stderr') });
+    const { written, ...streams } = writtenBy();
+    const code = await run(args, { house: server.house, ...streams });
     return { code, ...written };
   };
   const file = (...lines: readonly string[]): string => {

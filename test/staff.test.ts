@@ -9,19 +9,15 @@ import { answerOf, payloadOf, ROOMY, userinfo } from './support/portal-calls.ts'
 import { allow, asksForPassword, asksForSecond, bindApp, enter, giveCode, somebody } from './support/second-factor.ts';
 import { authorizationPath, redemption, startServer, type TestServer } from './support/server.ts';
 import { allTold } from './support/told-events.ts';
+import { writtenBy } from './support/written.ts';
 
 const ELSEWHERE = ['192.0.2.0/24'];
 const HERE = ['127.0.0.0/8'];
 const SEED = { algorithm: 'gmt0021', key: 'ab'.repeat(16), periodSeconds: 60, digits: 6 } as const;
 
 async function tongban(server: TestServer, ...args: readonly string[]) {
-  const written = { stdout: '', stderr: '' };
-  const sink = (name: keyof typeof written) => ({
-    write: (text: string) => {
-      written[name] += text;
-    },
-  });
-  const code = await run(args, { house: server.house, stdout: sink('stdout'), stderr: sink('stderr') });
+  const { written, ...streams } = writtenBy();
+  const code = await run(args, { house: server.house, ...streams });
   return { code, ...written };
 }
 

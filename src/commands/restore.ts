@@ -98,7 +98,9 @@ async function unpack(from: string, key: Parameters<typeof readArchive>[1], fold
       await file.writeFile(bytes);
     });
     for (const file of files.values()) await file.sync();
-    const names = manifest.files.map(({ name }) => name).sort((one) => (one === DATABASE_NAME ? 1 : -1));
+    const isStore = ({ name }: Manifest['files'][number]): boolean => name === DATABASE_NAME;
+    const { files: all } = manifest;
+    const names = [...all.filter((file) => !isStore(file)), ...all.filter(isStore)].map(({ name }) => name);
     for (const name of names) await link(partOf(name), join(folder, name));
     return manifest;
   } finally {

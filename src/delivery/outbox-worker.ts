@@ -11,7 +11,7 @@ const WINDOW = 256;
 const LEASE_MARGIN_SECONDS = 20;
 const UNREACHED = new DeliveryFailure('not reached in time', { permanent: true });
 
-/** A row as its holder knows it: any other worker that has touched it since has changed one of both. */
+/** A row as its holder knows it: another process that has touched it since has changed one of both. */
 type Claim = Pick<DueRow, 'attempts' | 'due_at'>;
 
 const CLAIM = `UPDATE outbox SET attempts = attempts + 1, due_at = $4

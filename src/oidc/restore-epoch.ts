@@ -1,8 +1,8 @@
 import type { Ledger } from '../ledger/ledger.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import type { Database } from '../storage/database.ts';
-import { enqueueLogout } from './logout-notices.ts';
-import { type Authorizations, endSessionRow } from './session-rows.ts';
+import { endSession } from './session-ending.ts';
+import type { Authorizations } from './session-rows.ts';
 
 const SESSIONS_AT_ONCE = 200;
 const LIVE = `SELECT uid, account_id, authorizations FROM sessions
@@ -38,11 +38,8 @@ export async function beginRestoreEpoch({
     if (rows.length === 0) break;
     await database.write(async (tx) => {
       for (const { uid, account_id: personId, authorizations } of rows) {
-        if (!(await endSessionRow(tx, uid))) continue;
-        for (const [clientId, { sid }] of Object.entries(JSON.parse(authorizations) as Authorizations)) {
-          if (sid) await enqueueLogout(tx, { clientId, accountId: personId, sid, sessionUid: uid });
-        }
-        await ledger.append(tx, { type: 'session.ended', personId, sessionUid: uid, details: { cause: 'restored' } });
+        const session = { uid, personId, authorizations: JSON.parse(authorizations) as Authorizations };
+        await endSession(tx, ledger, session, 'restored');
       }
     });
     ended += rows.length;

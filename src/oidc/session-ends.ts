@@ -1,9 +1,10 @@
-import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import type { ArtifactChange, ArtifactStore } from '../storage/artifact-store.ts';
 import type { Database, Transaction } from '../storage/database.ts';
 import { enqueueLogout } from './logout-notices.ts';
-import { type Authorizations, endSessionRow } from './session-rows.ts';
+import { endSession, type SessionEnder } from './session-ending.ts';
+import type { Authorizations } from './session-rows.ts';
 
 /** A session of a person as their account page shows it. */
 export interface SessionSummary {
@@ -14,9 +15,6 @@ export interface SessionSummary {
   readonly userAgent: string | null;
   readonly clientIds: readonly string[];
 }
-
-/** Who ended a session where that is not the person or the operator of a command, and from where it was asked for. */
-export type SessionEnder = Pick<LedgerEvent, 'actor' | 'address' | 'userAgent' | 'correlation'>;
 
 export interface SessionEnds {
   list(personId: string): Promise<readonly SessionSummary[]>;
@@ -61,11 +59,7 @@ export function createSessionEnds({ database, store, ledger }: SessionEndSources
     );
     await store.apply(changes, async (tx) => {
       for (const { row, authorizations } of sessions) {
-        if (!(await endSessionRow(tx, row.uid))) continue;
-        for (const [clientId, { sid }] of Object.entries(authorizations)) {
-          if (sid) await enqueueLogout(tx, { clientId, accountId: personId, sid, sessionUid: row.uid });
-        }
-        await ledger.append(tx, { ...by, type: 'session.ended', personId, sessionUid: row.uid, details: { cause } });
+        await endSession(tx, ledger, { uid: row.uid, personId, authorizations }, cause, by);
       }
     });
   };

@@ -1,8 +1,8 @@
 import type { Ledger } from '../ledger/ledger.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import type { Database, Transaction } from '../storage/database.ts';
-import { enqueueLogout } from './logout-notices.ts';
-import { type Authorizations, endSessionRow } from './session-rows.ts';
+import { endSession } from './session-ending.ts';
+import type { Authorizations } from './session-rows.ts';
 
 export interface SessionExpirySources {
   readonly database: Database;
@@ -26,21 +26,11 @@ const EXPIRED = `SELECT uid, account_id, authorizations FROM sessions
  * decides who tells of a session. Resolves with how many this call has ended.
  */
 export function createSessionExpiry({ database, ledger, wakeOutbox }: SessionExpirySources) {
-  const endOne = async (tx: Transaction, { uid, account_id: personId, authorizations }: Expired): Promise<boolean> => {
-    // What has expired is found by nobody, so nothing can have prolonged it since it was read.
-    if (!(await endSessionRow(tx, uid))) return false;
-    for (const [clientId, { sid }] of Object.entries(JSON.parse(authorizations) as Authorizations)) {
-      if (sid) await enqueueLogout(tx, { clientId, accountId: personId, sid, sessionUid: uid });
-    }
-    await ledger.append(tx, {
-      type: 'session.ended',
+  // What has expired is found by nobody, so nothing can have prolonged it since it was read.
+  const endOne = (tx: Transaction, { uid, account_id: personId, authorizations }: Expired): Promise<boolean> =>
+    endSession(tx, ledger, { uid, personId, authorizations: JSON.parse(authorizations) as Authorizations }, 'expired', {
       actor: 'system',
-      personId,
-      sessionUid: uid,
-      details: { cause: 'expired' },
     });
-    return true;
-  };
 
   return {
     async endExpired(limit: number): Promise<number> {

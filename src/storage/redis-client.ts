@@ -50,6 +50,7 @@ export async function connectRedis(options: RedisOptions): Promise<RedisConnecti
   };
 
   await inTime(start(raw, probe), connectTimeoutMs).catch(async (error: unknown) => {
+    // Whatever closing says of a connection that never stood: the start fails for the reason above it.
     await raw.close().catch(() => {});
     throw unavailable('Redis does not answer at the address configured', error);
   });

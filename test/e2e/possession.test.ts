@@ -215,7 +215,7 @@ seen('V53 a wrong number ends the code, the screen says so, and without a script
 });
 
 const withOpenssl: typeof seen = (title, body) => {
-  // Its absence is no success: the test is counted as skipped.
+  // Its absence is no success: the test is counted as skipped, and the gate installs it so that it is not.
   if (hasOpenssl) seen(title, body);
   else test.skip(`${title} (no openssl here)`, body);
 };
