@@ -47,6 +47,7 @@ export interface House extends FactorDoors, KeyDoors, LegalDoors, LifeDoors, Pos
   readonly store: ArtifactStore;
   /** For limits of addresses: kept where a loss costs little. Limits that guard an account are counted in SQL. */
   readonly rates: ShortLived['rates'];
+  readonly redis: ShortLived['redis'];
   readonly ledger: Ledger;
   readonly ledgerKey: LedgerKey;
   readonly events: EventCounts;
@@ -187,6 +188,7 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
     database,
     store,
     rates: shortLived.rates,
+    redis: shortLived.redis,
     ledger,
     ledgerKey: ledgerKey({
       origin: await ledgerOrigin(database, config.ledger.origin, config.issuer),

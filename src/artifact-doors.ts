@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { Logger } from 'pino';
 import type { Config } from './config/schema.ts';
 import { Fault } from './shared/fault.ts';
 import type { ArtifactStore } from './storage/artifact-store.ts';
@@ -7,6 +8,7 @@ import type { Database } from './storage/database.ts';
 import { openRedis } from './storage/open-redis.ts';
 import { createRedisArtifacts } from './storage/redis-artifacts.ts';
 import { createRedisCounters } from './storage/redis-counters.ts';
+import { createRedisPresence, type RedisPresence } from './storage/redis-presence.ts';
 import { createSqlArtifacts } from './storage/sql-artifacts.ts';
 import { createSqlCounters } from './storage/sql-counters.ts';
 
@@ -14,6 +16,8 @@ import { createSqlCounters } from './storage/sql-counters.ts';
 export interface ShortLived {
   readonly store: ArtifactStore;
   readonly rates: Counters;
+  /** Undefined where SQL holds everything. */
+  readonly redis: RedisPresence | undefined;
   readonly close: () => Promise<void>;
 }
 
@@ -23,12 +27,14 @@ export interface ShortLived {
  */
 export async function openShortLived({ redis }: Config, database: Database): Promise<ShortLived> {
   const counters = createSqlCounters(database);
-  if (redis.url === '') return { store: createSqlArtifacts(database), rates: counters, close: async () => {} };
+  if (redis.url === '')
+    return { store: createSqlArtifacts(database), rates: counters, redis: undefined, close: async () => {} };
   const { prefix, authorityFile, ...connection } = redis;
+  const presence = createRedisPresence(async () => client.ask());
   const client = await openRedis({
     ...connection,
     authorities: authorityFile === '' ? undefined : readAuthorities(authorityFile),
-    onChange: (isAway) => process.emitWarning(isAway ? 'Redis is away: SQL stands in' : 'Redis is back'),
+    onChange: presence.change,
   }).catch(async (error: unknown) => {
     await database.close();
     throw error;
@@ -36,8 +42,18 @@ export async function openShortLived({ redis }: Config, database: Database): Pro
   return {
     store: createRedisArtifacts({ client, database, prefix }),
     rates: createRedisCounters({ client, prefix, standIn: counters }),
+    redis: presence,
     close: () => client.close(),
   };
+}
+
+/** Tells the log when SQL stands in for Redis, and when it need not any more. */
+export function logRedis(redis: RedisPresence | undefined, log: Pick<Logger, 'warn' | 'info'>): void {
+  redis?.listen((isAway, awayMs) =>
+    isAway
+      ? log.warn('Redis does not answer: SQL stands in')
+      : log.info({ awayMs: Math.round(awayMs) }, 'Redis answers again'),
+  );
 }
 
 function readAuthorities(file: string): string {

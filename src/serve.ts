@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { ensureAccountCentre } from './account-doors.ts';
 import type { House } from './app.ts';
+import { logRedis } from './artifact-doors.ts';
 import { followCertifiedKeys } from './crypto/jose/certified-keys.ts';
 import type { TokenSealer } from './crypto/jose/token-sealer.ts';
 import { networkOf } from './defence/networks.ts';
@@ -61,6 +62,7 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
   const { config, database, store, ledger, keyring, reaching } = house;
   const evidence = await (options.runLedger ?? runLedger)(house, log);
   logRegisters(house.registers, log);
+  logRedis(house.redis, log);
   house.remoteSigning?.logTo(log);
   await keyring.ensure();
   await ensureAccountCentre(house);

@@ -55,6 +55,7 @@ export async function runWatch(house: House, log: Logger, watched: Watched): Pro
     detections: detections.counts,
     registers: house.registers.readings,
     // A key in this process needs no trying.
+    ...(house.redis && { redis: house.redis.look }),
     ...(house.remoteSigning && { tokenSigner: watched.tokenSigner }),
     feeds: () =>
       feeds

@@ -1,11 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import type { ExecutionContext } from 'ava';
 import type { ConfigOverrides } from '../src/config/schema.ts';
+import type { Verdict } from '../src/monitoring/readiness.ts';
 import { randomToken } from '../src/shared/random.ts';
 import { postgresSchema, postgresTest } from './support/databases.ts';
+import { parseExposition } from './support/exposition.ts';
 import { introspect, OFFLINE, postAs, refresh, tokensOf } from './support/portal-calls.ts';
 import { type RedisServer, startRedis, whereRedisStarts } from './support/redis-servers.ts';
-import { authorizationPath, redemption, startServer, type TestServer, WANG } from './support/server.ts';
+import { authorizationPath, freePort, redemption, startServer, type TestServer, WANG } from './support/server.ts';
 
 const { test } = whereRedisStarts(postgresTest);
 
@@ -111,3 +113,32 @@ test.serial(
     );
   },
 );
+
+test.serial('H4 X1 a Redis that is killed shows in readiness and metrics, and so does its return', async (t) => {
+  const redis = await startRedis(t, ['--save', '', '--appendonly', 'no']);
+  const port = await freePort();
+  await startServer(t, {
+    secrets: SECRETS,
+    database: { url: await postgresSchema(t), poolMax: 8 },
+    redis: { url: `redis://127.0.0.1:${redis.port}`, connectTimeoutMs: 20_000 },
+    monitoring: { port },
+  });
+  const verdict = async () => (await (await fetch(`http://127.0.0.1:${port}/readyz`)).json()) as Verdict;
+  const metric = async (name: string) =>
+    parseExposition(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()).value(name);
+  t.deepEqual((await verdict()).checks.redis, { state: 'ok', detail: 'answers' });
+  t.is(await metric('tongban_redis_up'), 1);
+
+  redis.process.kill('SIGKILL');
+  await until(async () => (await verdict()).checks.redis?.state === 'warn');
+  const without = await verdict();
+  t.is(without.status, 'degraded', 'nobody is turned away for it');
+  t.regex(without.checks.redis?.detail ?? '', /^away for \d+ s, SQL stands in$/);
+  t.is(await metric('tongban_redis_up'), 0);
+  t.is(await metric('tongban_redis_lost_total'), 1);
+
+  await startRedis(t, ['--save', '', '--appendonly', 'no'], redis.port);
+  await until(async () => (await verdict()).checks.redis?.state === 'ok');
+  t.is(await metric('tongban_redis_up'), 1);
+  t.is(await metric('tongban_redis_lost_total'), 1);
+});

@@ -33,6 +33,8 @@ export const METRICS = {
   tongban_database_group_size: histogram('Writes that shared one transaction and its fsync.'),
   tongban_database_commit_seconds: histogram('Time of one COMMIT with its fsync.'),
   tongban_database_connections: gauge('Connections of this process to PostgreSQL.', 'state'),
+  tongban_redis_up: gauge('1 while Redis answers, 0 while SQL stands in for it.'),
+  tongban_redis_lost_total: counter('How often Redis was given up for the time being, since the start.'),
   tongban_swept_rows_total: counter('Expired rows removed since the start.'),
   tongban_data_folder_free_bytes: gauge('Free space on the disk of the data folder.'),
 

@@ -1,5 +1,6 @@
 import type { RegisterReading } from '../proofing/register-client.ts';
 import type { TallyReading } from '../shared/tally.ts';
+import type { RedisReading } from '../storage/redis-presence.ts';
 import type { ArtifactReading } from './artifact-counts.ts';
 import type { EventReading } from './event-counts.ts';
 import type { Verdict } from './readiness.ts';
@@ -81,6 +82,7 @@ export interface MetricSources {
   readonly incidents?: Source<Readonly<Record<string, number>>>;
   readonly outbox?: Source<OutboxReading>;
   readonly deliveriesWaiting?: Source<number>;
+  readonly redis?: Source<RedisReading>;
   readonly registers?: Source<readonly RegisterReading[]>;
   readonly keys?: Source<readonly KeyReading[]>;
   readonly certificates?: Source<readonly CertificateReading[]>;

@@ -3,6 +3,7 @@ import type { Signer } from '../crypto/signer.ts';
 import { signingAlgorithms } from '../crypto/signing-key.ts';
 import type { RegisterReading } from '../proofing/register-client.ts';
 import type { Database } from '../storage/database.ts';
+import type { RedisReading } from '../storage/redis-presence.ts';
 import type { ArtifactReading } from './artifact-counts.ts';
 import { readCertificates } from './certificates.ts';
 import type { EventCounts } from './event-counts.ts';
@@ -19,6 +20,7 @@ import {
   judgeFeeds,
   judgeHashQueue,
   judgeKeys,
+  judgeRedis,
   judgeSpace,
 } from './readiness-checks.ts';
 import type { RequestCounts } from './request-counts.ts';
@@ -46,6 +48,8 @@ export interface MonitoredNode {
   readonly sweptRows?: () => number;
   readonly feeds?: () => readonly FeedReading[];
   readonly registers?: () => readonly RegisterReading[];
+  /** Where Redis holds what is short-lived. */
+  readonly redis?: () => Promise<RedisReading>;
   /** What signs SM2 tokens, where its key is held by a signature server. */
   readonly tokenSigner?: () => Pick<Signer, 'sign'> | undefined;
   readonly detections?: () => Readonly<Record<string, number>>;
@@ -85,6 +89,7 @@ export function createMonitoring(node: MonitoredNode): Monitoring {
       feeds: node.feeds,
       detections: node.detections,
       registers: node.registers,
+      redis: node.redis,
     }),
   };
   return {
@@ -111,6 +116,7 @@ function checksOf({
   hashes,
   feeds,
   draining,
+  redis,
   tokenSigner,
 }: MonitoredNode): Readonly<Record<string, Check>> {
   const { keys, password, monitoring, dataDir } = config;
@@ -131,6 +137,8 @@ function checksOf({
     // Portals that take other tokens, and everybody's own pages, are still served; where there is SM2 alone, nothing can be issued.
     ...(tokenSigner && { signer: { ...(keys.smOnly ? {} : MILD), look: createSignerCheck(tokenSigner) } }),
     certificates: { look: async () => judgeCertificates(await readCertificates(monitoring.certificateFiles)) },
+    // SQL stands in: everybody is served, at the price of requests that were under way.
+    ...(redis && { redis: { ...MILD, look: async () => judgeRedis(await redis()) } }),
     disk: { look: async () => judgeSpace(await freeBytesOf(dataDir)) },
     hashQueue: { worst: 'warn', look: () => judgeHashQueue(hashes(), password.queueMax) },
     feeds: { worst: 'warn', look: () => judgeFeeds(feeds?.() ?? []) },

@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import type { Signer } from '../crypto/signer.ts';
 import { monotonicMs, nowSeconds } from '../shared/clock.ts';
+import type { RedisReading } from '../storage/redis-presence.ts';
 import type { CertificateReading, FeedReading, HashReading, KeyReading, LedgerReading } from './metric-sources.ts';
 import type { Finding } from './readiness.ts';
 
@@ -83,6 +84,9 @@ export function judgeFeeds(feeds: readonly FeedReading[]): Finding {
   if (late.length === 0) return ok(feeds.length === 0 ? 'no feeds configured' : `${feeds.length} feeds deliver`);
   return warn(`behind: ${late.map(({ name, lagEvents }) => `${name} by ${lagEvents} events`).join(', ')}`);
 }
+
+export const judgeRedis = ({ isAway, awayMs }: RedisReading): Finding =>
+  isAway ? warn(`away for ${seconds(awayMs)} s, SQL stands in`) : ok('answers');
 
 /** Free bytes, for whoever is not root, on the disk of a folder. */
 export async function freeBytesOf(folder: string): Promise<number> {

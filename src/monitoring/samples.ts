@@ -118,6 +118,10 @@ export const TELL: { readonly [Name in SourceName]: (answer: Answer<Name>) => Sa
     tongban_delivery_failures_total: one(failures),
   }),
   deliveriesWaiting: (count) => ({ tongban_deliveries_waiting: one(count) }),
+  redis: ({ isAway, timesAway }) => ({
+    tongban_redis_up: one(isAway ? 0 : 1),
+    tongban_redis_lost_total: one(timesAway),
+  }),
   registers: (registers) => ({
     tongban_register_answers_total: registers.flatMap(({ register, answers }) =>
       Object.entries(answers).map(([verdict, value]) => ({ labels: { register, verdict }, value })),

@@ -12,6 +12,8 @@ const PROBE_KEY = 'tongban:probe';
 const CANNOT_SERVE = /^(LOADING|CLUSTERDOWN|MASTERDOWN|READONLY|TRYAGAIN|BUSY|OOM|MISCONF|NOREPLICAS)/;
 
 export interface RedisConnection extends RedisCommands {
+  /** Asks for nothing but an answer. */
+  ask(): Promise<unknown>;
   close(): Promise<void>;
 }
 
@@ -54,17 +56,19 @@ export async function connectRedis(options: RedisOptions): Promise<RedisConnecti
     await raw.close().catch(() => {});
     throw unavailable('Redis does not answer at the address configured', error);
   });
+  const sendCommand: RedisConnection['sendCommand'] = async (key, args) => {
+    if (away) throw unavailable('Redis is away');
+    try {
+      return await inTime(raw.send(key, args), commandTimeoutMs);
+    } catch (error) {
+      if (!(error instanceof ErrorReply) || CANNOT_SERVE.test(error.message)) leave();
+      throw error;
+    }
+  };
   return {
     isAway: () => away,
-    async sendCommand(key, args) {
-      if (away) throw unavailable('Redis is away');
-      try {
-        return await inTime(raw.send(key, args), commandTimeoutMs);
-      } catch (error) {
-        if (!(error instanceof ErrorReply) || CANNOT_SERVE.test(error.message)) leave();
-        throw error;
-      }
-    },
+    ask: () => sendCommand(PROBE_KEY, ['GET', PROBE_KEY]),
+    sendCommand,
     async close() {
       closed = true;
       await raw.close();
