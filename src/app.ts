@@ -1,5 +1,4 @@
 import { hostname } from 'node:os';
-import { join } from 'node:path';
 import { openShortLived, type ShortLived } from './artifact-doors.ts';
 import type { Config } from './config/schema.ts';
 import type { BlindIndex } from './crypto/blind-index.ts';
@@ -38,6 +37,7 @@ import { openRemoteSigning, type RemoteSigning } from './signer-doors.ts';
 import type { ArtifactStore } from './storage/artifact-store.ts';
 import type { Database } from './storage/database.ts';
 import { openDatabase } from './storage/open.ts';
+import { storeOf } from './store-doors.ts';
 import { DOCUMENT_AGE_SECONDS } from './web/front.ts';
 
 /** Everything the house is made of, without the doors: what the commands work on, and what the server opens to the world. */
@@ -91,16 +91,7 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
   const { secrets } = config;
   const registers = openRegisters(config);
   const remoteSigning = openRemoteSigning(config);
-  const database = await openDatabase(
-    config.database.url === ''
-      ? { file: join(config.dataDir, 'tongban.db') }
-      : {
-          url: config.database.url,
-          poolMax: config.database.poolMax,
-          statementTimeoutMs: config.database.statementTimeoutMs,
-          connectTimeoutMs: config.database.connectTimeoutMs,
-        },
-  );
+  const database = await openDatabase(storeOf(config), { mayMigrate: config.database.migrateAtStart });
   /** Told before the caller is refused; that the refusal stands does not depend on it. */
   const altered = (place: string): void => {
     failures.record(alteredEvent(place)).catch((error: unknown) => process.emitWarning(String(error)));

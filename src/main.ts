@@ -39,6 +39,10 @@ const COMMANDS: Readonly<Record<string, { readonly means: string; readonly load:
     means: 'bring a backup back, and end what was open when it was made',
     load: async () => (await import('./commands/in-house.ts')).runRestore,
   },
+  migrate: {
+    means: 'bring the store to this version, or show what that would run',
+    load: async () => (await import('./commands/in-house.ts')).runMigrate,
+  },
   logout: { means: 'follow the notices by which portals learn of a sign-out', load: async () => withHouse('logout') },
   keys: {
     means: 'list, rotate and retire keys, and bring what is sealed under new ones',

@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { createBlindIndex } from '../src/crypto/blind-index.ts';
 import type { Database } from '../src/storage/database.ts';
+import { migrate } from '../src/storage/migrate.ts';
 import { foundation } from '../src/storage/migrations/0001-foundation.ts';
 import { evidence } from '../src/storage/migrations/0002-evidence.ts';
-import { migrate } from '../src/storage/migrations.ts';
 import { openPostgres } from '../src/storage/postgres.ts';
 import { openSqlite } from '../src/storage/sqlite.ts';
 import { postgresSchema, postgresTest } from './support/databases.ts';
@@ -21,7 +21,7 @@ const OLD_DOCUMENT = `INSERT INTO identity_documents
 
 /** Somebody who was here before the migration keeps everything, and what hangs on them hangs on them still. */
 async function keepsWhatWasThere(t: ExecutionContext, database: Database): Promise<void> {
-  await migrate(database, [foundation, evidence]);
+  await migrate(database, { migrations: [foundation, evidence] });
   const id = 'psn_old';
   await database.run(OLD_PERSON, [
     id,

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import test from 'ava';
 import { Fault } from '../src/shared/fault.ts';
-import { migrate } from '../src/storage/migrations.ts';
+import { migrate } from '../src/storage/migrate.ts';
 import { openDatabase } from '../src/storage/open.ts';
 import { postgresDatabase, postgresTest, sqliteDatabase } from './support/databases.ts';
 import { temporaryFolder } from './support/folders.ts';
@@ -25,10 +25,10 @@ test('a migration that fails leaves the schema as it was', async (t) => {
     name: 'broken',
     statements: () => ['CREATE TABLE extra (id TEXT)', 'CREATE TABLE extra (id TEXT)'],
   };
-  await t.throwsAsync(migrate(database, [...standing, broken]));
+  await t.throwsAsync(migrate(database, { migrations: [...standing, broken] }));
   t.deepEqual(await database.all(`SELECT name FROM sqlite_master WHERE name = $1`, ['extra']), []);
   const mended = { ...broken, statements: () => ['CREATE TABLE extra (id TEXT)'] };
-  t.deepEqual(await migrate(database, [...standing, mended]), ['broken']);
+  t.deepEqual(await migrate(database, { migrations: [...standing, mended] }), ['broken']);
 });
 
 test('a database made by newer code refuses to start and says what to do', async (t) => {

@@ -7,7 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { Fault } from '../src/shared/fault.ts';
-import { migrate } from '../src/storage/migrations.ts';
+import { migrate } from '../src/storage/migrate.ts';
 import { openDatabase } from '../src/storage/open.ts';
 import { openSqlite } from '../src/storage/sqlite.ts';
 import { postgresSchema, postgresTest, sqliteDatabase } from './support/databases.ts';

@@ -6,6 +6,7 @@ import { secretsPath } from '../config/secrets.ts';
 import { productVersion } from '../monitoring/feeds/feeds.ts';
 import { nowMs } from '../shared/clock.ts';
 import { copySqlite, newestNoteIn } from '../storage/sqlite-copy.ts';
+import { STORE_FILE } from '../store-doors.ts';
 import { digestOf, type Manifest, readArchive, writeArchive } from './archive.ts';
 import { type ArchiveContext, KEY_OPTIONS, keyFrom, statedIn } from './archive-words.ts';
 import { showConfig } from './config.ts';
@@ -24,7 +25,7 @@ export const USAGE = `Usage:
       copies the store, the generated secrets and the ledger's key into one sealed file, beside a running server, and reads it back
 `;
 
-export const DATABASE_NAME = 'tongban.db';
+export const DATABASE_NAME = STORE_FILE;
 export const SECRETS_NAME = 'secrets.json';
 export const LEDGER_KEY_NAME = 'ledger-key.pem';
 const SETTINGS_NAME = 'settings.json';

@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os';
 import { type House, openHouse } from '../app.ts';
-import { prepareConfig } from '../config/prepare.ts';
+import { checkConfig, prepareConfig } from '../config/prepare.ts';
 import { createOutbound } from '../delivery/outbound.ts';
 import { counterDesk } from '../enrol-doors.ts';
 import { loadFeeds } from '../monitoring/feeds/feed-config.ts';
@@ -122,4 +122,10 @@ export async function runRestore(args: readonly string[]): Promise<number> {
     operator: userInfo().username,
     prepare: (dataDir) => prepareConfig(dataDir === undefined ? {} : { overrides: { dataDir } }),
   });
+}
+
+/** `tongban migrate`: opens no house, for a house does not stand before its store does. */
+export async function runMigrate(args: readonly string[]): Promise<number> {
+  const { run } = await import('./migrate.ts');
+  return run(args, { stdout, stderr, prepare: (writes) => (writes ? prepareConfig() : checkConfig()) });
 }

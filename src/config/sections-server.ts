@@ -12,6 +12,20 @@ export const database = z.strictObject({
     'A statement that runs longer is cancelled and the request answered with 503.',
   ),
   connectTimeoutMs: whole(100, 60_000, 'How long to wait for a connection to PostgreSQL.'),
+  idleTimeoutMs: whole(1000, 3_600_000, 'A connection to PostgreSQL that nobody needed for so long is closed.'),
+  idleInTransactionTimeoutMs: whole(
+    1000,
+    120_000,
+    'How long PostgreSQL lets a transaction wait for its next statement before it undoes it and closes the connection.',
+  ),
+  retriesMax: whole(
+    0,
+    10,
+    'How often a transaction that PostgreSQL undid for a race (serialization failure, deadlock) is run again, each time after a longer random pause.',
+  ),
+  migrateAtStart: flag(
+    'Whether a start brings a store of an older version to this one. With false it refuses, and `tongban migrate` is what changes the schema.',
+  ),
 });
 
 export const redis = z.strictObject({

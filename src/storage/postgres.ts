@@ -4,22 +4,33 @@ import { Fault } from '../shared/fault.ts';
 import type { Database, SqlValue, StoreLoad, Transaction } from './database.ts';
 import { PostgresClient } from './postgres-client.ts';
 import { createQueryBuilder } from './query-dialect.ts';
+import { retryPauseMs } from './retry-pause.ts';
 import { isRetryable, translatePostgresError, unavailable } from './storage-errors.ts';
 import type { Tables } from './tables.ts';
 
-/** Runs of one write when PostgreSQL undoes it for a race (40001, 40P01). */
-const ATTEMPTS_MAX = 3;
-const RETRY_WAIT_MS = 5;
-const POOL_MAX = 20;
-const STATEMENT_TIMEOUT_MS = 5_000;
-const CONNECT_TIMEOUT_MS = 3_000;
+const DEFAULTS = {
+  poolMax: 20,
+  statementTimeoutMs: 5_000,
+  connectTimeoutMs: 3_000,
+  idleTimeoutMs: 30_000,
+  idleInTransactionTimeoutMs: 10_000,
+  retriesMax: 4,
+} as const;
 const OID_INT8 = 20;
 
+/** Times of 0 mean no limit; that is for long works on a connection of their own, such as a migration. */
 export interface PostgresOptions {
   readonly url: string;
   readonly poolMax?: number | undefined;
+  /** On the server; the client itself gives up a second later. */
   readonly statementTimeoutMs?: number | undefined;
   readonly connectTimeoutMs?: number | undefined;
+  /** How long a connection nobody uses is kept. */
+  readonly idleTimeoutMs?: number | undefined;
+  /** How long the server lets a transaction wait for its next statement: one that was forgotten must not hold its locks. */
+  readonly idleInTransactionTimeoutMs?: number | undefined;
+  /** How often a write that PostgreSQL undid for a race (40001, 40P01) is run again. */
+  readonly retriesMax?: number | undefined;
 }
 
 /** int8 as a number: times in seconds and counts stay far below 2^53. */
@@ -33,21 +44,22 @@ const types = {
  * starts without its database says so at once. A connection lost later is replaced at the next statement.
  */
 export async function openPostgres(options: PostgresOptions): Promise<Database> {
-  const statementTimeoutMs = options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS;
+  const statementTimeoutMs = options.statementTimeoutMs ?? DEFAULTS.statementTimeoutMs;
   const pool = new pg.Pool({
     connectionString: options.url,
-    max: options.poolMax ?? POOL_MAX,
-    connectionTimeoutMillis: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+    max: options.poolMax ?? DEFAULTS.poolMax,
+    connectionTimeoutMillis: options.connectTimeoutMs ?? DEFAULTS.connectTimeoutMs,
+    idleTimeoutMillis: options.idleTimeoutMs ?? DEFAULTS.idleTimeoutMs,
     statement_timeout: statementTimeoutMs,
     // The server cannot time out a statement when the network swallowed it: the client's own limit is the longer one.
-    query_timeout: statementTimeoutMs + 1_000,
-    idle_in_transaction_session_timeout: statementTimeoutMs * 2,
+    query_timeout: statementTimeoutMs === 0 ? 0 : statementTimeoutMs + 1_000,
+    idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? DEFAULTS.idleInTransactionTimeoutMs,
     keepAlive: true,
     types,
   });
   // An idle connection that breaks is dropped by the pool; without a listener it would end the process.
   pool.on('error', () => {});
-  const database = new PostgresDatabase(pool);
+  const database = new PostgresDatabase(pool, options.retriesMax ?? DEFAULTS.retriesMax);
   try {
     await database.get('SELECT 1 AS up', []);
   } catch (error) {
@@ -60,13 +72,15 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
 class PostgresDatabase implements Database {
   readonly engine = 'postgres';
   readonly #pool: pg.Pool;
+  readonly #retriesMax: number;
   readonly #anyClient: PostgresClient;
   readonly #writes = new Set<Promise<unknown>>();
   #query: Kysely<Tables> | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(pool: pg.Pool) {
+  constructor(pool: pg.Pool, retriesMax: number) {
     this.#pool = pool;
+    this.#retriesMax = retriesMax;
     this.#anyClient = new PostgresClient(pool);
   }
 
@@ -87,7 +101,7 @@ class PostgresDatabase implements Database {
     return this.#outside(this.#anyClient.run(sql, params));
   }
 
-  /** A race that PostgreSQL resolves by undoing this write runs `work` again, up to three times in all. */
+  /** A race that PostgreSQL resolves by undoing this write runs `work` again, up to `retriesMax` times. */
   write<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     if (this.#closed !== undefined) return Promise.reject(unavailable('The database is closed'));
     const running = this.#persist(work);
@@ -128,14 +142,14 @@ class PostgresDatabase implements Database {
   }
 
   async #persist<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
-    for (let attempt = 1; ; attempt += 1) {
+    for (let retry = 1; ; retry += 1) {
       try {
         return await this.#attempt(work);
       } catch (error) {
         if (!isRetryable(error)) throw error;
-        if (attempt === ATTEMPTS_MAX) throw unavailable('PostgreSQL undid the write again and again', error);
+        if (retry > this.#retriesMax) throw unavailable('PostgreSQL undid the write again and again', error);
       }
-      await new Promise((resolve) => setTimeout(resolve, RETRY_WAIT_MS * attempt));
+      await new Promise((resolve) => setTimeout(resolve, retryPauseMs(retry)));
     }
   }
 

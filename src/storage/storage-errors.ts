@@ -1,11 +1,14 @@
 import { Fault } from '../shared/fault.ts';
 
+const SQLITE_ERROR = 1;
 const SQLITE_CONSTRAINT_PRIMARYKEY = 1555;
 const SQLITE_CONSTRAINT_UNIQUE = 2067;
 /** Primary result codes that say "the store cannot": busy, locked, no memory, read-only, I/O, corrupt, full, cannot open, no database. */
 const SQLITE_UNAVAILABLE: ReadonlySet<number> = new Set([5, 6, 7, 8, 10, 11, 13, 14, 26]);
 
 const POSTGRES_UNIQUE_VIOLATION = '23505';
+const POSTGRES_UNDEFINED_TABLE = '42P01';
+const POSTGRES_LOCK_NOT_AVAILABLE = '55P03';
 /** Classes of SQLSTATE: connection, insufficient resources, operator intervention, system error; and 25006, a read-only server. */
 const POSTGRES_UNAVAILABLE = /^(08|53|57|58|25006|XX)/;
 /** A rollback that running the same transaction again may cure: serialization failure and deadlock. */
@@ -32,6 +35,15 @@ export const isSqliteBusy = (error: unknown): boolean => ((sqliteCode(error) ?? 
 
 /** Whether PostgreSQL undid the transaction only because of a race with another one. */
 export const isRetryable = (error: unknown): boolean => POSTGRES_RETRYABLE.has(sqlState(error) ?? '');
+
+/** Whether a statement of PostgreSQL waited longer for a lock than its `lock_timeout` lets it. */
+export const isLockTimeout = (error: unknown): boolean => sqlState(error) === POSTGRES_LOCK_NOT_AVAILABLE;
+
+/** Whether a statement failed because a table it names is not there, on either engine. */
+export function isMissingTable(error: unknown): boolean {
+  if (sqliteCode(error) === SQLITE_ERROR) return error instanceof Error && error.message.startsWith('no such table');
+  return sqlState(error) === POSTGRES_UNDEFINED_TABLE;
+}
 
 /** Turns "the store cannot" of SQLite into its fault; leaves errors of the statement itself as they are. */
 export function translateSqliteError(error: unknown): unknown {
