@@ -1,5 +1,6 @@
-import type { Context } from 'koa';
-import type { AccountDoors, NotMeReport, SignedIn } from './account-centre/doors.ts';
+import { ACCOUNT_CENTRE } from './account-centre/account-form.ts';
+import type { AccountDoors, NotMeReport } from './account-centre/doors.ts';
+import type { ProofDoors } from './account-centre/proving.ts';
 import type { House } from './app.ts';
 import type { Alert } from './monitoring/watch/incident.ts';
 import { createIncidents, type Incidents } from './monitoring/watch/incidents.ts';
@@ -7,17 +8,10 @@ import type { Rule } from './monitoring/watch/rule.ts';
 import { consentHistory } from './oidc/consent-records.ts';
 import { forgetConsent, listConsents } from './oidc/grants.ts';
 import { isSmOnly } from './relying-parties/sm2-rules.ts';
-import { nowMs, nowSeconds } from './shared/clock.ts';
+import { nowMs } from './shared/clock.ts';
 import { randomToken } from './shared/random.ts';
-import type { Admission, Admitted } from './sign-in/admission.ts';
-import { nextStep } from './sign-in/ceremony.ts';
-import type { Identify } from './sign-in/identify.ts';
-import type { IdentifyPasskey } from './sign-in/identify-passkey.ts';
-import type { Interactions, SignedInPerson } from './sign-in/interactions.ts';
-import { ALLOWED, type Asked, type Ladder } from './sign-in/ladder.ts';
 import type { Transaction } from './storage/database.ts';
 
-const ACCOUNT_CENTRE = 'account-centre';
 /** More lines of consents than anybody reads; the export has them too. */
 const CONSENTS_SHOWN_MAX = 500;
 
@@ -48,111 +42,12 @@ export async function ensureAccountCentre({ config, relyingParties }: House): Pr
   if (!outcome.ok) throw new Error(outcome.faults.map(({ field, reason }) => `${field} ${reason}`).join('; '));
 }
 
-/** What the account centre demands of a session before something sensitive. */
-const OWN_PAGE: Asked = {
-  prompt: 'login',
-  startedBy: undefined,
-  expectsOther: false,
-  wantsSwitch: false,
-  waived: false,
-  risk: ALLOWED,
-  address: '',
-  demand: {
-    minimum: 1,
-    countsIdentity: false,
-    levels: [],
-    essential: false,
-    maxAgeSeconds: undefined,
-    prompts: [],
-    asksOwner: true,
-    bindsFactors: true,
-    staffOnly: false,
-  },
-};
-
-/** By what a person proves again who they are. */
-interface Proving {
-  readonly identify: Identify;
-  readonly identifyPasskey: IdentifyPasskey;
-  readonly admission: Admission;
-  readonly ladder: Ladder;
-}
-
 /** What the account centre may ask of the protocol room and the ledger, put together from both. */
-export function accountDoors(
-  house: House,
-  interactions: Interactions,
-  { identify, identifyPasskey, admission, ladder }: Proving,
-  wakeOutbox: () => void,
-): AccountDoors {
+export function accountDoors(house: House, proofDoors: ProofDoors, wakeOutbox: () => void): AccountDoors {
   const { config, database, ledger, ledgerReader, sessionEnds } = house;
   const incidents = createIncidents({ database, ledger, operatorClass: config.watch.operatorClass });
-  /** The session goes on with what was proven again. */
-  const renew = async (ctx: Context, sessionUid: string, { person, proof, settle, write }: Admitted) => {
-    await settle();
-    const session = await interactions.currentPerson(ctx);
-    const held = { here: [proof], before: session?.proofs ?? [] };
-    const remember = await admission.complete(ctx, { person, clientId: ACCOUNT_CENTRE, sessionUid, ...held });
-    const login = { personId: person.id, proofs: [proof], at: proof.at };
-    const isRenewed = await interactions.provenAgain(ctx, login, async (tx) => {
-      await write(tx);
-      await remember(tx);
-    });
-    return isRenewed ? 'proven' : 'ended';
-  };
-  const freshSeconds = config.account.freshProofSeconds;
-  /** One bound a moment ago need not be given again; it was shown to work. */
-  const staleIn = async ({ personId, proofs }: SignedInPerson): Promise<SignedIn['stale']> => {
-    const settled = nowSeconds() - freshSeconds;
-    const held = (await house.boundFactors.list(personId)).filter(({ boundAt }) => boundAt < settled);
-    const asked = { ...OWN_PAGE, startedBy: personId, demand: { ...OWN_PAGE.demand, maxAgeSeconds: freshSeconds } };
-    const ceremony = await ladder.ceremonyOf(asked, { personId, ial: 0, here: [], before: proofs });
-    const account = { ...ceremony.account, bound: held.map(({ kind }) => kind) };
-    const { state } = nextStep({ ...ceremony, account });
-    return state === 'identify' ? 'proof' : state === 'second_factor' ? 'second_factor' : undefined;
-  };
-  const requestUrl = (more: Readonly<Record<string, string>>): string => {
-    // The code is never redeemed, so nobody needs to know the verifier of this challenge.
-    const query = new URLSearchParams({
-      client_id: ACCOUNT_CENTRE,
-      redirect_uri: `${config.issuer}/account/entered`,
-      response_type: 'code',
-      scope: 'openid',
-      code_challenge: randomToken(43),
-      code_challenge_method: 'S256',
-      ...more,
-    });
-    return `/auth?${query}`;
-  };
   return {
-    async currentPerson(ctx: Context) {
-      const signedIn = await interactions.currentPerson(ctx);
-      return signedIn && { ...signedIn, stale: await staleIn(signedIn) };
-    },
-    async proveAgain(ctx, { personId, sessionUid }, password) {
-      const outcome = await identify.again(ctx, { personId, sessionUid, password, clientId: ACCOUNT_CENTRE });
-      if (outcome.state === 'identifier_form' || outcome.state === 'unproven') return 'refused';
-      if (outcome.state === 'closing' || outcome.state === 'needs_guardian') return 'ended';
-      if (outcome.state !== 'proven') return outcome.state;
-      return renew(ctx, sessionUid, outcome);
-    },
-    async provePasskey(ctx, { personId, sessionUid }, assertion, bound) {
-      const again = { personId, sessionUid };
-      const outcome = await identifyPasskey.withPasskey(ctx, { assertion, bound, clientId: ACCOUNT_CENTRE, again });
-      if (outcome.state === 'closing' || outcome.state === 'needs_guardian') return 'ended';
-      if (outcome.state === 'too_many') return outcome.state;
-      if (outcome.state !== 'proven') return 'passkey_refused';
-      return renew(ctx, sessionUid, outcome);
-    },
-    async proveOther(ctx, { personId }, identifier, password) {
-      const outcome = await identify.other(ctx, { personId, identifier, password, clientId: ACCOUNT_CENTRE });
-      const isShut = outcome.state === 'closing' || outcome.state === 'needs_guardian';
-      if (isShut || outcome.state === 'unproven') return { state: 'refused' };
-      if (outcome.state !== 'proven') return { state: outcome.state };
-      await outcome.settle();
-      await database.write(outcome.write);
-      return { state: 'proven', personId: outcome.person.id };
-    },
+    ...proofDoors,
     sessions: (personId) => sessionEnds.list(personId),
     async endSession(personId, uid, visit) {
       const ended = await sessionEnds.end(personId, uid, 'ended_by_person', visit);
@@ -181,8 +76,18 @@ export function accountDoors(
       wakeOutbox();
       return caseNumber;
     },
-    signInUrl: () => requestUrl({}),
-    secondFactorUrl: (next) => requestUrl({ max_age: String(freshSeconds), state: next }),
+    signInUrl() {
+      // The code is never redeemed, so nobody needs to know the verifier of this challenge.
+      const query = new URLSearchParams({
+        client_id: ACCOUNT_CENTRE,
+        redirect_uri: `${config.issuer}/account/entered`,
+        response_type: 'code',
+        scope: 'openid',
+        code_challenge: randomToken(43),
+        code_challenge_method: 'S256',
+      });
+      return `/auth?${query}`;
+    },
   };
 }
 

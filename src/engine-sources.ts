@@ -25,6 +25,7 @@ import { createSignedOut } from './oidc/signed-out.ts';
 import { createKnownDevices } from './people/known-devices.ts';
 import { createSignInPlaces } from './people/sign-in-places.ts';
 import { certificateAmr, tellCloned } from './possession-doors.ts';
+import { proofDoors } from './proof-doors.ts';
 import { createAdmission } from './sign-in/admission.ts';
 import { createIdentify } from './sign-in/identify.ts';
 import { createIdentifyCertificate } from './sign-in/identify-certificate.ts';
@@ -162,7 +163,11 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         wakeOutbox,
       }),
       accountRoutes({
-        doors: accountDoors(house, interactions, { identify, identifyPasskey, admission, ladder }, wakeOutbox),
+        doors: accountDoors(
+          house,
+          proofDoors(house, { interactions, identify, identifyPasskey, admission, ladder, formTokens }),
+          wakeOutbox,
+        ),
         persons,
         passwords,
         passwordPolicy: config.password,

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { ownPage } from '../src/account-centre/fresh-proof.ts';
+import { ownPage } from '../src/account-centre/waiting-form.ts';
 import { turnClock } from '../src/shared/clock.ts';
 import { hiddenField } from './support/hidden-field.ts';
 import type { HttpBrowser, Page } from './support/http-client.ts';

@@ -373,11 +373,11 @@ test('D15 D13 before something sensitive the account asks for the second factor 
   await server.house.database.run('UPDATE bound_factors SET bound_at = bound_at - 1000 WHERE id = $1', [app.id]);
   await browser.get(sensitive);
   await browser.follow();
-  t.true(asksForSecond(browser.page), 'the password alone is not enough');
+  t.true(browser.page.text.includes('action="/account/prove/factor"'), 'the password alone is not enough');
   t.false(asksForPassword(browser.page), 'and is not asked again');
-  const refused = await browser.submit({ code: '000000' }, '/second-factor');
+  const refused = await browser.submit({ code: '000000' }, '/account/prove/factor');
   t.is(refused.status, 401);
-  await browser.submit({ code: app.code() }, '/second-factor');
+  await browser.submit({ code: app.code() }, '/account/prove/factor');
   await browser.follow();
   t.is(new URL(browser.page.url).pathname, sensitive, 'it leads on to where they wanted to go');
   t.is(browser.page.status, 200);

@@ -150,10 +150,21 @@ const accountModels: AccountPageModels = {
   'account-display': { action: '/account/display', saved: true },
   'account-prove': {
     ...form,
-    next: '/account/documents',
-    kept: [{ name: 'kept.name', value: hostile }],
+    fields: [{ name: 'kept.name', value: hostile }],
     hasPassword: true,
     passkey,
+    cancelUrl: '/account',
+    problem: 'refused',
+  },
+  'account-prove-factor': {
+    ...form,
+    beginAction: '/account/prove/factor/begin',
+    fields: [{ name: 'kept.name', value: hostile }],
+    choices: [
+      { kind: 'totp', chosen: true },
+      { kind: 'passkey', chosen: false },
+    ],
+    chosen: { kind: 'totp', needsScript: false, label: hostile, state: 'ready', voice: false, shown: {} },
     cancelUrl: '/account',
     problem: 'refused',
   },
@@ -679,8 +690,10 @@ test('the fields of every form keep their names', (t) => {
     'id',
   ]);
   t.deepEqual(names('account-portals'), ['form_token', 'client_id', 'from=portals']);
-  const proof = ['form_token', 'next', 'kept.name'];
+  const proof = ['form_token', 'kept.name'];
   t.deepEqual(names('account-prove'), [...proof, 'password', ...proof, ...signed]);
+  const another = ['form_token', 'factor=passkey', 'kept.name', 'choose=yes'];
+  t.deepEqual(names('account-prove-factor'), ['form_token', 'factor=totp', 'kept.name', 'code', ...another]);
   const act = ['form_token', 'id', 'back'];
   t.deepEqual(names('account-companies').slice(0, 9), [...act, ...act, ...act]);
   t.deepEqual(names('account-company-review'), ['form_token', 'uscc', 'name', 'files']);

@@ -4,7 +4,8 @@ import type { PersonProfile } from '../people/person.ts';
 import { Fault } from '../shared/fault.ts';
 import { isForeignPost } from '../web/form-tokens.ts';
 import { readForm } from '../web/forms.ts';
-import type { AccountCentreSources, SignedIn, Visit } from './doors.ts';
+import type { AccountCentreSources, Visit } from './doors.ts';
+import type { SignedIn } from './proving.ts';
 
 export const visitOf = (ctx: Context): Visit => ({
   address: ctx.ip,
@@ -16,6 +17,9 @@ export const visitOf = (ctx: Context): Visit => ({
 export interface Visitor extends SignedIn {
   readonly profile: PersonProfile;
 }
+
+/** The account centre is a portal of its own; the client_id of it. */
+export const ACCOUNT_CENTRE = 'account-centre';
 
 /** What the forms of the account centre are for, as their tokens name it; reporting "this was not me" has one of its own. */
 export const ACCOUNT_PURPOSE = 'account';

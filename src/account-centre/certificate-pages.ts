@@ -6,9 +6,10 @@ import type { ChallengeBinding } from '../factors/signed-challenges.ts';
 import { Fault } from '../shared/fault.ts';
 import type { CertificateProblem } from '../web/pages-possession.ts';
 import { accountToken, goTo, visitOf } from './account-form.ts';
-import type { AccountCentreSources, SignedIn } from './doors.ts';
+import type { AccountCentreSources } from './doors.ts';
 import { provenForm, provenVisitor } from './fresh-proof.ts';
 import { METHODS } from './passkey-pages.ts';
+import type { SignedIn } from './proving.ts';
 
 export const CERTIFICATE = `${METHODS}/certificate`;
 const FORM = z.strictObject({ form_token: z.string().max(128), label: z.string().max(64), ...CERTIFICATE_FIELDS });

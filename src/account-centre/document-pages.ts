@@ -7,8 +7,9 @@ import { Fault } from '../shared/fault.ts';
 import type { DocumentAct, DocumentProblem } from '../web/pages-account.ts';
 import { accountToken, goTo, type Visitor, visitOf, visitorOrSignIn } from './account-form.ts';
 import { addIdNumber, isMatchable, mayLeave, proveDocument } from './document-matching.ts';
-import type { AccountCentreSources, SignedIn } from './doors.ts';
+import type { AccountCentreSources } from './doors.ts';
 import { provenForm } from './fresh-proof.ts';
+import type { SignedIn } from './proving.ts';
 
 const PAGE = '/account/documents';
 const token = z.string().max(128);

@@ -1,4 +1,3 @@
-import type { Context } from 'koa';
 import type { BlindIndex } from '../crypto/blind-index.ts';
 import type { MessageQuota } from '../delivery/message-quota.ts';
 import type { Messages } from '../delivery/messages.ts';
@@ -8,13 +7,11 @@ import type { BoundFactors } from '../factors/bound-factors.ts';
 import type { Certificates } from '../factors/certificates/certificates.ts';
 import type { FactorPolicies } from '../factors/factor-policies.ts';
 import type { OneTimeCodes } from '../factors/one-time-code.ts';
-import type { Assertion } from '../factors/passkeys/passkey-form.ts';
 import type { Passkeys } from '../factors/passkeys/passkeys.ts';
 import type { PasswordFactor } from '../factors/password.ts';
 import type { PasswordLengths } from '../factors/password-policy.ts';
 import type { RecoveryCodes } from '../factors/recovery-codes.ts';
 import type { ScanCodes } from '../factors/scan-codes.ts';
-import type { ChallengeBinding } from '../factors/signed-challenges.ts';
 import type { TokenBinding } from '../factors/token-binding.ts';
 import type { TokenStock } from '../factors/token-stock.ts';
 import type { TotpEnrolment } from '../factors/totp-enrolment.ts';
@@ -36,6 +33,7 @@ import type { Counters } from '../storage/counters.ts';
 import type { Database } from '../storage/database.ts';
 import type { FormTokens } from '../web/form-tokens.ts';
 import type { Renderer } from '../web/render.ts';
+import type { ProofDoors } from './proving.ts';
 import type { TrailSource } from './trail-reading.ts';
 
 /** From where a person does something, for the ledger. */
@@ -51,24 +49,6 @@ export interface AccountSession {
   /** The portals it has opened, by client_id. */
   readonly clientIds: readonly string[];
 }
-
-/** Who holds the session of this browser, and when they last proved it. */
-export interface SignedIn {
-  readonly personId: string;
-  readonly sessionUid: string;
-  /** Epoch seconds. */
-  readonly at: number;
-  /** What has to be proven again before something sensitive: who it is, or the second factor they have. */
-  readonly stale: 'proof' | 'second_factor' | undefined;
-}
-
-/** What came of proving again who one is. `ended`: the session was over by then. */
-export type ProofOutcome = 'proven' | 'refused' | 'passkey_refused' | 'too_many' | 'busy' | 'ended';
-
-/** What came of proving a second account. */
-export type OtherProof =
-  | { readonly state: 'proven'; readonly personId: string }
-  | { readonly state: 'refused' | 'identifier_form' | 'too_many' | 'busy' };
 
 /** What a person lets one portal see. */
 export interface AccountConsent {
@@ -87,15 +67,7 @@ export interface NotMeReport extends Visit {
 }
 
 /** What the account centre asks of the protocol room and the ledger; `app.ts` hands it in. */
-export interface AccountDoors {
-  /** Whose session this browser holds; undefined when nobody is signed in. */
-  currentPerson(ctx: Context): Promise<SignedIn | undefined>;
-  /** Proves again, with the password, who holds the sign-in session; counted and recorded like a sign-in. The session gets a new id. */
-  proveAgain(ctx: Context, person: SignedIn, password: string): Promise<ProofOutcome>;
-  /** The same with a passkey of theirs, asked for on this page. */
-  provePasskey(ctx: Context, person: SignedIn, assertion: Assertion, bound: ChallengeBinding): Promise<ProofOutcome>;
-  /** Proves that a second account is theirs as well; counted and recorded like a sign-in, and opens nothing. */
-  proveOther(ctx: Context, person: SignedIn, identifier: string, password: string): Promise<OtherProof>;
+export interface AccountDoors extends ProofDoors {
   sessions(personId: string): Promise<readonly AccountSession[]>;
   endSession(personId: string, uid: string, visit: Visit): Promise<boolean>;
   /** Ends every session but the one named. Resolves with how many there were. */
@@ -110,8 +82,6 @@ export interface AccountDoors {
   reportNotMe(report: NotMeReport): Promise<string>;
   /** Where a browser without a session is sent: an authorization request of the account centre itself. */
   signInUrl(): string;
-  /** The same, for the second factor of somebody who has just proven who they are; `next` is the page they come back to. */
-  secondFactorUrl(next: string): string;
 }
 
 /** What carries codes and notices to people. */

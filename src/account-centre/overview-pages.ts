@@ -3,10 +3,10 @@ import type { Context } from 'koa';
 import { accountToken, goTo, visitorOrSignIn } from './account-form.ts';
 import { invitationCount } from './companies/list-page.ts';
 import type { AccountCentreSources } from './doors.ts';
-import { ownPage } from './fresh-proof.ts';
 import { portalsShown } from './portal-pages.ts';
 import { sessionsShown } from './session-pages.ts';
 import { newestDays } from './trail-pages.ts';
+import { ownPage } from './waiting-form.ts';
 
 /** Of each list the overview shows the newest; the rest is on the page of its own. */
 const SHOWN_MAX = 5;

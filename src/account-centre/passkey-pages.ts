@@ -8,8 +8,9 @@ import { Fault } from '../shared/fault.ts';
 import type { PasskeyProblem } from '../web/pages-possession.ts';
 import { accountToken, goTo, type Visitor, visitOf } from './account-form.ts';
 import { describeDevice } from './devices.ts';
-import type { AccountCentreSources, SignedIn } from './doors.ts';
+import type { AccountCentreSources } from './doors.ts';
 import { provenForm, provenVisitor } from './fresh-proof.ts';
+import type { SignedIn } from './proving.ts';
 
 export const METHODS = '/account/methods';
 export const PASSKEY = `${METHODS}/passkey`;

@@ -5,8 +5,9 @@ import { judgePassword } from '../factors/password-policy.ts';
 import { Fault } from '../shared/fault.ts';
 import type { PasswordChangeProblem } from '../web/pages-account.ts';
 import { ACCOUNT_PURPOSE, accountForm, accountToken, goTo, visitOf, visitorOrSignIn } from './account-form.ts';
-import type { AccountCentreSources, SignedIn } from './doors.ts';
+import type { AccountCentreSources } from './doors.ts';
 import { isFresh, proofAddress } from './fresh-proof.ts';
+import type { SignedIn } from './proving.ts';
 
 const METHODS = '/account/methods';
 const PAGE = `${METHODS}/password`;
@@ -63,6 +64,7 @@ function showPasswordForm(
   );
 }
 
+const PROVEN = { state: 'proven' } as const;
 const STATUS: Readonly<Record<string, number>> = { refused: 401, too_many: 429, busy: 503 };
 
 async function postPassword(ctx: Context, sources: AccountCentreSources): Promise<void> {
@@ -76,9 +78,9 @@ async function postPassword(ctx: Context, sources: AccountCentreSources): Promis
   const wrong = await problemOfNew(values, person, sources);
   if (wrong) return show(wrong);
   // The old password is judged last: what can be mended without it must cost no attempt.
-  const proof = isFirst ? 'proven' : await doors.proveAgain(ctx, person, values.password ?? '');
-  if (proof === 'ended') throw new Fault('ceremony_expired');
-  if (proof !== 'proven') return show(proof === 'refused' ? { field: 'password', code: proof } : { code: proof });
+  const { state } = isFirst ? PROVEN : await doors.proveAgain(ctx, person, values.password ?? '');
+  if (state === 'ended') throw new Fault('ceremony_expired');
+  if (state !== 'proven') return show(state === 'refused' ? { field: 'password', code: state } : { code: state });
   const prepared = await passwords.prepare(values.newPassword);
   if (prepared === 'busy') return show({ code: 'busy' });
   await database.write(async (tx) => {

@@ -8,8 +8,9 @@ import { Fault } from '../shared/fault.ts';
 import type { ScanEnd } from '../web/pages-possession.ts';
 import { accountForm, goTo, visitOf, visitorOrSignIn } from './account-form.ts';
 import { describeAddress, describeDevice } from './devices.ts';
-import type { AccountCentreSources, SignedIn } from './doors.ts';
+import type { AccountCentreSources } from './doors.ts';
 import { proofAddress } from './fresh-proof.ts';
+import type { SignedIn } from './proving.ts';
 
 const PAGE = '/account/scan';
 const CODE = z.string().regex(/^[\w-]{32}$/);

@@ -4,8 +4,9 @@ import { Fault } from '../shared/fault.ts';
 import { isForeignPost } from '../web/form-tokens.ts';
 import { readUpload, type UploadedFile, type UploadLimits } from '../web/multipart.ts';
 import { ACCOUNT_PURPOSE, goTo } from './account-form.ts';
-import type { AccountCentreSources, SignedIn } from './doors.ts';
+import type { AccountCentreSources } from './doors.ts';
 import { isFresh, proofAddress } from './fresh-proof.ts';
+import type { SignedIn } from './proving.ts';
 
 /** Uploads this process reads at once: each holds its files in memory until they are sealed. */
 const AT_ONCE_MAX = 4;

@@ -76,6 +76,8 @@ export interface Refusal {
   readonly sessionUid?: string | undefined;
   readonly factor: string;
   readonly reason: string;
+  /** Of a proof that was to stand beside another. */
+  readonly step?: 'second';
 }
 
 export interface AdmissionSources {
@@ -105,7 +107,7 @@ export function createAdmission(sources: AdmissionSources): Admission {
   const secretOf = (ctx: Context): string | undefined =>
     readCookie(ctx.get('cookie'), hostCookieName(DEVICE_COOKIE, secure));
 
-  const refuse: Admission['refuse'] = async (ctx, { personId, clientId, sessionUid, factor, reason }) => {
+  const refuse: Admission['refuse'] = async (ctx, { personId, clientId, sessionUid, ...details }) => {
     await failures.record({
       ...visitOf(ctx),
       personId,
@@ -114,7 +116,7 @@ export function createAdmission(sources: AdmissionSources): Admission {
       type: 'sign-in.refused',
       outcome: 'failure',
       actor: 'anonymous',
-      details: { reason, factor },
+      details,
     });
   };
 

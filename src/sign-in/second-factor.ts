@@ -1,8 +1,9 @@
 import type { Context } from 'koa';
 import { z } from 'zod';
-import { type BoundFactor, FACTOR_KINDS, type Factor, type FactorKind, type FactorUse } from '../factors/factor.ts';
+import { FACTOR_KINDS, type Factor, type FactorKind, type FactorUse } from '../factors/factor.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import { Fault } from '../shared/fault.ts';
+import { factorChoice, type UsableFactor, usableFactors } from '../web/factor-choice.ts';
 import type { FactorChoice, SecondFactorProblem } from '../web/pages-ladder.ts';
 import type { SecondFactorStep } from './ceremony.ts';
 import type { CeremonyRequest, Pending } from './interactions.ts';
@@ -23,9 +24,6 @@ import {
   standingOf,
 } from './step.ts';
 import { trustBrowser } from './trust.ts';
-
-/** Kinds for which asking means sending: never by a mere look at the page. */
-const SENT: ReadonlySet<FactorKind> = new Set(['sms_code', 'email_code']);
 
 const KIND = z.enum(FACTOR_KINDS);
 /** What a page sends for one factor: a code, or what a script has signed. */
@@ -83,20 +81,6 @@ async function useOf(
   };
 }
 
-interface Usable {
-  readonly factor: Factor;
-  readonly bound: readonly BoundFactor[];
-}
-
-/** What this person can be asked for, of the kinds that would do. */
-async function usableOf({ step, climber }: Place, { ladder }: SignInSources): Promise<readonly Usable[]> {
-  const candidates = ladder.factors.filter(({ kind }) => step.kinds.includes(kind));
-  const found = await Promise.all(
-    candidates.map(async (factor) => ({ factor, bound: await factor.boundTo(climber.personId) })),
-  );
-  return found.filter(({ bound }) => bound.length > 0);
-}
-
 /** Asks for one more factor: the first of those the person has, or the one they choose. */
 export async function showSecondFactor(
   ctx: Context,
@@ -109,7 +93,7 @@ export async function showSecondFactor(
   const asked = SHOWN.parse(ctx.query);
   // A code that was refused had been sent, and still counts.
   const query = problem === 'refused' && kind !== undefined ? { ...asked, factor: kind, sent: '1' as const } : asked;
-  const usable = await usableOf(place, sources);
+  const usable = await usableFactors(place.climber.personId, sources.ladder.factors, place.step.kinds);
   const wanted = kind ?? query.factor;
   const chosen = usable.find(({ factor }) => factor.kind === wanted) ?? usable[0];
   const base = `/interaction/${request.uid}`;
@@ -148,32 +132,20 @@ export async function showSecondFactor(
   );
 }
 
-/** What the page needs to ask for one kind. A message is sent by its own button alone. */
+/** What the page needs to ask for one kind. */
 async function choiceOf(
   ctx: Context,
   request: CeremonyRequest,
   sources: SignInSources,
   { climber }: Place,
-  { factor, bound }: Usable,
+  usable: UsableFactor,
   query: z.infer<typeof SHOWN>,
 ): Promise<FactorChoice> {
-  const { kind, needsScript } = factor;
-  const label = bound.length === 1 ? (bound[0]?.label ?? '') : '';
-  if (SENT.has(kind)) {
-    const state = query.sent === '1' && query.factor === kind ? 'ready' : 'unsent';
-    return { kind, needsScript, label, state, voice: query.voice === '1', shown: {} };
-  }
-  const { language } = sources.renderer.preferences(ctx, request.uiLocales);
-  const begun = await factor.begin(await useOf(ctx, request, sources, climber.personId), { language });
-  const isReady = begun.state === 'ready' || begun.state === 'sent_already';
-  return {
-    kind,
-    needsScript,
-    label,
-    state: isReady ? 'ready' : 'unavailable',
-    voice: false,
-    shown: isReady ? begun.shown : {},
-  };
+  const isSent = query.sent === '1' && query.factor === usable.factor.kind;
+  return factorChoice(usable, isSent ? { voice: query.voice === '1' } : undefined, async () => {
+    const { language } = sources.renderer.preferences(ctx, request.uiLocales);
+    return usable.factor.begin(await useOf(ctx, request, sources, climber.personId), { language });
+  });
 }
 
 /** The standing of a request whose page asked for a second factor; whoever comes out of order is told so, and the ledger as well. */

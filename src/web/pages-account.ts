@@ -2,6 +2,7 @@ import type { DocumentType } from '../people/documents/document.ts';
 import type { IdentifierRefusal, IdentifierType } from '../people/identifiers/identifier.ts';
 import type { FormView, PasskeyView, PortalView, TrailDay } from './pages.ts';
 import type { FactorDone, FactorsView } from './pages-factors.ts';
+import type { FactorChoice, FactorName, SecondFactorProblem } from './pages-ladder.ts';
 
 /** A place where a person is signed in. */
 export interface SessionView {
@@ -74,7 +75,7 @@ export type ContactProblem = 'malformed' | 'too_many' | 'code_mismatch' | 'code_
 export type UserNameProblem = IdentifierRefusal | 'taken' | 'too_many';
 
 /** A field that travels through a page unseen. */
-interface HiddenField {
+export interface HiddenField {
   readonly name: string;
   readonly value: string;
 }
@@ -171,15 +172,24 @@ export interface AccountPageModels {
   };
   /** Sends `lang` and `text` by GET. */
   readonly 'account-display': { readonly action: string; readonly saved: boolean };
-  /** Posts `password`, `next` and whatever it keeps of a form that waits. */
+  /** Posts `password` and `fields`. */
   readonly 'account-prove': FormView & {
-    readonly next: string;
-    readonly kept: readonly HiddenField[];
+    /** Where it leads, and whatever it keeps of a form that waits. */
+    readonly fields: readonly HiddenField[];
     /** Of an account that has none the field is not shown. */
     readonly hasPassword: boolean;
     readonly passkey?: PasskeyView;
     readonly cancelUrl: string;
     readonly problem?: ProofProblem;
+  };
+  /** Posts `factor` and `code`, or what a script or a key has signed, with `fields`; `beginAction` takes `choose`, `again` or `voice` = `yes`. */
+  readonly 'account-prove-factor': FormView & {
+    readonly beginAction: string;
+    readonly fields: readonly HiddenField[];
+    readonly choices: readonly { readonly kind: FactorName; readonly chosen: boolean }[];
+    readonly chosen: FactorChoice;
+    readonly cancelUrl: string;
+    readonly problem?: SecondFactorProblem;
   };
   /** Sends the form that waited for the proof. */
   readonly 'account-proven': FormView & { readonly kept: readonly HiddenField[] };
@@ -198,5 +208,6 @@ export const ACCOUNT_PAGE_NAMES = [
   'account-data',
   'account-display',
   'account-prove',
+  'account-prove-factor',
   'account-proven',
 ] as const satisfies readonly (keyof AccountPageModels)[];

@@ -96,3 +96,34 @@ seen('C5 whoever has no second factor, or an identity not proven well enough, is
   await page.locator('a.primary[href="/account/documents"]').waitFor();
   await look('prove-identity');
 });
+
+for (const [way, options, choice] of WAYS) {
+  seen(`D15 a form waits while the second factor is given again, ${way}`, async (t) => {
+    const { server } = await scene(t);
+    const { id, idNumber } = await somebody(server);
+    const app = await bindApp(server, id);
+    const { page, watch, look } = await visitor(t, 'e2e', options);
+    await page.goto(`${server.issuer}/account`);
+    if (choice !== '') await page.goto(page.url() + choice);
+    await typeSignIn(page, idNumber, PASSWORD);
+    await page.waitForURL(/\/account$/);
+    await page.goto(`${server.issuer}/account/methods/user-name`);
+    await page.locator('input[name="userName"]').fill('chen.of.the.lake');
+    await server.house.database.run('UPDATE bound_factors SET bound_at = bound_at - 1000 WHERE id = $1', [app.id]);
+    await page.locator('form[action="/account/methods/user-name"] button').first().click();
+    await look(`second-proof-${way}`);
+    await page.locator('input[name="code"]').fill('000000');
+    await page.locator('form[action="/account/prove/factor"] button.primary').click();
+    await look(`second-proof-refused-${way}`);
+    await page.locator('input[name="code"]').fill(app.code());
+    await page.locator('form[action="/account/prove/factor"] button.primary').click();
+    await page.locator('main[data-page="account-proven"]').waitFor();
+    await page.locator('form[action="/account/methods/user-name"] button').click();
+    await page.waitForURL(/done=bound$/);
+    t.deepEqual(
+      (await server.house.identifiers.list(id)).map(({ type }) => type),
+      ['user_name'],
+    );
+    t.deepEqual(watch.problems, []);
+  });
+}

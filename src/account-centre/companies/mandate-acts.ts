@@ -7,7 +7,8 @@ import { machineTime } from '../../web/language.ts';
 import type { FieldProblem } from '../../web/pages-companies.ts';
 import { ACCOUNT_PURPOSE, accountForm, accountToken, goTo, visitOf } from '../account-form.ts';
 import type { AccountCentreSources } from '../doors.ts';
-import { ownPage, provenForm, provenVisitor } from '../fresh-proof.ts';
+import { provenForm, provenVisitor } from '../fresh-proof.ts';
+import { ownPage } from '../waiting-form.ts';
 import { COMPANIES } from './list-page.ts';
 import { dayAfter, endOfDay, mandateCards } from './mandate-cards.ts';
 

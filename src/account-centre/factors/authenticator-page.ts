@@ -7,8 +7,9 @@ import type { TotpPlace } from '../../factors/totp-enrolment.ts';
 import type { AuthenticatorProblem } from '../../web/pages-factors.ts';
 import { qrCode } from '../../web/qr-code.ts';
 import { accountToken, goTo, visitOf } from '../account-form.ts';
-import type { AccountCentreSources, SignedIn } from '../doors.ts';
+import type { AccountCentreSources } from '../doors.ts';
 import { provenForm, provenVisitor } from '../fresh-proof.ts';
+import type { SignedIn } from '../proving.ts';
 
 const METHODS = '/account/methods';
 export const AUTHENTICATOR = `${METHODS}/authenticator`;

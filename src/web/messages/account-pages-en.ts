@@ -33,6 +33,8 @@ export const accountPagesEn: typeof accountPagesZh = {
         'Too many attempts. To protect your account, please wait a few minutes. Your account has not been switched off.',
       busy: 'Many people are here right now. Your password was not judged wrong. Please press “Prove and continue” again in a moment.',
     },
+    factorTitle: 'One more step to prove it is you',
+    factorLead: 'Your account has a second step. Please give it as well; whatever you had filled in is kept.',
     done: 'Your identity is proven',
     doneLead: 'What you had filled in is still there. Please go on and send it.',
     go: 'Go on',

@@ -1,6 +1,8 @@
 import { turnClock } from '../../../src/shared/clock.ts';
 import { codeFor, freshPhone, otherCode } from '../enrolment.ts';
 import { PEOPLE } from '../legal-persons.ts';
+import { idNumberOf } from '../people.ts';
+import { bindApp } from '../second-factor.ts';
 import { fill, submit, typeSignIn } from '../seen.ts';
 import { PASSWORD } from '../server.ts';
 import { PASSPORT, PASSPORT_PASSWORD, type Walk } from './town.ts';
@@ -90,6 +92,19 @@ export async function walkProof({ page, eye, server, open }: Walk): Promise<void
   await submit(page);
   await eye.at('account-documents', 'shown');
   turnClock(0);
+  const { house } = server;
+  const { id } = (await house.persons.findByIdNumber(idNumberOf(PEOPLE.representative.idNumber)))!;
+  const app = await bindApp(server, id);
+  await house.database.run('UPDATE bound_factors SET bound_at = bound_at - 1000 WHERE id = $1', [app.id]);
+  await open('/account/documents');
+  await page.locator('form[action="/account/documents/show"] button').click();
+  await eye.at('account-prove-factor');
+  await page.locator('input[name="code"]').fill('000000');
+  await page.locator('form[action="/account/prove/factor"] button').click();
+  await eye.wrong('account-prove-factor', 'wrong');
+  await page.locator('button[name="choose"]').first().click();
+  await eye.at('account-prove-factor', 'unsent');
+  await house.database.run('DELETE FROM bound_factors WHERE id = $1', [app.id]);
 }
 
 /** Two accounts of one person: that of the passport, which lacks the number of a card, and that of the card. */
