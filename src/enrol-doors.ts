@@ -14,7 +14,7 @@ import type { Gate } from './defence/gate.ts';
 import { createMailServer, joinedMessengers } from './delivery/mail-server.ts';
 import { createMailbox, type Mailbox } from './delivery/mailbox.ts';
 import { createMessageQuota, type MessageQuota } from './delivery/message-quota.ts';
-import { createMessages, MESSAGE_DETAILS, MESSAGE_TOPIC, type Messages, messageHandler } from './delivery/messages.ts';
+import { createMessages, MESSAGE_DETAILS, MESSAGE_TOPIC, type Messages, messageHandlers } from './delivery/messages.ts';
 import { type Messenger, NO_MESSENGER } from './delivery/messenger.ts';
 import { createNotices, type Notices, type ReachableAt } from './delivery/notices.ts';
 import { createOutbound } from './delivery/outbound.ts';
@@ -26,7 +26,7 @@ import { createRecoveryCodes, type RecoveryCodes } from './factors/recovery-code
 import type { Ledger } from './ledger/ledger.ts';
 import { createEnrolmentDrafts, type EnrolmentDrafts } from './people/enrolment-drafts.ts';
 import { createKnownDevices } from './people/known-devices.ts';
-import { channelsOf } from './people/reachable.ts';
+import { channelsOf, reachableOver } from './people/reachable.ts';
 import { createRecoveries, type Recoveries } from './people/recoveries.ts';
 import type { AdmissionSources } from './sign-in/admission.ts';
 import type { Counters } from './storage/counters.ts';
@@ -99,7 +99,7 @@ export function createReaching({ config, database, sealer, index, ledger }: Reac
     channelsOf: (personId) => channelsOf(database, sealer, personId),
     mailbox,
     messageDelivery: {
-      handlers: { [MESSAGE_TOPIC]: messageHandler({ database, sealer, messenger, quota }) },
+      handlers: messageHandlers({ database, sealer, messenger, quota }),
       events: {
         [MESSAGE_TOPIC]: { delivered: 'message.delivered', dead: 'message.undelivered', details: MESSAGE_DETAILS },
       },
@@ -167,7 +167,7 @@ export function enrolmentRouters(
             population,
             recoveries: reaching.recoveries,
             recoveryCodes: reaching.recoveryCodes,
-            channelsOf: reaching.channelsOf,
+            reachableAt: (personId) => reachableOver(house, personId, (channel) => reaching.messages.reaches(channel)),
             notices: reaching.notices,
             waitSeconds: config.recovery.waitSeconds,
             finishSeconds: config.recovery.finishSeconds,

@@ -163,6 +163,56 @@ test('D9 V13 V33 whoever is asked about, the answers are the same until a code i
     t.true(why.has(reason), reason);
 });
 
+/** The rows a recovery leaves, table by table. */
+async function rowsIn({ house }: TestServer): Promise<Readonly<Record<string, number>>> {
+  const counted: Record<string, number> = {};
+  for (const table of ['recoveries', 'one_time_codes', 'outbox']) {
+    const [row] = await house.database.all<{ rows: number }>(`SELECT count(*) AS rows FROM ${table}`, []);
+    counted[table] = Number(row?.rows);
+  }
+  return counted;
+}
+
+test('D9 P6 asking about somebody and about nobody writes the same rows, nobody gets a message, and the quota bounds both', async (t) => {
+  const server = await startServer(t, { ...ROOMY, messages: { perAccountDay: 2 } });
+  await enrolled(server);
+  await server.addPerson(ZHAO);
+  const added = async (person: typeof CHEN | typeof SUN | typeof ZHAO): Promise<Readonly<Record<string, number>>> => {
+    const before = await rowsIn(server);
+    t.is((await ask(server.browser(), person)).status, 303);
+    const after = await rowsIn(server);
+    return Object.fromEntries(Object.entries(after).map(([table, count]) => [table, count - before[table]!]));
+  };
+  const first = await added(CHEN);
+  t.deepEqual(first, { recoveries: 1, one_time_codes: 1, outbox: 1 });
+  t.deepEqual(await added(SUN), first, 'nobody');
+  t.deepEqual(await added(ZHAO), first, 'somebody who cannot be reached');
+  t.deepEqual(await added({ ...CHEN, name: ZHAO.name } as never), first, 'the wrong name');
+  const refused = await added(CHEN);
+  t.deepEqual(refused, { recoveries: 1, one_time_codes: 1, outbox: 0 });
+  await added(SUN);
+  t.deepEqual(await added(SUN), refused, 'too many messages about nobody either');
+  const settled =
+    'SELECT topic, state, finished_at - created_at AS after FROM outbox WHERE payload LIKE $1 ORDER BY topic';
+  const ended = () =>
+    server.house.database.all<{ topic: string; state: string; after: number }>(settled, ['%code-recover%']);
+  t.true(await until(async () => (await ended()).every(({ state }) => state === 'delivered')));
+  t.deepEqual(
+    (await ended()).map(({ topic }) => topic),
+    ['message', 'message-to-nobody', 'message-to-nobody', 'message-to-nobody', 'message-to-nobody'],
+  );
+  t.true(
+    (await ended()).every(({ after }) => Number(after) >= 1),
+    'none while the answer is on its way',
+  );
+  t.is((await server.house.database.all('SELECT 1 AS one FROM messages', [])).length, 0, 'no code lies about');
+  const told = (await allTold(server, 'message.delivered')).filter(
+    ({ data }) => (data as { template: string }).template === 'code-recover',
+  );
+  t.is(told.length, 1, 'the ledger tells of what somebody got');
+  t.deepEqual(await codesFor(server.issuer, '00000000'), [], 'and nobody got anything');
+});
+
 test('D6 V31 an address that asks too often is told so, and its allowance is that of sign-in', async (t) => {
   const server = await startServer(t, { limits: { failuresPerAddress: 2, registrationsPerAddress: 100 } });
   const browser = server.browser();

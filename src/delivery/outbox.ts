@@ -25,7 +25,7 @@ export const PAYLOAD_CHARACTERS_MAX = 16_384;
 const LIST_MAX = 500;
 
 const INSERT = `INSERT INTO outbox (id, topic, payload, state, attempts, due_at, created_at, finished_at, last_error, order_key, occasion)
-  VALUES ($1, $2, $3, 'waiting', 0, $4, $4, NULL, NULL, $5, $6)`;
+  VALUES ($1, $2, $3, 'waiting', 0, $4, $5, NULL, NULL, $6, $7)`;
 
 /**
  * Puts a delivery into the transaction of the change it tells of: both happen or neither (R15). Resolves with its id. Call `wake()` of
@@ -39,17 +39,21 @@ export async function enqueue(
     readonly payload: DeliveryPayload;
     readonly orderKey?: string;
     readonly occasion?: string;
+    /** It is not tried before so many seconds have passed. */
+    readonly delaySeconds?: number;
   },
 ): Promise<string> {
   const payload = JSON.stringify(delivery.payload);
   if (payload.length > PAYLOAD_CHARACTERS_MAX)
     throw new Fault('internal', `outbox payload of topic ${delivery.topic} is too large`);
   const id = newId('dlv');
+  const now = nowSeconds();
   await tx.run(INSERT, [
     id,
     delivery.topic,
     payload,
-    nowSeconds(),
+    now + (delivery.delaySeconds ?? 0),
+    now,
     delivery.orderKey ?? null,
     delivery.occasion ?? null,
   ]);

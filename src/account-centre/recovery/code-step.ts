@@ -4,6 +4,7 @@ import { addressGroup } from '../../defence/networks.ts';
 import type { ReachableAt } from '../../delivery/notices.ts';
 import type { MessageLanguage } from '../../delivery/texts/texts.ts';
 import type { CodeBinding } from '../../factors/one-time-code.ts';
+import { randomSecret } from '../../shared/random.ts';
 import type { Transaction } from '../../storage/database.ts';
 import type { FormProblem } from '../../web/pages-enrol.ts';
 import { goTo } from '../account-form.ts';
@@ -38,8 +39,8 @@ export interface RecoveryTarget extends ReachableAt {
 const boundOf = (id: string, browser: string): CodeBinding => ({ purpose: 'recover', binding: id, browser });
 
 /**
- * Makes the code of a recovery. Where nobody was found a code is made as well, which nobody ever gets: attempts, their number and
- * their end are then the same.
+ * Makes the code of a recovery and posts it, as far as the quota has admitted it. Where nobody was found a code is made and posted as well,
+ * which nobody ever gets: attempts, their number and their end are then the same, and so is the time it takes (D9).
  */
 export async function issueTo(
   tx: Transaction,
@@ -48,21 +49,29 @@ export async function issueTo(
     readonly browser: string;
     readonly language: MessageLanguage;
     readonly at: RecoveryTarget | undefined;
+    readonly isAdmitted: boolean;
   },
   { codes, messages, codeMinutes }: RecoverySources,
 ): Promise<void> {
   const issued = await codes.issue(tx, boundOf(to.id, to.browser));
-  if (issued.state !== 'issued' || to.at === undefined) return;
+  if (issued.state !== 'issued' || !to.isAdmitted) return;
   const { code, minutes } = issued;
-  await messages.post(tx, {
-    channel: to.at.channel,
-    address: to.at.address,
+  const message = {
     template: 'code-recover',
     values: { code, minutes },
     language: to.language,
-    personId: to.at.personId,
     lifetimeSeconds: codeMinutes * 60,
-  });
+    // A moment later, not always the same: delivering it must not slow down the very next thing the asker asks.
+    delaySeconds: 1 + (randomSecret(1).readUInt8() % 2),
+  } as const;
+  await (to.at === undefined
+    ? messages.postToNobody(tx, message)
+    : messages.post(tx, {
+        ...message,
+        channel: to.at.channel,
+        address: to.at.address,
+        personId: to.at.personId,
+      }));
 }
 
 export async function showCode(ctx: Context, sources: RecoverySources): Promise<void> {
@@ -135,22 +144,21 @@ export async function postCodeAgain(ctx: Context, sources: RecoverySources): Pro
   const recovery = await recoveryAt(ctx, 'code', values.continue, sources);
   if (!recovery) return;
   const { id, personId } = recovery;
-  const target = personId === undefined ? undefined : await reachableTarget(personId, sources);
-  const admitted = await admit(ctx, target, personId ?? id, sources);
-  const at = admitted ? target : undefined;
+  const at = await reachableTarget(personId, sources);
+  const isAdmitted = await admit(ctx, at, personId ?? id, sources);
   const { language } = sources.renderer.preferences(ctx);
-  await sources.database.write((tx) => issueTo(tx, { id, browser, language, at }, sources));
+  await sources.database.write((tx) => issueTo(tx, { id, browser, language, at, isAdmitted }, sources));
   sources.wakeOutbox();
   goTo(ctx, to(STEPS.code, values.continue));
 }
 
-/** Where a person has proven to be reached, over a channel that works here. */
+/** Where the code goes, if there is a person and a way to them. */
 export async function reachableTarget(
-  personId: string,
-  { channelsOf, messages }: RecoverySources,
+  personId: string | undefined,
+  { reachableAt }: RecoverySources,
 ): Promise<RecoveryTarget | undefined> {
-  const at = (await channelsOf(personId)).find(({ channel }) => messages.reaches(channel));
-  return at && { ...at, personId };
+  const at = await reachableAt(personId);
+  return at && personId !== undefined ? { ...at, personId } : undefined;
 }
 
 /** Takes one message from every quota; the same is taken, at the same price, where there is nobody to send it to. */

@@ -96,24 +96,34 @@ export async function postProof(ctx: Context, sources: RecoverySources): Promise
   const limited = await isLimited(ctx, document, person, sources);
   const verdict = await verdictOf(document, details.details.name, sources);
   if (verdict === 'unavailable') return showUnavailable(ctx, waiting, sources);
-  const found = limited ? 'limited' : await targetFor(verdict, person, sources);
+  // Looked for in any case, whatever the verdict: the time must not tell who can be written to.
+  const reachable = await reachableTarget(person?.id, sources);
+  const refused = limited ? 'limited' : refusalOf(verdict, person, reachable);
   const account = person?.id ?? sources.index.name(document);
-  const admitted = await admit(ctx, typeof found === 'string' ? undefined : found, account, sources);
-  const target = typeof found === 'string' || !admitted ? undefined : found;
-  const reason = typeof found === 'string' ? found : 'message_quota';
+  const at = refused === undefined ? reachable : undefined;
+  const isAdmitted = await admit(ctx, at, account, sources);
+  const isBegun = at !== undefined && isAdmitted;
   const { language } = sources.renderer.preferences(ctx);
   const secret = await sources.database.write(async (tx) => {
-    const begun = await sources.recoveries.begin(tx, { personId: target?.personId, account, route: ROUTE });
+    const begun = await sources.recoveries.begin(tx, {
+      personId: isBegun ? at.personId : undefined,
+      account,
+      route: ROUTE,
+    });
     // In the same commit either way: the time of the answer must not tell who has an account. The limits keep these few.
     await sources.ledger.append(tx, {
       ...visitOf(ctx),
       actor: 'anonymous',
       personId: person?.id,
-      ...(target
+      ...(isBegun
         ? { type: 'recovery.begun', details: { route: ROUTE } }
-        : { type: 'recovery.refused', outcome: 'failure', details: { route: ROUTE, reason } }),
+        : {
+            type: 'recovery.refused',
+            outcome: 'failure',
+            details: { route: ROUTE, reason: refused ?? 'message_quota' },
+          }),
     });
-    await issueTo(tx, { id: begun.id, browser, language, at: target }, sources);
+    await issueTo(tx, { id: begun.id, browser, language, at, isAdmitted }, sources);
     return begun.secret;
   });
   sources.wakeOutbox();
@@ -142,17 +152,17 @@ async function isLimited(
 const verdictOf = async ({ number }: IdentityDocument, name: string, { population }: RecoverySources) =>
   population === undefined ? 'unavailable' : population.check({ idNumber: number, name });
 
-/** Where the code goes, or why there is none. */
-async function targetFor(
+/** Why no code goes out, if none does. */
+function refusalOf(
   verdict: 'match' | 'mismatch',
   person: Person | undefined,
-  sources: RecoverySources,
-): Promise<RecoveryTarget | string> {
+  reachable: RecoveryTarget | undefined,
+): string | undefined {
   if (verdict === 'mismatch') return 'mismatch';
   if (person === undefined) return 'unknown';
   // Frozen by the person or by the watch: proving again who they are is the way out.
   if (person.status !== 'active' && person.status !== 'frozen') return person.status;
-  return (await reachableTarget(person.id, sources)) ?? 'no_channel';
+  return reachable === undefined ? 'no_channel' : undefined;
 }
 
 function showUnavailable(ctx: Context, waiting: string | undefined, sources: RecoverySources): void {

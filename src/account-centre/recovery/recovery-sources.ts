@@ -37,8 +37,8 @@ export interface RecoverySources {
   readonly recoveryCodes: RecoveryCodes;
   /** Undefined where nobody vouches for people: the way by the register is then closed for the moment. */
   readonly population: IdentitySource | undefined;
-  /** Where a person has proven to be reached. */
-  readonly channelsOf: (personId: string) => Promise<readonly ReachableAt[]>;
+  /** Where a person has proven to be reached, over a channel that works here; it takes as long where there is no person or no such place. */
+  readonly reachableAt: (personId: string | undefined) => Promise<ReachableAt | undefined>;
   readonly messages: Messages;
   readonly messageQuota: MessageQuota;
   readonly notices: Notices;
