@@ -33,6 +33,13 @@ export class Browser {
     this.#cookies = new Map();
   }
 
+  /** The same cookies at another port of the same host. */
+  at(origin: URL): Browser {
+    const there = new Browser(origin);
+    there.#cookies = new Map(this.#cookies);
+    return there;
+  }
+
   /** The cookies a request for `path` would carry (RFC 6265 section 5.4), as a header value. */
   cookiesFor(path: string): string {
     const bare = path.split('?', 1)[0]!;

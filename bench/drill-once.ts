@@ -47,7 +47,7 @@ const redemption = (node: Node, code: string): Record<string, string> => ({
 endServersOnSignal();
 const people = Array.from({ length: LANES }, (_, n) => inventedPerson(n));
 const { nodes, stop } = await startTwoNodes(
-  values.redis,
+  { redisUrl: values.redis },
   people.map(({ identifier }) => identifier),
 );
 const [home] = nodes;

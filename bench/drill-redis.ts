@@ -8,8 +8,9 @@ import { monotonicMs } from '../src/shared/clock.ts';
 import { Browser } from './browser.ts';
 import { inventedPerson } from './peers.ts';
 import { endServersOnSignal, freePort } from './server-process.ts';
-import { authorizationPath, authorize, PKCE_VERIFIER } from './sign-in.ts';
-import { type Node, startTwoNodes } from './two-nodes.ts';
+import { authorizationPath, authorize } from './sign-in.ts';
+import { boughtTwice, lostSessions, startLoad } from './two-node-load.ts';
+import { startTwoNodes } from './two-nodes.ts';
 
 /*
  * `npm run drill:redis -- [--rate 50]`: people sign in at two nodes while the Redis of the drill hangs for ten seconds, loses everything, and is
@@ -23,6 +24,7 @@ const PEOPLE = 8;
 const QUIET_MS = 5_000;
 const HANG_MS = 10_000;
 const ERRORS_MS_MAX = 5_000;
+const SPENT_MAX = 500;
 
 const folder = await mkdtemp(join(tmpdir(), 'tongban-drill-redis-'));
 const port = await freePort();
@@ -40,47 +42,11 @@ const cli = (...args: readonly string[]): string =>
 while (!cli('ping').startsWith('PONG')) await sleep(50);
 
 const { nodes, stop } = await startTwoNodes(
-  `redis://127.0.0.1:${port}`,
+  { redisUrl: `redis://127.0.0.1:${port}` },
   Array.from({ length: PEOPLE }, (_, n) => inventedPerson(n).identifier),
 );
 
-async function redeem(node: Node, code: string): Promise<number> {
-  const { id, secret, redirectUri } = node.client;
-  const response = await fetch(new URL(node.endpoints.token, node.origin), {
-    method: 'POST',
-    headers: { authorization: `Basic ${btoa(`${id}:${secret}`)}` },
-    body: new URLSearchParams({
-      grant_type: 'authorization_code',
-      code,
-      redirect_uri: redirectUri,
-      code_verifier: PKCE_VERIFIER,
-    }),
-  });
-  await response.arrayBuffer();
-  return response.status;
-}
-
 const startedMs = monotonicMs();
-const failedAtMs: number[] = [];
-const spent: string[] = [];
-let [signedIn, twice] = [0, 0];
-
-/** A whole sign-in at one node, its code bought at the other, and asked for again. */
-async function signIn(n: number): Promise<void> {
-  const node = nodes[n % 2]!;
-  const browser = new Browser(node.origin);
-  try {
-    const { code } = await authorize(node, browser, authorizationPath(node, {}), node.people[n % PEOPLE]);
-    if ((await redeem(nodes[(n + 1) % 2]!, code)) !== 200) throw new Error('the code bought nothing');
-    spent.push(code);
-    signedIn += 1;
-  } catch {
-    failedAtMs.push(monotonicMs() - startedMs);
-  } finally {
-    browser.connection.close();
-  }
-}
-
 const blows: { readonly name: string; readonly atMs: number }[] = [];
 const strike = (name: string): void => void blows.push({ name, atMs: monotonicMs() - startedMs });
 
@@ -93,19 +59,8 @@ const kept = await Promise.all(
   }),
 );
 
-let over = false;
-const underWay = new Set<Promise<void>>();
-async function keepSigningIn(): Promise<void> {
-  for (let n = 0; !over; n += 1) {
-    const one = signIn(n).finally(() => underWay.delete(one));
-    underWay.add(one);
-    await sleep(Math.max(0, ((n + 1) * 1000) / RATE - (monotonicMs() - begunMs)));
-  }
-  await Promise.all(underWay);
-}
-const begunMs = monotonicMs();
-const load = keepSigningIn();
-let lost = 0;
+const load = startLoad(RATE, () => nodes);
+let [lost, twice, spentCount] = [0, 0, 0];
 try {
   await sleep(QUIET_MS);
   strike(`hang of ${HANG_MS / 1000} s`);
@@ -120,22 +75,19 @@ try {
   redis.kill('SIGKILL');
   redis = startRedis();
   await sleep(QUIET_MS);
-  over = true;
-  await load;
-  for (const code of spent.slice(-500)) if ((await redeem(nodes[0], code)) === 200) twice += 1;
-  for (const browser of kept) {
-    const again = authorize(nodes[0], browser, authorizationPath(nodes[0], { prompt: 'none' }));
-    await again.catch(() => {
-      lost += 1;
-    });
-  }
+  await load.end();
+  const spent = load.flows.flatMap(({ code }) => code ?? []).slice(-SPENT_MAX);
+  spentCount = spent.length;
+  twice = await boughtTwice(nodes[0], spent);
+  lost = await lostSessions(nodes[0], kept);
 } finally {
-  over = true;
+  await load.end();
   await stop();
   redis.kill('SIGKILL');
   await rm(folder, { recursive: true, force: true });
 }
 
+const failedAtMs = load.flows.flatMap(({ failure, endedMs }) => (failure === undefined ? [] : [endedMs - startedMs]));
 const windows = blows.map(({ name, atMs }, at) => {
   const untilMs = blows[at + 1]?.atMs ?? Number.POSITIVE_INFINITY;
   const errors = failedAtMs.filter((failedMs) => failedMs >= atMs && failedMs < untilMs);
@@ -144,11 +96,11 @@ const windows = blows.map(({ name, atMs }, at) => {
 const tooLong = windows.filter(({ windowMs }) => windowMs > ERRORS_MS_MAX);
 process.stdout.write(
   [
-    `${signedIn} sign-ins of ${signedIn + failedAtMs.length} begun, ${RATE} a second wanted`,
+    `${load.flows.length - failedAtMs.length} sign-ins of ${load.flows.length} begun, ${RATE} a second wanted`,
     ...windows.map(
       ({ name, count, windowMs }) => `${name}: ${count} failed, the last ${Math.round(windowMs)} ms after it began`,
     ),
-    `${lost} of ${kept.length} sessions lost; ${twice} of ${Math.min(500, spent.length)} spent codes bought tokens again`,
+    `${lost} of ${kept.length} sessions lost; ${twice} of ${spentCount} spent codes bought tokens again`,
     '',
   ].join('\n'),
 );

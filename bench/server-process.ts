@@ -53,6 +53,12 @@ export class ServerProcess {
     clearTimeout(impatient);
   }
 
+  /** Ends the process without a word, as a fault would. */
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#ended;
+  }
+
   /** Milliseconds from the spawn to the first 200 of one of the paths; throws with what the process said if none comes. */
   async untilReady(origin: URL, paths: readonly string[], deadlineMs = 60_000): Promise<number> {
     while (this.running && monotonicMs() - this.spawnedAtMs < deadlineMs) {

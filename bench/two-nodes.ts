@@ -1,37 +1,44 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
 import { randomToken } from '../src/shared/random.ts';
+import { openEngineSpace, POSTGRES_URL } from './engine-space.ts';
 import { type Client, OUR_ENDPOINTS, type Person, type Running } from './peers.ts';
 import { freePort, runCommand, ServerProcess } from './server-process.ts';
 
-const POSTGRES = 'postgres://postgres@127.0.0.1:5432/test';
 const SECRET_CHARACTERS = 43;
 const REDIRECT_URI = 'https://portal.example/callback';
 const PASSWORD = 'correct-horse-battery';
 
-export type Node = Running & { readonly process: ServerProcess };
+export type Node = Running & {
+  readonly process: ServerProcess;
+  /** Ends it without a word (SIGKILL). */
+  readonly kill: () => Promise<void>;
+  /** Starts it again after that; resolves when it is ready. */
+  readonly start: () => Promise<void>;
+};
 
 export interface TwoNodes {
   readonly nodes: readonly [Node, Node];
+  /** The settings of the first node, for commands and for a house opened beside it. */
+  readonly env: Readonly<Record<string, string>>;
   readonly stop: () => Promise<void>;
 }
 
+export interface Servers {
+  readonly redisUrl: string;
+  readonly postgresUrl?: string;
+}
+
 /** Two nodes of one house on a PostgreSQL schema of their own and a Redis, with this many people and a portal. */
-export async function startTwoNodes(redisUrl: string, identifiers: readonly string[]): Promise<TwoNodes> {
+export async function startTwoNodes(servers: Servers, identifiers: readonly string[]): Promise<TwoNodes> {
   const folder = await mkdtemp(join(tmpdir(), 'tongban-nodes-'));
-  const schema = `tongban_${randomToken(12).toLowerCase().replaceAll('-', '_')}`;
-  await administer(`CREATE SCHEMA ${schema}`);
+  const space = await openEngineSpace(servers.postgresUrl ?? POSTGRES_URL, servers.redisUrl);
   const secret = (): string => randomToken(SECRET_CHARACTERS);
   const shared = {
     TONGBAN_PROFILE: 'test',
     TONGBAN_HOST: '127.0.0.1',
-    TONGBAN_DATABASE_URL: `${POSTGRES}?options=${encodeURIComponent(`-c search_path=${schema}`)}`,
-    TONGBAN_REDIS_URL: redisUrl,
-    TONGBAN_REDIS_PREFIX: `drill-${randomToken(8)
-      .toLowerCase()
-      .replaceAll(/[^a-z0-9]/g, '0')}`,
+    ...space.env,
     TONGBAN_ENCRYPTION_KEY: secret(),
     TONGBAN_INDEX_KEY: secret(),
     TONGBAN_PEPPER: secret(),
@@ -46,36 +53,27 @@ export async function startTwoNodes(redisUrl: string, identifiers: readonly stri
     TONGBAN_LIMITS_FAILURES_PER_NETWORK: '1000000',
     TONGBAN_DEFENCE_ELDER_FROM_YEARS: '120',
   };
-  const started: ServerProcess[] = [];
+  const nodes: Node[] = [];
   const stop = async (): Promise<void> => {
-    for (const server of started) await server.stop();
-    await administer(`DROP SCHEMA ${schema} CASCADE`);
+    for (const node of nodes) await node.process.stop();
+    await space.remove();
     await rm(folder, { recursive: true, force: true });
   };
   try {
     const people = identifiers.map((identifier) => ({ identifier, password: PASSWORD }));
     const places = [await place(folder, 'one'), await place(folder, 'other')] as const;
-    const client = await prepare(folder, people, { ...shared, ...places[0] });
-    const nodes: Node[] = [];
+    const env = { ...shared, ...places[0] };
+    const client = await prepare(folder, people, env);
     for (const own of places) {
-      const server = new ServerProcess(['src/main.ts', 'serve'], { ...shared, ...own });
-      started.push(server);
-      const origin = new URL(own.TONGBAN_ISSUER);
-      await server.untilReady(origin, ['/health/ready']);
-      nodes.push(nodeAt(origin, server, client, people));
+      const node = nodeAt({ ...shared, ...own }, client, people);
+      nodes.push(node);
+      await node.start();
     }
-    return { nodes: [nodes[0]!, nodes[1]!], stop };
+    return { nodes: [nodes[0]!, nodes[1]!], env, stop };
   } catch (error) {
     await stop();
     throw error;
   }
-}
-
-async function administer(statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: POSTGRES });
-  await client.connect();
-  await client.query(statement);
-  await client.end();
 }
 
 async function place(folder: string, name: string) {
@@ -111,13 +109,29 @@ async function prepare(
   return { id: added.client_id, secret: added.client_secret, redirectUri: REDIRECT_URI };
 }
 
-const nodeAt = (origin: URL, process: ServerProcess, client: Client, people: readonly Person[]): Node => ({
-  name: 'ours',
-  origin,
-  process,
-  endpoints: OUR_ENDPOINTS,
-  client,
-  people,
-  restart: async () => 0,
-  stop: async () => {},
-});
+/** A node that does not run yet. */
+function nodeAt(env: Readonly<Record<string, string>>, client: Client, people: readonly Person[]): Node {
+  const origin = new URL(env.TONGBAN_ISSUER!);
+  let server: ServerProcess | undefined;
+  const running = (): ServerProcess => {
+    if (!server) throw new Error('the node was not started');
+    return server;
+  };
+  return {
+    name: 'ours',
+    origin,
+    get process() {
+      return running();
+    },
+    endpoints: OUR_ENDPOINTS,
+    client,
+    people,
+    kill: () => running().kill(),
+    start: async () => {
+      server = new ServerProcess(['src/main.ts', 'serve'], env);
+      await server.untilReady(origin, ['/health/ready']);
+    },
+    restart: async () => 0,
+    stop: async () => {},
+  };
+}
