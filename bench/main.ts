@@ -1,11 +1,14 @@
 import { writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { barsOf } from './bars.ts';
 import { printCryptoRates } from './crypto-rates.ts';
+import { ENGINES } from './engine-space.ts';
 import { measureLedgerCost } from './ledger-cost.ts';
 import { measureLimiterCost } from './limiter-cost.ts';
 import { median } from './measure.ts';
 import { FULL_HASH, LEAST_HASH, type PeerName, type Started, startPeer } from './peers.ts';
+import { measureRedisSession } from './redis-sessions.ts';
 import { type Extra, missedBars, printExtras, printRows, type Row } from './report.ts';
 import { CONNECTIONS, measureScenario, QUICK, THOROUGH } from './rounds.ts';
 import { runScale } from './scale.ts';
@@ -21,10 +24,11 @@ import { measureStrongSignIns, STRONG_SCENARIOS } from './strong-sign-in.ts';
  * Processor time per operation is the figure that travels between machines; throughput is not. Ends with 1 when a bar is
  * missed, with 2 when a server gave a wrong answer.
  *
- *   npm run bench -- [--quick] [--only NAME]... [--peer ours|bare] [--json FILE]
+ *   npm run bench -- [--quick] [--only NAME]... [--peer ours|bare] [--engine sqlite|postgres-redis] [--json FILE]
  *   npm run bench -- --scale [--people 1000000] [--stores FOLDER] [--json FILE]
  *   npm run bench -- --crypto
  *
+ * With --engine postgres-redis the product keeps what it keeps in a PostgreSQL and a Redis on this machine, and has other bars (bars.ts).
  * With --scale nothing else is measured: a store of a thousand people beside one of a million (scale.ts). FOLDER keeps the two
  * for the next run. With --crypto only the rates of the cryptography, without a server (crypto-rates.ts).
  */
@@ -43,6 +47,7 @@ const { values: options } = parseArgs({
     quick: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true, default: [] },
     peer: { type: 'string' },
+    engine: { type: 'string', default: 'sqlite' },
     json: { type: 'string' },
     scale: { type: 'boolean', default: false },
     people: { type: 'string', default: '1000000' },
@@ -53,6 +58,9 @@ const { values: options } = parseArgs({
 
 if (options.crypto) process.exit((await printCryptoRates()) ? 0 : 1);
 
+const engine = ENGINES.find((name) => name === options.engine);
+if (engine === undefined) throw new Error(`--engine is one of ${ENGINES.join(', ')}`);
+const bars = barsOf(engine);
 const pace = options.quick ? QUICK : THOROUGH;
 const peers: readonly PeerName[] =
   options.peer === 'bare' || options.peer === 'ours' ? [options.peer] : ['ours', 'bare'];
@@ -74,10 +82,11 @@ async function measurePair(hash: Scenario['hash'], rows: Row[], extras: Extra[])
   const cost = hash === 'full' ? FULL_HASH : LEAST_HASH;
   const servers: Started[] = [];
   try {
-    for (const peer of peers) servers.push(await startPeer(peer, { hash: cost, peopleCount: pace.peopleCount }));
+    for (const peer of peers)
+      servers.push(await startPeer(peer, { hash: cost, peopleCount: pace.peopleCount, engine }));
     for (const scenario of scenarios) {
       process.stderr.write(`${scenario.name} ...\n`);
-      rows.push(await measureScenario(scenario, servers, cost, pace));
+      rows.push(await measureScenario(scenario, servers, cost, pace, bars.of(scenario.name)));
     }
     for (const server of servers) {
       // The bare library is here to compare, and nobody waits for it in a hurry.
@@ -86,6 +95,8 @@ async function measurePair(hash: Scenario['hash'], rows: Row[], extras: Extra[])
       if (stormy)
         extras.push({ peer: server.name, storm: await measureStorm(server, pace.stormRounds, pace.stormRoundMs) });
       if (starting) extras.push({ peer: server.name, coldStartMs: await coldStart(server) });
+      const redisSessionBytes = hash === 'least' ? await measureRedisSession(server) : undefined;
+      if (redisSessionBytes !== undefined) extras.push({ peer: server.name, redisSessionBytes });
     }
   } finally {
     for (const server of servers) await server.stop();
@@ -129,8 +140,8 @@ try {
 }
 rows.sort((a, b) => order(a.name) - order(b.name));
 if (rows.length > 0) process.stdout.write(`${printRows(rows)}\n`);
-if (extras.length > 0) process.stdout.write(`${printExtras(extras)}\n`);
-const missed = missedBars(rows, extras);
+if (extras.length > 0) process.stdout.write(`${printExtras(extras, bars)}\n`);
+const missed = missedBars(rows, extras, bars);
 if (missed.length > 0) process.stdout.write(`missed: ${missed.join(', ')}\n`);
 if (options.json !== undefined) {
   const machine = { processor: cpus()[0]?.model, cores: availableParallelism(), node: process.version };

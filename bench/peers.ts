@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type EngineName, openEngineSpace } from './engine-space.ts';
 import { freePort, runCommand, ServerProcess } from './server-process.ts';
 
 /** Cost of one password hash (Argon2id, one lane). */
@@ -69,6 +70,8 @@ export interface Running {
 /** A server we started ourselves. */
 export interface Started extends Running {
   readonly process: ServerProcess;
+  /** Bytes of Redis that its keys take; undefined where there is no Redis. */
+  readonly redisBytes?: (() => Promise<number>) | undefined;
 }
 
 export type PeerName = 'ours' | 'bare';
@@ -81,6 +84,8 @@ export interface PeerOptions {
   readonly nodeArguments?: readonly string[];
   /** What is started instead of the product's own command. */
   readonly program?: readonly string[];
+  /** Where the product keeps what it keeps; SQLite unless told. Ours only. */
+  readonly engine?: EngineName;
   /** A data folder that is there already and stays, with people in it; nobody is added. Ours only. */
   readonly store?: { readonly folder: string; readonly people: readonly Person[] };
 }
@@ -146,8 +151,10 @@ async function startBare(options: PeerOptions): Promise<Started> {
 async function startProduct(options: PeerOptions): Promise<Started> {
   const port = await freePort();
   const origin = new URL(`http://127.0.0.1:${port}`);
+  const space = options.engine === 'postgres-redis' ? await openEngineSpace() : undefined;
   const folder = await mkdtemp(join(tmpdir(), 'tongban-bench-'));
   const env = {
+    ...space?.env,
     TONGBAN_PROFILE: 'test',
     TONGBAN_HOST: '127.0.0.1',
     TONGBAN_PORT: String(port),
@@ -166,13 +173,16 @@ async function startProduct(options: PeerOptions): Promise<Started> {
     TONGBAN_LIMITS_FAILURES_PER_NETWORK: '1000000',
     TONGBAN_LIMITS_REGISTRATIONS_PER_ADDRESS: '1000000',
   };
-  const cleanUp = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  const cleanUp = async (): Promise<void> => {
+    await rm(folder, { recursive: true, force: true });
+    await space?.remove();
+  };
   const launch = (): ServerProcess =>
     new ServerProcess([...(options.nodeArguments ?? []), ...(options.program ?? ['src/main.ts', 'serve'])], env);
   const people = options.store?.people ?? Array.from({ length: options.peopleCount }, (_, n) => personOf(n));
   try {
     const client = await register(folder, options.store ? [] : people, env, options.portal);
-    return await run('ours', origin, launch, client, people, cleanUp);
+    return await run('ours', origin, launch, client, people, cleanUp, space?.redisBytes);
   } catch (error) {
     await cleanUp();
     throw error;
@@ -211,6 +221,7 @@ async function run(
   client: Client,
   people: readonly Person[],
   cleanUp: () => Promise<void>,
+  redisBytes?: Started['redisBytes'],
 ): Promise<Started> {
   let server = launch();
   try {
@@ -225,6 +236,7 @@ async function run(
       endpoints,
       client,
       people,
+      redisBytes,
       restart: async () => {
         await server.stop();
         server = launch();

@@ -1,10 +1,9 @@
+import type { Bars } from './bars.ts';
 import type { Measured } from './measure.ts';
 import type { PeerName } from './peers.ts';
 import type { Bar } from './scenarios.ts';
 import type { SealingCost } from './sealing-cost.ts';
-import { STORM_RATIO_MAX, type Storm } from './storm.ts';
-
-export const COLD_START_MS_MAX = 900;
+import type { Storm } from './storm.ts';
 
 /** Processor time of one scenario without the ledger as a share of that with it: 1 would be a ledger that costs nothing. */
 export interface LedgerCost {
@@ -68,6 +67,8 @@ export interface Extra {
   readonly sm2?: readonly Sm2Cost[];
   readonly limiter?: LimiterCost;
   readonly sealing?: readonly SealingCost[];
+  /** Bytes of Redis a session. */
+  readonly redisSessionBytes?: number;
 }
 
 /** Puts the two servers side by side: the ratio the scenario's bar is about (processor time when it has none). */
@@ -125,14 +126,14 @@ export function printRows(rows: readonly Row[]): string {
 
 const barText = ({ kind, limit }: Bar): string => (kind === 'cpu' ? `CPU <= ${limit}` : `ops/s >= ${limit}`);
 
-export function printExtras(extras: readonly Extra[]): string {
+export function printExtras(extras: readonly Extra[], bars: Bars): string {
   return extras
-    .flatMap(({ peer, storm, coldStartMs, ledger = [], sm2 = [], limiter, sealing = [] }) => {
+    .flatMap(({ peer, storm, coldStartMs, ledger = [], sm2 = [], limiter, sealing = [], redisSessionBytes }) => {
       const lines: string[] = [];
       if (storm) {
         const ratio = storm.stormP99Ms / storm.idleP99Ms;
         const verdict =
-          peer === 'ours' ? `, bar <= ${STORM_RATIO_MAX}: ${ratio <= STORM_RATIO_MAX ? 'holds' : 'MISSED'}` : '';
+          peer === 'ours' ? `, bar <= ${bars.stormRatioMax}: ${ratio <= bars.stormRatioMax ? 'holds' : 'MISSED'}` : '';
         lines.push(
           `storm (${peer}): SSO at 40/s idle p50 ${storm.idleP50Ms.toFixed(1)} p99 ${storm.idleP99Ms.toFixed(1)} ms, ` +
             `storm p50 ${storm.stormP50Ms.toFixed(1)} p99 ${storm.stormP99Ms.toFixed(1)} ms, ratio ${ratio.toFixed(2)}${verdict} ` +
@@ -142,7 +143,7 @@ export function printExtras(extras: readonly Extra[]): string {
       if (coldStartMs !== undefined) {
         const verdict =
           peer === 'ours'
-            ? `, bar <= ${COLD_START_MS_MAX} ms: ${coldStartMs <= COLD_START_MS_MAX ? 'holds' : 'MISSED'}`
+            ? `, bar <= ${bars.coldStartMsMax} ms: ${coldStartMs <= bars.coldStartMsMax ? 'holds' : 'MISSED'}`
             : '';
         lines.push(`cold start (${peer}): ${coldStartMs.toFixed(0)} ms${verdict}`);
       }
@@ -179,6 +180,12 @@ export function printExtras(extras: readonly Extra[]): string {
             `${cost.microseconds.toFixed(1)} of ${cost.ofMicroseconds.toFixed(0)} us, ${(share * 100).toFixed(2)} %${bar}`,
         );
       }
+      if (redisSessionBytes !== undefined) {
+        const verdict = redisSessionBytes <= bars.redisSessionBytesMax ? 'holds' : 'MISSED';
+        lines.push(
+          `Redis: ${redisSessionBytes.toFixed(0)} bytes a session, bar <= ${bars.redisSessionBytesMax}: ${verdict}`,
+        );
+      }
       return lines;
     })
     .join('\n');
@@ -188,16 +195,17 @@ const figures = ({ operationsPerSecond, cpuMicroseconds }: Measured): string =>
   `${operationsPerSecond.toFixed(0)}/s at ${cpuMicroseconds.toFixed(0)} us`;
 
 /** Every bar that was missed, by name; empty when all that were measured hold. */
-export function missedBars(rows: readonly Row[], extras: readonly Extra[]): readonly string[] {
+export function missedBars(rows: readonly Row[], extras: readonly Extra[], bars: Bars): readonly string[] {
   const missed = rows.filter(({ holds }) => holds === false).map(({ name }) => name);
-  for (const { peer, storm, coldStartMs, ledger = [], sm2 = [], limiter, sealing = [] } of extras) {
+  for (const { peer, storm, coldStartMs, ledger = [], sm2 = [], limiter, sealing = [], redisSessionBytes } of extras) {
     if (peer !== 'ours') continue;
-    if (storm && storm.stormP99Ms > STORM_RATIO_MAX * storm.idleP99Ms) missed.push('storm');
-    if (coldStartMs !== undefined && coldStartMs > COLD_START_MS_MAX) missed.push('cold start');
+    if (storm && storm.stormP99Ms > bars.stormRatioMax * storm.idleP99Ms) missed.push('storm');
+    if (coldStartMs !== undefined && coldStartMs > bars.coldStartMsMax) missed.push('cold start');
     if (ledger.some(({ share }) => share < LEDGER_SHARE_MIN)) missed.push('ledger cost');
     if (sm2.some((cost) => throughputShare(cost) < SM2_SHARE_MIN)) missed.push('SM2 tokens');
     if (limiter && limiterShare(limiter) >= LIMITER_SHARE_MAX) missed.push('limiter cost');
     if (sealing.some((cost) => isBound(cost) && sealingShare(cost) >= SEALING_SHARE_MAX)) missed.push('sealing cost');
+    if (redisSessionBytes !== undefined && redisSessionBytes > bars.redisSessionBytesMax) missed.push('Redis bytes');
   }
   return missed;
 }

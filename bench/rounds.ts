@@ -2,7 +2,7 @@ import argon2 from 'argon2';
 import { closedLoop, type Measured, median, medianOf, type Operation } from './measure.ts';
 import type { HashCost, Started } from './peers.ts';
 import { type Row, rowOf } from './report.ts';
-import type { Scenario } from './scenarios.ts';
+import type { Bar, Scenario } from './scenarios.ts';
 import { lanes } from './storm.ts';
 
 export const CONNECTIONS = 16;
@@ -98,10 +98,11 @@ export async function measureScenario(
   servers: readonly Started[],
   cost: HashCost,
   pace: Pace,
+  bar: Bar | undefined = scenario.bar,
 ): Promise<Row> {
   const measured = await measureRounds(scenario, servers, cost, pace);
   const peers: Row['peers'] = Object.fromEntries(measured.map((one) => [one.server.name, one.measured]));
   const hashing = scenario.hashesIn && `less ${(measured[0]?.hashMicroseconds ?? 0).toFixed(0)} us of hashing`;
   const remark = [hashing, scenario.remark].filter(Boolean).join(', ');
-  return rowOf(scenario.name, peers, scenario.bar, remark);
+  return rowOf(scenario.name, peers, bar, remark);
 }

@@ -13,7 +13,6 @@ export interface Storm {
   readonly shedCount: number;
 }
 
-export const STORM_RATIO_MAX = 3;
 const SSO_PER_SECOND = 40;
 const SSO_LANES = 24;
 const PEOPLE_SIGNING_IN = 16;
