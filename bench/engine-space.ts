@@ -8,12 +8,19 @@ export const REDIS_URL = 'redis://127.0.0.1:6379';
 export const ENGINES = ['sqlite', 'postgres-redis'] as const;
 export type EngineName = (typeof ENGINES)[number];
 
+/** What Redis spends on everything under a prefix, by its own account (MEMORY USAGE), and the part of it that lives longer than two minutes. */
+export interface RedisBytes {
+  readonly all: number;
+  readonly lasting: number;
+}
+
+const LASTING_SECONDS = 120;
+
 /** A place of its own on servers that are there already: a schema of PostgreSQL, a prefix of Redis. */
 export interface EngineSpace {
   /** What a node is told to use it. */
   readonly env: Readonly<Record<string, string>>;
-  /** Bytes Redis spends on everything under the prefix, by its own account (MEMORY USAGE). */
-  readonly redisBytes: () => Promise<number>;
+  readonly redisBytes: () => Promise<RedisBytes>;
   /** Drops the schema and what is under the prefix. */
   readonly remove: () => Promise<void>;
 }
@@ -32,7 +39,15 @@ export async function openEngineSpace(postgresUrl = POSTGRES_URL, redisUrl = RED
       TONGBAN_REDIS_URL: redisUrl,
       TONGBAN_REDIS_PREFIX: prefix,
     },
-    redisBytes: () => underPrefix(redisUrl, prefix, async (client, key) => (await client.memoryUsage(key)) ?? 0),
+    redisBytes: async () => {
+      const bytes = { all: 0, lasting: 0 };
+      await underPrefix(redisUrl, prefix, async (client, key) => {
+        const [used, seconds] = await Promise.all([client.memoryUsage(key), client.ttl(key)]);
+        bytes.all += used ?? 0;
+        if (seconds > LASTING_SECONDS) bytes.lasting += used ?? 0;
+      });
+      return bytes;
+    },
     remove: async () => {
       await administer(postgresUrl, `DROP SCHEMA ${schema} CASCADE`);
       await underPrefix(redisUrl, prefix, (client, key) => client.del(key));
@@ -43,23 +58,21 @@ export async function openEngineSpace(postgresUrl = POSTGRES_URL, redisUrl = RED
 const redisAt = (url: string) => createClient({ url });
 type RedisClient = ReturnType<typeof redisAt>;
 
-/** Does something with every key, and gives the sum of what came of it. */
+/** Does something with every key. */
 async function underPrefix(
   url: string,
   prefix: string,
-  each: (client: RedisClient, key: string) => Promise<number>,
-): Promise<number> {
+  each: (client: RedisClient, key: string) => Promise<unknown>,
+): Promise<void> {
   const client = redisAt(url);
   // Without somebody who hears it, an error would end the process; the command that met it fails as well.
   client.on('error', () => {});
   await client.connect();
   try {
-    let sum = 0;
     // The prefix is a hash tag for some keys and plain for others.
     for await (const keys of client.scanIterator({ MATCH: `*${prefix}*`, COUNT: 1000 })) {
-      for (const value of await Promise.all(keys.map((key) => each(client, key)))) sum += value;
+      await Promise.all(keys.map((key) => each(client, key)));
     }
-    return sum;
   } finally {
     client.destroy();
   }

@@ -95,8 +95,8 @@ async function measurePair(hash: Scenario['hash'], rows: Row[], extras: Extra[])
       if (stormy)
         extras.push({ peer: server.name, storm: await measureStorm(server, pace.stormRounds, pace.stormRoundMs) });
       if (starting) extras.push({ peer: server.name, coldStartMs: await coldStart(server) });
-      const redisSessionBytes = hash === 'least' ? await measureRedisSession(server) : undefined;
-      if (redisSessionBytes !== undefined) extras.push({ peer: server.name, redisSessionBytes });
+      const redisSession = hash === 'least' ? await measureRedisSession(server) : undefined;
+      if (redisSession !== undefined) extras.push({ peer: server.name, redisSession });
     }
   } finally {
     for (const server of servers) await server.stop();

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type EngineName, openEngineSpace } from './engine-space.ts';
+import { type EngineName, openEngineSpace, type RedisBytes } from './engine-space.ts';
 import { freePort, runCommand, ServerProcess } from './server-process.ts';
 
 /** Cost of one password hash (Argon2id, one lane). */
@@ -70,8 +70,8 @@ export interface Running {
 /** A server we started ourselves. */
 export interface Started extends Running {
   readonly process: ServerProcess;
-  /** Bytes of Redis that its keys take; undefined where there is no Redis. */
-  readonly redisBytes?: (() => Promise<number>) | undefined;
+  /** What its keys take of Redis; undefined where there is no Redis. */
+  readonly redisBytes?: (() => Promise<RedisBytes>) | undefined;
 }
 
 export type PeerName = 'ours' | 'bare';

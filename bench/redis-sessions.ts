@@ -1,4 +1,5 @@
 import { Browser } from './browser.ts';
+import type { RedisBytes } from './engine-space.ts';
 import type { Started } from './peers.ts';
 import { CONSENT } from './scenarios.ts';
 import { authorizationPath, authorize, redeem } from './sign-in.ts';
@@ -6,10 +7,10 @@ import { authorizationPath, authorize, redeem } from './sign-in.ts';
 const SESSIONS = 200;
 
 /**
- * Bytes of Redis that one session with one portal takes while its access token is alive, or undefined where there is no Redis: so many people
- * sign in, and what all keys take is set against what they took before.
+ * What one session with one portal takes of Redis while its access token is alive, at once and after the minute of its code, or undefined where there is
+ * no Redis: so many people sign in, and what all keys take is set against what they took before.
  */
-export async function measureRedisSession(server: Started): Promise<number | undefined> {
+export async function measureRedisSession(server: Started): Promise<RedisBytes | undefined> {
   if (server.redisBytes === undefined) return undefined;
   const before = await server.redisBytes();
   for (let n = 0; n < SESSIONS; n += 1) {
@@ -19,5 +20,6 @@ export async function measureRedisSession(server: Started): Promise<number | und
     await redeem(server, browser.connection, code);
     browser.connection.close();
   }
-  return ((await server.redisBytes()) - before) / SESSIONS;
+  const after = await server.redisBytes();
+  return { all: (after.all - before.all) / SESSIONS, lasting: (after.lasting - before.lasting) / SESSIONS };
 }

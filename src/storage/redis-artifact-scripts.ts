@@ -3,12 +3,20 @@ import { RedisScript } from './redis-script.ts';
 /**
  * Layout, all under one hash tag so that a batch is one script also in a cluster (the whole store then lives on one shard):
  * `a:<model>:<id>` hash of p(ayload), e(xpires at), s(pent at) and the keys g, n, u, c; `g:<grant>` and `n:<account>` sorted sets
- * of `<model>:<id>` by expiry; `u:<model>:<uid>` and `c:<model>:<user code>` the id. An index may be stale: whoever follows it
+ * of `<model>:<id>` by expiry, the model of tokens as one letter: up to 64 bytes a member lies packed in the set, which then takes 200 bytes instead of
+ * 1,200; `u:<model>:<uid>` and `c:<model>:<user code>` the id. An index may be stale: whoever follows it
  * compares the row's own key. Times are ours, handed in, so that all nodes and both stores judge by one clock.
  */
 const COMMON = `
 local base, now = KEYS[1], tonumber(ARGV[1])
 local function row_key(model, id) return base .. 'a:' .. model .. ':' .. id end
+local LETTERS = { AccessToken = 'A', AuthorizationCode = 'C' }
+local MODELS = { A = 'AccessToken', C = 'AuthorizationCode' }
+local function member_of(model, id) return (LETTERS[model] or model) .. ':' .. id end
+local function of_member(member)
+  local model, id = string.match(member, '^([^:]+):(.*)$')
+  return MODELS[model] or model, id
+end
 local function live(key)
   local expires = redis.call('HGET', key, 'e')
   return expires and tonumber(expires) > now
@@ -41,7 +49,7 @@ local function add_to_set(name, member, expires)
   redis.call('EXPIREAT', key, expires, 'GT')
 end
 local function put(change)
-  local key, member = row_key(change.model, change.id), change.model .. ':' .. change.id
+  local key, member = row_key(change.model, change.id), member_of(change.model, change.id)
   local spent = live(key) and redis.call('HGET', key, 's')
   redis.call('DEL', key)
   redis.call('HSET', key, 'p', change.payload, 'e', change.expiresAt)
@@ -73,8 +81,9 @@ local function revoke(change)
   end
   local set = base .. 'g:' .. change.grantId
   for _, member in ipairs(redis.call('ZRANGE', set, 0, -1)) do
-    local key = base .. 'a:' .. member
-    if not chosen or chosen[string.match(member, '^[^:]+')] then
+    local model, id = of_member(member)
+    local key = row_key(model, id)
+    if not chosen or chosen[model] then
       if redis.call('HGET', key, 'g') == change.grantId then redis.call('DEL', key) end
       redis.call('ZREM', set, member)
     end
@@ -117,8 +126,8 @@ export const FIND_BY_ACCOUNT = new RedisScript(`${COMMON}
 local model, account = ARGV[2], ARGV[3]
 local found = {}
 for _, member in ipairs(redis.call('ZRANGE', base .. 'n:' .. account, '(' .. ARGV[1], '+inf', 'BYSCORE', 'LIMIT', 0, 1000)) do
-  local of, id = string.match(member, '^([^:]+):(.*)$')
-  local key = base .. 'a:' .. member
+  local of, id = of_member(member)
+  local key = row_key(of, id)
   if of == model and live(key) then
     local row = redis.call('HMGET', key, 'p', 'e', 's', 'n')
     if row[4] == account then found[#found + 1] = { id, row[1], row[2], row[3] } end
