@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import { openShortLived, type ShortLived } from './artifact-doors.ts';
 import type { Config } from './config/schema.ts';
 import type { BlindIndex } from './crypto/blind-index.ts';
@@ -18,6 +17,7 @@ import { createFailures, type Failures } from './ledger/flood.ts';
 import { createLedger, type Ledger } from './ledger/ledger.ts';
 import { createOpenings, type Openings } from './ledger/openings.ts';
 import { createLedgerReader, type LedgerReader } from './ledger/reader.ts';
+import { nodeName } from './ledger-doors.ts';
 import { createLegalDoors, type LegalDoors } from './legal-doors.ts';
 import { createLifeDoors, type LifeDoors } from './life-doors.ts';
 import { type ArtifactCounts, countedArtifacts, createArtifactCounts } from './monitoring/artifact-counts.ts';
@@ -76,8 +76,6 @@ export interface House extends FactorDoors, KeyDoors, LegalDoors, LifeDoors, Pos
   close(): Promise<void>;
 }
 
-const NODE_NAME_LENGTH_MAX = 64;
-
 const bytesOf = (secret: string): Buffer => Buffer.from(secret, 'utf8');
 
 /**
@@ -107,7 +105,7 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
     database,
     openings,
     index,
-    node: hostname().slice(0, NODE_NAME_LENGTH_MAX),
+    node: nodeName(),
     ...(operator === undefined ? {} : { operator: `operator:${operator}` }),
   });
   const ledger = countedLedger(written, events);

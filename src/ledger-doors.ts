@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import type { House } from './app.ts';
 import { SETTINGS } from './config/schema.ts';
@@ -8,6 +9,11 @@ import { tellOpening } from './ledger/opening-entry.ts';
 import { type Sequencer, startSequencer } from './ledger/sequencing/sequencer.ts';
 import { checkAtStart } from './ledger/sequencing/start-check.ts';
 import { Fault } from './shared/fault.ts';
+
+const NODE_NAME_LENGTH_MAX = 64;
+
+/** The name of this node, as it stands in every entry. */
+export const nodeName = (): string => hostname().slice(0, NODE_NAME_LENGTH_MAX);
 
 /** The ledger of a house that serves: its sequencer runs until `stop`. */
 export interface LedgerRunning {

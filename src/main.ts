@@ -43,6 +43,10 @@ const COMMANDS: Readonly<Record<string, { readonly means: string; readonly load:
     means: 'bring the store to this version, or show what that would run',
     load: async () => (await import('./commands/in-house.ts')).runMigrate,
   },
+  move: {
+    means: 'carry a store from SQLite into PostgreSQL, and compare them',
+    load: async () => (await import('./commands/in-house.ts')).runMove,
+  },
   logout: { means: 'follow the notices by which portals learn of a sign-out', load: async () => withHouse('logout') },
   keys: {
     means: 'list, rotate and retire keys, and bring what is sealed under new ones',

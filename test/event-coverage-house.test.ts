@@ -355,6 +355,7 @@ const ELSEWHERE: Readonly<Partial<Record<EventType, string>>> = {
   'staff.enabled': 'staff',
   'key.resealed': 'key-rotation',
   'sealed-data.altered': 'sealed-columns',
+  'server.moved': 'move',
 };
 
 test('H5 every event of the catalogue has a scenario', (t) => {

@@ -129,3 +129,15 @@ export async function runMigrate(args: readonly string[]): Promise<number> {
   const { run } = await import('./migrate.ts');
   return run(args, { stdout, stderr, prepare: (writes) => (writes ? prepareConfig() : checkConfig()) });
 }
+
+/** `tongban move`: opens no house, for one of its two stores must be opened by nobody else. */
+export async function runMove(args: readonly string[]): Promise<number> {
+  const { run } = await import('./move.ts');
+  return run(args, {
+    stdout,
+    stderr,
+    operator: userInfo().username,
+    check: (dataDir, url) =>
+      checkConfig({ overrides: { dataDir, ...(url === undefined ? {} : { database: { url } }) } }),
+  });
+}

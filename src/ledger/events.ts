@@ -42,6 +42,13 @@ export const EVENTS = {
     'The store was brought back from a copy; every session and token of before has ended.',
     'backupAt size missing sessions',
   ),
+  'server.moved': event(
+    'alert',
+    AUDIT,
+    ENTITY.other,
+    'The store was carried from a SQLite file into PostgreSQL and compared with it, row by row.',
+    'tables rows size',
+  ),
   'configuration.changed': event(
     'warning',
     ADMINISTRATION,

@@ -2,6 +2,7 @@ import { monotonicMs, nowSeconds } from '../shared/clock.ts';
 import type { Connection, Database, Transaction } from './database.ts';
 import type { Migration } from './migration.ts';
 import { MIGRATIONS } from './migrations.ts';
+import { MOVE_UNDER_WAY } from './move-mark.ts';
 import { retryPauseMs } from './retry-pause.ts';
 import { isLockTimeout, isMissingTable, unavailable } from './storage-errors.ts';
 
@@ -20,6 +21,9 @@ const CREATE_JOURNAL = `CREATE TABLE IF NOT EXISTS migrations
   (id INTEGER PRIMARY KEY NOT NULL, name TEXT NOT NULL, applied_at BIGINT NOT NULL)`;
 const JOURNAL = 'SELECT id, name FROM migrations ORDER BY id';
 const WRITE_DOWN = 'INSERT INTO migrations (id, name, applied_at) VALUES ($1, $2, $3)';
+
+const HALF_MOVED =
+  'This store is being filled by "tongban move", or a move broke off: run it again with the same words, it goes on where it was.';
 
 interface JournalRow {
   readonly id: number;
@@ -116,6 +120,7 @@ async function givingWay<T>(step: () => Promise<T>): Promise<T> {
 
 function pendingOf(rows: readonly JournalRow[], migrations: readonly Migration[]): readonly Migration[] {
   for (const row of rows) {
+    if (row.id === MOVE_UNDER_WAY.id) throw unavailable(HALF_MOVED);
     const known = migrations.find((migration) => migration.id === row.id);
     if (known === undefined) {
       throw unavailable(

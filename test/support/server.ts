@@ -99,7 +99,7 @@ export async function startServer(
     await rm(dataDir, { recursive: true, force: true });
   };
   t?.teardown(stop);
-  return testServer(house, issuer, dataDir, stop);
+  return testServer(house, prepared.config.issuer, prepared.config.dataDir, stop);
 }
 
 function testServer(house: House, issuer: string, dataDir: string, stop: () => Promise<void>): TestServer {
