@@ -30,10 +30,13 @@ export interface Servers {
   readonly postgresUrl?: string;
 }
 
-/** Two nodes of one house on a PostgreSQL schema of their own and a Redis, with this many people and a portal. */
-export async function startTwoNodes(servers: Servers, identifiers: readonly string[]): Promise<TwoNodes> {
+/** Two nodes of one house on a PostgreSQL schema of their own and a Redis, or on one SQLite file, with this many people and a portal. */
+export async function startTwoNodes(servers: Servers | 'sqlite', identifiers: readonly string[]): Promise<TwoNodes> {
   const folder = await mkdtemp(join(tmpdir(), 'tongban-nodes-'));
-  const space = await openEngineSpace(servers.postgresUrl ?? POSTGRES_URL, servers.redisUrl);
+  const space =
+    servers === 'sqlite'
+      ? { env: {}, remove: async () => {} }
+      : await openEngineSpace(servers.postgresUrl ?? POSTGRES_URL, servers.redisUrl);
   const secret = (): string => randomToken(SECRET_CHARACTERS);
   const shared = {
     TONGBAN_PROFILE: 'test',
@@ -61,7 +64,7 @@ export async function startTwoNodes(servers: Servers, identifiers: readonly stri
   };
   try {
     const people = identifiers.map((identifier) => ({ identifier, password: PASSWORD }));
-    const places = [await place(folder, 'one'), await place(folder, 'other')] as const;
+    const places = [await place(folder, 'one'), await place(folder, servers === 'sqlite' ? 'one' : 'other')] as const;
     const env = { ...shared, ...places[0] };
     const client = await prepare(folder, people, env);
     for (const own of places) {
@@ -92,7 +95,9 @@ async function prepare(
 ): Promise<Client> {
   const file = join(folder, 'client.json');
   const record = {
+    client_id: 'business-start-up',
     client_name: 'Drill portal',
+    accepts_subjects: ['natural', 'legal'],
     redirect_uris: [REDIRECT_URI],
     grant_types: ['authorization_code', 'refresh_token'],
     scope: 'openid profile offline_access',
@@ -103,7 +108,18 @@ async function prepare(
     client_secret: string;
   };
   for (const { identifier, password } of people) {
-    const args = ['person', 'add', '--id-number', identifier, '--name', '测试', '--password-stdin', '--json'];
+    const args = [
+      'person',
+      'add',
+      '--id-number',
+      identifier,
+      '--name',
+      '测试',
+      '--ial',
+      '2',
+      '--password-stdin',
+      '--json',
+    ];
     await runCommand(['src/main.ts', ...args], env, password);
   }
   return { id: added.client_id, secret: added.client_secret, redirectUri: REDIRECT_URI };

@@ -46,7 +46,6 @@ const VIEWS = join(import.meta.dirname, '..', 'views');
 
 /** What a serving house has beside its parts. */
 export interface Surroundings {
-  readonly documents: EngineSources['documents'];
   readonly wakeOutbox: () => void;
   readonly observe: Observe;
   /** For the limits of sign-in and registration. */
@@ -57,9 +56,9 @@ export interface Surroundings {
   readonly demo: HomeDemo | undefined;
 }
 
-/** What the protocol engine and our pages are made of, out of the parts of the house. */
-export function engineSources(house: House, log: Logger, surroundings: Surroundings): EngineSources {
-  const { documents, wakeOutbox, observe, demo, counters, challenges, regions } = surroundings;
+/** What protocol engines and our pages are made of, out of the parts of the house: everything but the shelf of each engine. */
+export function engineSources(house: House, log: Logger, surroundings: Surroundings): Omit<EngineSources, 'documents'> {
+  const { wakeOutbox, observe, demo, counters, challenges, regions } = surroundings;
   const { population } = house.registers;
   const { config, database, store, ledger, failures, persons, passwords, relyingParties, acting } = house;
   const { secrets } = config;
@@ -237,7 +236,6 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
     acting,
     ladder,
     scales: partnerVocabularies(config),
-    documents,
     wakeOutbox,
     portalSecrets: createPortalSecrets(house.rates, config.limits),
     routes,

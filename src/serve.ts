@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { ensureAccountCentre } from './account-doors.ts';
 import type { House } from './app.ts';
 import { logRedis } from './artifact-doors.ts';
+import { followChanges } from './change-doors.ts';
 import { followCertifiedKeys } from './crypto/jose/certified-keys.ts';
 import type { TokenSealer } from './crypto/jose/token-sealer.ts';
 import { networkOf } from './defence/networks.ts';
@@ -33,7 +34,6 @@ import { runWatch } from './watch-doors.ts';
 import { createDocuments, createFront, createHttpServer } from './web/front.ts';
 import type { HomeDemo } from './web/home.ts';
 
-const KEY_POLL_MS = 5000;
 const KEY_UPKEEP_MS = 3_600_000;
 const DRAIN_MS = 10_000;
 const IDLE_CLOSED_EVERY_MS = 50;
@@ -69,7 +69,6 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
   if (config.keys.smOnly) await warnOfOthers(house, log);
   const documents = createDocuments(config);
   let engine: Engine;
-  let keysVersion = await keyring.version();
 
   const outbox = startOutbox({
     database,
@@ -98,7 +97,6 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
   const regions = regionsOf(config);
   const challenges = createChallenges(counters, networkOf);
   const sources = engineSources(house, log, {
-    documents,
     wakeOutbox: () => outbox.wake(),
     observe: requests.count,
     counters,
@@ -110,26 +108,12 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
     log.error({ err: error }, 'certificates of signing keys could not be read again'),
   );
   let sealers: readonly TokenSealer[] = [];
-  const build = async (): Promise<Engine> => {
+  /** Keys may be rotated by any process: the engine is built anew and swapped, without a restart. */
+  const changes = await followChanges(house, log, async () => {
     const keys = await engineKeys(keyring, house.remoteSigning?.server, certified());
+    engine = createEngine({ ...sources, documents: documents.renew() }, keys);
     sealers = keys.sealers;
-    return createEngine(sources, keys);
-  };
-  engine = await build();
-
-  /** Keys may be rotated by a command in another process: rebuild the engine and swap it, without a restart. */
-  const followKeys = async (): Promise<void> => {
-    const version = await keyring.version();
-    if (version === keysVersion) return;
-    engine = await build();
-    keysVersion = version;
-    documents.clear();
-    log.info({ version }, 'signing keys changed');
-  };
-  const keyTimer = setInterval(() => {
-    followKeys().catch((error: unknown) => log.error({ err: error }, 'signing keys could not be reloaded'));
-  }, KEY_POLL_MS);
-  keyTimer.unref();
+  });
   const upkeepTimer = setInterval(() => {
     keepKeysYoung(house).catch((error: unknown) => log.error({ err: error }, 'signing keys could not be rotated'));
   }, KEY_UPKEEP_MS);
@@ -188,11 +172,11 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
     port,
     async stop(signal) {
       draining = true;
-      clearInterval(keyTimer);
       clearInterval(upkeepTimer);
       await pause(config.http.drainDelayMs);
       await closeServer(server);
       await endInTurn([
+        () => changes.stop(),
         () => sweeper.stop(),
         () => nights.stop(),
         () => lifeNights.stop(),

@@ -13,7 +13,7 @@ export interface KeysCommandContext {
 
 export const USAGE = `Usage:
   tongban keys list                the keys, those in use first
-  tongban keys rotate [KIND ...]   let the next keys be used; running servers follow within seconds. KIND is an algorithm
+  tongban keys rotate [KIND ...]   let the next keys be used; running servers follow within a second. KIND is an algorithm
                                    (ES256, RS256, SGD_SM3_SM2), sealing, index, pepper, cookies or all; without one, every algorithm
   tongban keys reseal [--per-second N] [--status]
                                    bring what stands under replaced keys under those in use, now; otherwise it is done at night

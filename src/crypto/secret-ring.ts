@@ -29,7 +29,7 @@ export interface RingKey {
 
 /**
  * The symmetric keys of the house as this process knows them. They lie in the table `keys`, sealed with the configured encryption key, which
- * thereby is the master key. Written only by key-rotation.ts; every process looks once a second whether something changed.
+ * thereby is the master key. Written only by key-rotation.ts; every process looks twice a second whether something changed.
  */
 export interface SecretRing {
   /** The one in use first, then the one that waits, then the replaced ones, newest first. The same array until something changes. */
@@ -51,7 +51,7 @@ export interface SecretRingOptions {
   readonly configured: Readonly<Record<RingPurpose, Uint8Array>>;
 }
 
-export const RING_LOOK_MS = 1_000;
+export const RING_LOOK_MS = 500;
 /** Shorter than a replaced key stays (RETIRE_AFTER_SECONDS in key-rotation.ts), by more than clocks run apart in that time. */
 const CONFIRMED_MS_MAX = 240_000;
 

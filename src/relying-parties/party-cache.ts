@@ -10,6 +10,8 @@ export interface PartyCache {
   read(clientId: string): Promise<RelyingParty | undefined>;
   /** To be called after this process has committed a change to the party. */
   forget(clientId: string): void;
+  /** Another process may have changed something: nothing is believed before the store was asked. */
+  lookAgain(): void;
 }
 
 interface Entry {
@@ -31,15 +33,17 @@ export function createPartyCache(
   let stampedAtMs = Number.NEGATIVE_INFINITY;
   let stamping: Promise<void> | undefined;
   let generation = 0;
+  /** Counts the hints: a stamp asked for before the last of them is not believed either. */
+  let hints = 0;
   /** Counts our own changes: a row read before one of them must not be kept after it. */
   let changes = 0;
 
   const renewStamp = async (): Promise<void> => {
-    const askedAtMs = monotonicMs();
+    const [askedAtMs, hintsBefore] = [monotonicMs(), hints];
     const current = await database.changeStamp();
     if (current !== stamp) generation += 1;
     stamp = current;
-    stampedAtMs = askedAtMs;
+    if (hints === hintsBefore) stampedAtMs = askedAtMs;
   };
 
   const reload = async (clientId: string, entry: Entry | undefined): Promise<RelyingParty | undefined> => {
@@ -69,6 +73,10 @@ export function createPartyCache(
     forget(clientId) {
       changes += 1;
       entries.delete(clientId);
+    },
+    lookAgain() {
+      hints += 1;
+      stampedAtMs = Number.NEGATIVE_INFINITY;
     },
   };
 }

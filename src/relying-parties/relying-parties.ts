@@ -47,6 +47,8 @@ export interface RelyingParties {
   inspect(clientId: string): Promise<RelyingParty | undefined>;
   /** All parties, by id. */
   list(): Promise<readonly RelyingParty[]>;
+  /** Somebody else may have changed portals: what is kept in memory is compared with the store before it is used again. */
+  lookAgain(): void;
   disable(clientId: string, origin: string): Promise<StatusOutcome>;
   enable(clientId: string, origin: string): Promise<StatusOutcome>;
   /** Makes a new secret; the old one is refused at once. */
@@ -148,6 +150,7 @@ export function createRelyingParties(
       return smOnly && !isSmOnly(party.record) ? undefined : party;
     },
     inspect: (clientId) => cache.read(clientId),
+    lookAgain: cache.lookAgain,
     list: async () => (await database.all<Row>(SELECT_ALL, [])).map(fromRow),
     disable: (clientId, origin) => setStatus(clientId, 'disabled', origin),
     enable: (clientId, origin) => setStatus(clientId, 'active', origin),

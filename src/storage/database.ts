@@ -35,6 +35,11 @@ export interface Database extends Connection {
   /** A number that changes when another connection or process has committed: caches ask it before they answer. */
   changeStamp(): Promise<number>;
   /**
+   * Calls back when the store tells that the change stamp moved, and whenever it may have done so unheard. A hint that comes early and may not
+   * come at all: who needs to know looks as well (change-watch.ts). Never calls where the engine cannot tell (SQLite).
+   */
+  listen(onHeard: () => void): { stop(): Promise<void> };
+  /**
    * A number that changes when another process has committed to this store, asked at most once per turn of the event loop.
    * Undefined where that cannot be told: then no row may be kept in memory.
    */

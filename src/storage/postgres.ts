@@ -3,6 +3,7 @@ import pg from 'pg';
 import { Fault } from '../shared/fault.ts';
 import type { Database, SqlValue, StoreLoad, Transaction } from './database.ts';
 import { PostgresClient } from './postgres-client.ts';
+import { PostgresListener } from './postgres-listener.ts';
 import { createQueryBuilder } from './query-dialect.ts';
 import { retryPauseMs } from './retry-pause.ts';
 import { isRetryable, translatePostgresError, unavailable } from './storage-errors.ts';
@@ -59,7 +60,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
   });
   // An idle connection that breaks is dropped by the pool; without a listener it would end the process.
   pool.on('error', () => {});
-  const database = new PostgresDatabase(pool, options.retriesMax ?? DEFAULTS.retriesMax);
+  const database = new PostgresDatabase(pool, options);
   try {
     await database.get('SELECT 1 AS up', []);
   } catch (error) {
@@ -74,13 +75,15 @@ class PostgresDatabase implements Database {
   readonly #pool: pg.Pool;
   readonly #retriesMax: number;
   readonly #anyClient: PostgresClient;
+  readonly #options: PostgresOptions;
   readonly #writes = new Set<Promise<unknown>>();
   #query: Kysely<Tables> | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(pool: pg.Pool, retriesMax: number) {
+  constructor(pool: pg.Pool, options: PostgresOptions) {
     this.#pool = pool;
-    this.#retriesMax = retriesMax;
+    this.#options = options;
+    this.#retriesMax = options.retriesMax ?? DEFAULTS.retriesMax;
     this.#anyClient = new PostgresClient(pool);
   }
 
@@ -122,7 +125,13 @@ class PostgresDatabase implements Database {
     return row?.value ?? 0;
   }
 
-  /** Other nodes may commit at any moment, and nobody tells us. */
+  /** Connects anew as often as it must; `changeStamp` is told of, and nothing else. */
+  listen(onHeard: () => void): PostgresListener {
+    const { url, connectTimeoutMs = DEFAULTS.connectTimeoutMs } = this.#options;
+    return new PostgresListener({ url, connectTimeoutMs, onHeard });
+  }
+
+  /** Other nodes may commit at any moment, and nobody tells us of every row. */
   foreignCommits(): undefined {
     return undefined;
   }

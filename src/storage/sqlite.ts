@@ -126,6 +126,10 @@ class SqliteDatabase implements Database {
     return row?.value ?? 0;
   }
 
+  listen(): { stop(): Promise<void> } {
+    return { stop: async () => {} };
+  }
+
   /** PRAGMA data_version of the writer moves only with commits of other connections, and our other one only reads. */
   foreignCommits(): number {
     if (this.#foreignSeen !== undefined) return this.#foreignSeen;

@@ -19,6 +19,8 @@ export interface Tables
   migrations: { id: number; name: string; applied_at: number };
   /** One row, id 1. Triggers raise it with every change of `relying_parties`, `keys` and `settings`; see `Database.changeStamp`. */
   change_stamp: { id: number; value: number };
+  /** Who alone does a work, until when (office.ts). */
+  offices: { name: string; fence: number; holder: string; lease_until_ms: number };
   settings: { name: string; value: string };
   passwords: { person_id: string; hash: string; changed_at: number };
   staff: { person_id: string; role: string; status: string; added_at: number; changed_at: number };

@@ -19,29 +19,39 @@ interface ConstantDocument {
   readonly notModifiedHeaders: string[];
 }
 
-/** The constant documents of the protocol, by path. Cleared when the protocol engine is rebuilt with new keys. */
+/** Takes the constant documents of one protocol engine, by path. */
 export interface Documents {
   keep(path: string, type: string, body: string): void;
-  clear(): void;
+}
+
+/** The constant documents of the protocol engine in force. */
+export interface DocumentShelf {
+  /** Empties the shelf for an engine with other keys. What a request to an engine before still brings is not kept. */
+  renew(): Documents;
   find(path: string): ConstantDocument | undefined;
 }
 
-export function createDocuments(config: Config): Documents {
-  const kept = new Map<string, ConstantDocument>();
+export function createDocuments(config: Config): DocumentShelf {
+  let kept = new Map<string, ConstantDocument>();
   const security = Object.entries(securityHeaders({ secure: config.issuer.startsWith('https:') })).flat();
-  return {
+  const keepIn = (shelf: Map<string, ConstantDocument>): Documents => ({
     keep(path, type, body) {
       const etag = `"${hash('sha256', body, 'base64url').slice(0, 22)}"`;
       const caching = ['etag', etag, 'cache-control', `public, max-age=${DOCUMENT_AGE_SECONDS}`];
       const common = [...security, ...caching, 'access-control-allow-origin', '*'];
-      kept.set(path, {
+      shelf.set(path, {
         body,
         etag,
         notModifiedHeaders: common,
         headers: [...common, 'content-type', type, 'content-length', String(Buffer.byteLength(body))],
       });
     },
-    clear: () => kept.clear(),
+  });
+  return {
+    renew() {
+      kept = new Map();
+      return keepIn(kept);
+    },
     find: (path) => kept.get(path),
   };
 }
@@ -54,7 +64,7 @@ export type Observe = (route: unknown, method: unknown, status: number, duration
 
 export interface FrontOptions {
   readonly config: Config;
-  readonly documents: Documents;
+  readonly documents: Pick<DocumentShelf, 'find'>;
   readonly ready: Readiness;
   /** True from the moment the server was told to end: then no connection is kept for a further request. */
   readonly draining?: () => boolean;

@@ -73,7 +73,7 @@ export async function openTwoWays(server: TestServer, cleanup: Cleanup): Promise
     }),
     pages: createProtocolPages({ ...house, renderer, showFault, signedOut }),
     signedOut,
-    documents: createDocuments(config),
+    documents: createDocuments(config).renew(),
     cookieKeys: createCookieKeys(config.secrets.cookieKeys) as unknown as EngineSources['cookieKeys'],
     dPoPNonceSecret: Buffer.alloc(32, 1),
     hintSealer: createSealer(Buffer.alloc(32, 3)),
