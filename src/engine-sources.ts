@@ -83,10 +83,8 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
   const admission = createAdmission({
     attempts,
     devices: createKnownDevices({ database }),
-    async alongside(tx, personId, visit) {
-      await cancelRecoveries(house)(tx, personId, visit);
-      await rememberPlace(tx, { places, regions }, personId, visit.address);
-    },
+    alongside: cancelRecoveries(house),
+    rememberPlace: (tx, personId, visit) => rememberPlace(tx, { places, regions }, personId, visit.address),
     ledger,
     failures,
     hasGuardian: async (personId) => (await house.leaving.guardians(database, personId)).length > 0,

@@ -78,21 +78,22 @@ export function proofDoors(house: House, proving: Proving): ProofDoors {
     at: number,
   ): Promise<ProvenAgain | { readonly state: 'ended' }> => {
     const before = (await interactions.currentPerson(ctx))?.proofs ?? [];
+    const proofs = [...before.filter(({ factor }) => factor !== proof.factor), proof];
+    const stale = await staleIn({ personId: person.id, proofs });
     const remember = await admission.complete(ctx, {
       person,
       clientId: ACCOUNT_CENTRE,
       sessionUid,
       here: [proof],
       before,
+      isWhole: stale === undefined,
     });
     const login: Login = { personId: person.id, proofs: [proof], at };
     const isRenewed = await interactions.provenAgain(ctx, login, async (tx: Transaction) => {
       await write(tx);
       await remember(tx);
     });
-    if (!isRenewed) return { state: 'ended' };
-    const proofs = [...before.filter(({ factor }) => factor !== proof.factor), proof];
-    return { state: 'proven', stale: await staleIn({ personId: person.id, proofs }) };
+    return isRenewed ? { state: 'proven', stale } : { state: 'ended' };
   };
   const renew = async (ctx: Context, sessionUid: string, admitted: Admitted) => {
     await admitted.settle();

@@ -5,7 +5,9 @@ import { createKnownDevices } from '../src/people/known-devices.ts';
 import { createSignInPlaces } from '../src/people/sign-in-places.ts';
 import { embeddedTest, postgresSchema, postgresTest } from './support/databases.ts';
 import { temporaryFolder } from './support/folders.ts';
+import { answerOf, arrive } from './support/portal-calls.ts';
 import { withoutChance } from './support/same-page.ts';
+import { allow, asksForSecond, bindApp, giveCode } from './support/second-factor.ts';
 import { authorizationPath, PASSWORD, startServer, type TestPortal, type TestServer, WANG } from './support/server.ts';
 
 const ENGINES = [
@@ -14,6 +16,7 @@ const ENGINES = [
 ] as const;
 
 const ELDER = { idNumber: '449900195604190098', name: '何桂芳' } as const;
+const URUMQI = { region: '乌鲁木齐', latitude: 43.8, longitude: 87.6 };
 const HANGZHOU = { network: '127.0.0.0/8', region: '杭州', latitude: 30.25, longitude: 120.17 };
 
 function fileIn(t: ExecutionContext, name: string, content: string): string {
@@ -111,13 +114,55 @@ test('the region of a sign-in is kept with it, and one further than anybody trav
   t.deepEqual(await assessed(server), []);
   await server.house.database.write(async (tx) => {
     await tx.run('DELETE FROM sign_in_places', []);
-    await places.remember(tx, wang, { region: '乌鲁木齐', latitude: 43.8, longitude: 87.6 });
+    await places.remember(tx, wang, URUMQI);
   });
   await server.signIn(server.browser(), portal);
   t.deepEqual((await assessed(server))[0]?.data, {
     verdict: 'ask_more',
     reasons: ['new_device', 'new_region', 'impossible_travel'],
   });
+});
+
+test('a step up whose circumstances forbid it is refused, said so to whoever holds the session, and told to the owner', async (t) => {
+  const regionsFile = fileIn(
+    t,
+    'regions.json',
+    JSON.stringify([
+      { ...HANGZHOU, network: '203.0.113.0/24' },
+      { ...URUMQI, network: '198.51.100.0/24' },
+    ]),
+  );
+  const badNetworksFile = fileIn(t, 'bad.txt', '198.51.100.0/24\n');
+  const server = await startServer(t, {
+    http: { trustedProxies: 1 },
+    watch: { regionsFile },
+    defence: { badNetworksFile },
+  });
+  const wang = await server.addPerson(WANG);
+  const app = await bindApp(server, wang);
+  const portal = await server.addPortal();
+  const strong = await server.addPortal({ minimum_acr: 'urn:tongban:acr:3' });
+  const headers = { accept: 'text/html', 'x-forwarded-for': '203.0.113.7' };
+  const browser = server.browser(headers);
+  await server.signIn(browser, portal);
+  browser.forgetCookies('device');
+  headers['x-forwarded-for'] = '198.51.100.7';
+  await browser.get(authorizationPath(strong));
+  await arrive(server, browser);
+  t.true(asksForSecond(browser.page));
+  const refused = await giveCode(server, browser, app.code());
+  t.is(refused.status, 403);
+  t.regex(refused.text, /1104/);
+  const reasons = ['new_device', 'new_region', 'impossible_travel', 'bad_network'];
+  t.deepEqual(await assessed(server), [{ outcome: 'failure', subject: wang, data: { verdict: 'refuse', reasons } }]);
+  const told = (await server.events('person.notified')).map(({ data }) => data.notice);
+  t.deepEqual(told, ['sign-in-refused']);
+  headers['x-forwarded-for'] = '203.0.113.7';
+  await browser.get(authorizationPath(strong));
+  await arrive(server, browser);
+  await giveCode(server, browser, app.code());
+  await allow(server, browser);
+  t.truthy(answerOf(browser.page).get('code'), 'at home it goes on');
 });
 
 test('a list of networks that cannot be read stops the start', async (t) => {

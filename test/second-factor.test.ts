@@ -110,6 +110,31 @@ test('C5 D13 a step up from level 2 to 3 for one portal: the session goes on und
   t.is((await idTokenOf(plain, browser)).acr, THREE, 'other portals are told what was done');
 });
 
+test('D8 D13 V3 V32 a browser is known to a person once all that the sign-in was asked for is proven, not after the password', async (t) => {
+  const { id, idNumber } = await somebody(server);
+  const app = await bindApp(server, id);
+  const known = async () =>
+    (await server.house.database.all('SELECT 1 AS one FROM known_devices WHERE person_id = $1', [id])).length;
+  const browser = server.browser();
+  await enter(server, browser, strong, idNumber);
+  t.true(asksForSecond(browser.page));
+  t.is((await live(id)).length, 1, 'the account asks for nothing more, so a session begins');
+  t.is(browser.cookie('device'), undefined);
+  t.is(await known(), 0, 'but whoever has the password alone has no allowance of their own, and is still a new device');
+  await giveCode(server, browser, app.code());
+  t.truthy(browser.cookie('device'));
+  t.is(await known(), 1);
+  const told = async (type: 'sign-in.succeeded' | 'sign-in.renewed') =>
+    (await server.events(type)).filter(({ subject }) => subject === id).map(({ data }) => data.device);
+  t.deepEqual([await told('sign-in.succeeded'), await told('sign-in.renewed')], [['new', 'new'], []]);
+  const wishing = server.browser();
+  await enter(server, wishing, plain, idNumber, { acr_values: THREE });
+  t.true(asksForSecond(wishing.page));
+  t.is(await known(), 1, 'also where the portal only wishes for it');
+  await wishing.submit({}, '/without');
+  t.is(await known(), 2, 'until the person goes on without, as the portal lets them');
+});
+
 test('C5 a portal without a way to its minimum is told an error, and a person without a second factor is told how to get one', async (t) => {
   const { id, idNumber } = await somebody(server);
   const browser = server.browser();
@@ -215,6 +240,9 @@ test('D13 V3 V53 no step is taken early, late, twice or from another browser', a
   const browser = server.browser();
   await browser.get(authorizationPath(plain));
   await arrive(server, browser);
+  const ofAnother = formOf(browser.page.text, '/identify').fields.form_token!;
+  await browser.get(authorizationPath(plain));
+  await arrive(server, browser);
   const { uid } = /\/interaction\/(?<uid>[\w-]+)\//.exec(browser.page.text)?.groups ?? {};
   const path = `/interaction/${uid}/second-factor`;
   const token = formOf(browser.page.text, '/identify').fields.form_token!;
@@ -235,7 +263,7 @@ test('D13 V3 V53 no step is taken early, late, twice or from another browser', a
   t.is((await elsewhere.post(path, { ...fields, code })).status, 400);
   for (const [name, edited] of [
     ['no token', { ...fields, form_token: '', code }],
-    ['the token of another request', { ...fields, form_token: token.replace(/.$/, 'A'), code }],
+    ['the token of another request', { ...fields, form_token: ofAnother, code }],
     ['a factor that is none', { ...fields, factor: 'password', code }],
     ['a factor nobody has', { ...fields, factor: 'certificate', code }],
     ['a factor that the person has not bound', { ...fields, factor: 'otp_token', code }],

@@ -57,6 +57,8 @@ export interface Complete {
   /** What has just been proven, and what the session held before. */
   readonly here: readonly Proof[];
   readonly before: readonly Proof[];
+  /** False while another factor is still asked for: a session may begin, but the browser is nobody's yet. */
+  readonly isWhole: boolean;
 }
 
 /** The last part of every way to sign in: whether the account is open, and what is remembered of the browser. */
@@ -64,7 +66,10 @@ export interface Admission {
   /** The digest of this browser, where the person has signed in with it before. */
   knownDevice(ctx: Context, personId: string | undefined): Promise<string | undefined>;
   admit(ctx: Context, proven: Proven): Promise<AdmissionOutcome>;
-  /** Remembers the browser; what it returns is written with the sign-in: the ledger's event and the known device. */
+  /**
+   * What it returns is written with the sign-in: the ledger's event, and the known device and its region once the sign-in is whole. Who has no
+   * more than the password must not gain by it what a known browser has (V3, V32).
+   */
   complete(ctx: Context, complete: Complete): Promise<(tx: Transaction) => Promise<void>>;
   /** Tells the ledger of a proof that did not count. */
   refuse(ctx: Context, refusal: Refusal): Promise<void>;
@@ -85,6 +90,8 @@ export interface AdmissionSources {
   readonly devices: KnownDevices;
   /** What else a sign-in brings about, in its transaction: whatever waits to replace the password is stopped. */
   readonly alongside: (tx: Transaction, personId: string, visit: Visit) => Promise<void>;
+  /** Keeps where the person came from. */
+  readonly rememberPlace: (tx: Transaction, personId: string, visit: Visit) => Promise<void>;
   readonly ledger: Ledger;
   readonly failures: Failures;
   /** Whether somebody stands as guardian for a person now. */
@@ -144,6 +151,15 @@ export function createAdmission(sources: AdmissionSources): Admission {
     };
   };
 
+  const remember = async (ctx: Context, personId: string): Promise<(tx: Transaction) => Promise<void>> => {
+    const { secret, write } = await devices.remember(personId, secretOf(ctx));
+    ctx.append('set-cookie', writeCookie(DEVICE_COOKIE, secret, { secure, maxAgeSeconds: DEVICE_SECONDS }));
+    return async (tx) => {
+      await write(tx);
+      await sources.rememberPlace(tx, personId, visitOf(ctx));
+    };
+  };
+
   return {
     knownDevice: (ctx, personId) => devices.recognises(personId, secretOf(ctx)),
     refuse,
@@ -159,14 +175,9 @@ export function createAdmission(sources: AdmissionSources): Admission {
       await Promise.all([told, attempts.succeeded(attempt)]);
       return reason === 'closing' ? { state: 'closing', personId: person.id } : { state: 'needs_guardian' };
     },
-    async complete(ctx, { person, clientId, sessionUid, here, before }) {
-      const secret = secretOf(ctx);
-      const device = await devices.recognises(person.id, secret);
-      const remembered = await devices.remember(person.id, secret);
-      ctx.append(
-        'set-cookie',
-        writeCookie(DEVICE_COOKIE, remembered.secret, { secure, maxAgeSeconds: DEVICE_SECONDS }),
-      );
+    async complete(ctx, { person, clientId, sessionUid, here, before, isWhole }) {
+      const device = await devices.recognises(person.id, secretOf(ctx));
+      const remembered = isWhole ? await remember(ctx, person.id) : undefined;
       const { table, weakCounts } = rules;
       const level = levelReached(table, person.ial, authenticationLevel([...before, ...here], weakCounts));
       const details = {
@@ -175,7 +186,7 @@ export function createAdmission(sources: AdmissionSources): Admission {
         device: device === undefined ? 'new' : 'known',
       };
       return async (tx) => {
-        await remembered.write(tx);
+        await remembered?.(tx);
         await sources.alongside(tx, person.id, visitOf(ctx));
         await ledger.append(tx, {
           ...visitOf(ctx),

@@ -153,7 +153,8 @@ export async function advance(
   const first = climber.here.findLast(identifies);
   // Whoever has only added to the session they hold has not signed in anew.
   const sessionUid = first === undefined ? signedIn?.sessionUid : undefined;
-  const remember = await admission.complete(ctx, { person, clientId, sessionUid, ...climber });
+  const isWhole = step.state !== 'second_factor';
+  const remember = await admission.complete(ctx, { person, clientId, sessionUid, isWhole, ...climber });
   const login = {
     personId: person.id,
     proofs: proven.proofs,
