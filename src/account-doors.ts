@@ -59,6 +59,10 @@ export function accountDoors(house: House, proofDoors: ProofDoors, wakeOutbox: (
       wakeOutbox();
       return count;
     },
+    async endEverythingElse(personId, keptUid, visit) {
+      await sessionEnds.endAllBut(personId, keptUid, 'password_changed', visit);
+      wakeOutbox();
+    },
     consents: (personId) => listConsents(database, personId),
     consentHistory: (personId) => consentHistory(database, personId, CONSENTS_SHOWN_MAX),
     async withdraw(personId, clientId, visit) {

@@ -80,9 +80,10 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
   const places = createSignInPlaces(database);
   const signedOut = createSignedOut({ database, sealer: createSealer(derived('signed-out')), secure });
   const ladder = houseLadder(house, createFactors(house, { attempts, wakeOutbox }));
+  const knownDevices = createKnownDevices({ database });
   const admission = createAdmission({
     attempts,
-    devices: createKnownDevices({ database }),
+    devices: knownDevices,
     alongside: cancelRecoveries(house),
     rememberPlace: (tx, personId, visit) => rememberPlace(tx, { places, regions }, personId, visit.address),
     ledger,
@@ -205,6 +206,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         scanProofSeconds: config.scan.proofAgeSeconds,
         trustedDevices: house.trustedDevices,
         places,
+        knownDevices,
         regionOf: (address) => regions?.find(address)?.region,
         factorPolicies: house.factorPolicies,
         totpEnrolment: house.totpEnrolment,

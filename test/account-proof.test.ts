@@ -195,34 +195,41 @@ test.serial(
   },
 );
 
-test.serial('D2 E9 a changed password opens, the old one does not, and other devices are out on wish', async (t) => {
-  const { server, id, portal, browser } = await signedIn(t);
-  const other = server.browser();
-  await server.signIn(other, portal);
-  await browser.get('/account/methods/password');
-  const done = await change(browser);
-  t.is(done.status, 303);
-  await browser.follow();
-  t.true(browser.page.text.includes('role="status"'));
-  t.is((await server.house.sessionEnds.list(id)).length, 2, 'nobody is signed out unasked');
-  await browser.get('/account/methods/password');
-  await change(browser, {
-    password: NEW_PASSWORD,
-    newPassword: PASSWORD,
-    newPasswordAgain: PASSWORD,
-    endOthers: 'yes',
-  });
-  t.is((await server.house.sessionEnds.list(id)).length, 1);
-  t.is((await browser.get('/account')).status, 200, 'this device stays');
-  t.is((await other.get('/account')).status, 303);
-  t.like((await server.events('password.changed')).at(-1), { subject: id, data: { origin: 'account' } });
-  t.is(await server.house.passwords.verify(id, PASSWORD), 'match');
-  t.is(await server.house.passwords.verify(id, NEW_PASSWORD), 'mismatch');
-  await signedToTheEnd(server);
-  const told = trailOf((await browser.get('/account/trail')).text).map(({ what }) => what);
-  t.true(told.includes('设置了新密码'));
-  t.true(told.includes('在“我的账户”中再次核实了身份'));
-});
+test.serial(
+  'C11 D2 E9 a changed password opens, the old one does not, and everything but this device is out at once',
+  async (t) => {
+    const { server, id, portal, browser } = await signedIn(t);
+    const own = await tokensOf(server, portal, browser, OFFLINE);
+    const [mine] = await server.house.sessionEnds.list(id);
+    const gone = await tokensOf(server, portal, server.browser(), OFFLINE);
+    // Of the second sign-in the session has run out, and what its portal was granted for longer has not.
+    await server.house.database.run('UPDATE sessions SET expires_at = 1 WHERE uid <> $1', [String(mine?.uid)]);
+    const other = server.browser();
+    const theirs = await tokensOf(server, portal, other, OFFLINE);
+    await browser.get('/account/methods/password');
+    t.true(browser.page.text.includes('所有设备上的登录都会结束'));
+    const done = await change(browser);
+    t.is(done.status, 303);
+    await browser.follow();
+    t.true(browser.page.text.includes('role="status"'));
+    t.deepEqual(
+      (await server.house.sessionEnds.list(id)).map(({ uid }) => uid),
+      [String(mine?.uid)],
+    );
+    t.is((await browser.get('/account')).status, 200, 'this device stays');
+    t.is((await other.get('/account')).status, 303);
+    t.is((await refresh(server, portal, own.refresh_token)).status, 200);
+    for (const token of [gone.refresh_token, theirs.refresh_token])
+      t.is((await refresh(server, portal, token)).status, 400, 'nor does a portal go on elsewhere');
+    t.like((await server.events('password.changed')).at(-1), { subject: id, data: { origin: 'account' } });
+    t.is(await server.house.passwords.verify(id, NEW_PASSWORD), 'match');
+    t.is(await server.house.passwords.verify(id, PASSWORD), 'mismatch');
+    await signedToTheEnd(server);
+    const told = trailOf((await browser.get('/account/trail')).text).map(({ what }) => what);
+    t.true(told.includes('设置了新密码'));
+    t.true(told.includes('在“我的账户”中再次核实了身份'));
+  },
+);
 
 test.serial('E9 a person ends every session but this one', async (t) => {
   const { server, id, portal, browser } = await signedIn(t);

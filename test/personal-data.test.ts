@@ -36,6 +36,8 @@ test.serial('a person fetches everything that is kept about them, and nothing se
   t.true(claimed.ok);
   const places = createSignInPlaces(house.database);
   await house.database.write((tx) => places.remember(tx, id, { region: '杭州', latitude: 30.25, longitude: 120.17 }));
+  const trusted = house.trustedDevices.trust(id, { address: '203.0.113.7', userAgent: 'a browser at home' });
+  await house.database.write((tx) => trusted.write(tx));
   await signedToTheEnd(server);
   await browser.get('/account/data');
   const answer = await browser.submit({}, '/account/data/export');
@@ -50,13 +52,24 @@ test.serial('a person fetches everything that is kept about them, and nothing se
   t.like(data.consents, { length: 1, 0: { portal: portal.id, scopes: ['openid', 'profile'] } });
   t.like(data.consentRecords, { length: 1, 0: { act: 'given', purpose: '办理入学' } });
   t.like(data.places, { length: 1, 0: { region: '杭州' } });
+  t.deepEqual(Object.keys(data.knownBrowsers[0]).sort(), ['firstSeenAt', 'seenAt']);
+  t.like(data.trustedBrowsers, { length: 1, 0: { browser: 'a browser at home', address: '203.0.113.7' } });
+  t.deepEqual(Object.keys(data.trustedBrowsers[0]).sort(), ['address', 'browser', 'expiresAt', 'seenAt', 'trustedAt']);
   t.like(data.posts, { length: 1, 0: { company: COMPANY.name, role: 'legal_representative' } });
   t.like(data.sessions, { length: 1, 0: { address: '127.0.0.1', browser: BROWSER['user-agent'] } });
   const signIn = data.trail.find(({ event }: { event: string }) => event === 'sign-in.succeeded');
   t.like(signIn, { by: 'self', portal: portal.id, address: '127.0.0.1', browser: BROWSER['user-agent'] });
   const sessions = await house.database.all<{ uid: string }>('SELECT uid FROM sessions', []);
   const hashes = await house.database.all<{ hash: string }>('SELECT hash FROM passwords', []);
-  for (const secret of [PASSWORD, ...sessions.map(({ uid }) => uid), ...hashes.map(({ hash }) => hash)]) {
+  const device = browser.cookie('device')?.value;
+  t.truthy(device);
+  for (const secret of [
+    PASSWORD,
+    String(device),
+    trusted.secret,
+    ...sessions.map(({ uid }) => uid),
+    ...hashes.map(({ hash }) => hash),
+  ]) {
     t.false(answer.text.includes(secret));
   }
   t.like(await toldBy(answer, 'personal-data.exported', server), { ...HERE, subject: id, data: { form: 'json' } });
@@ -67,7 +80,15 @@ test.serial('the same is a page people can read', async (t) => {
   await signedToTheEnd(server);
   await browser.get('/account/data');
   const page = await browser.submit({}, '/account/data/show');
-  for (const shown of [WANG.name, WANG.idNumber, '办理入学', '使用记录', 'sign-in.succeeded'])
+  for (const shown of [
+    WANG.name,
+    WANG.idNumber,
+    '办理入学',
+    '用过的浏览器',
+    '信任的浏览器',
+    '使用记录',
+    'sign-in.succeeded',
+  ])
     t.true(page.text.includes(shown), shown);
   t.is((await browser.get('/account/data/show')).status, 404, 'nothing of it stays at an address');
 });

@@ -664,13 +664,7 @@ test('the fields of every form keep their names', (t) => {
     'form_token',
     'idNumber',
   ]);
-  t.deepEqual(names('account-password'), [
-    'form_token',
-    'password',
-    'newPassword',
-    'newPasswordAgain',
-    'endOthers=yes',
-  ]);
+  t.deepEqual(names('account-password'), ['form_token', 'password', 'newPassword', 'newPasswordAgain']);
   t.deepEqual(names('account-methods'), ['form_token', 'form_token', 'always=yes']);
   t.deepEqual(names('account-factor'), ['form_token', 'id', 'label', 'form_token', 'id']);
   t.deepEqual(names('account-authenticator'), ['form_token', 'code', 'label']);

@@ -20,6 +20,7 @@ import type { LegalPersons } from '../legal-persons/legal-persons.ts';
 import type { Mandates } from '../legal-persons/mandates.ts';
 import type { Matters } from '../legal-persons/matters.ts';
 import type { Identifiers } from '../people/identifiers.ts';
+import type { KnownDevices } from '../people/known-devices.ts';
 import type { Closures } from '../people/lifecycle/closures.ts';
 import type { Corrections } from '../people/lifecycle/corrections.ts';
 import type { Merges } from '../people/lifecycle/merges.ts';
@@ -72,6 +73,8 @@ export interface AccountDoors extends ProofDoors {
   endSession(personId: string, uid: string, visit: Visit): Promise<boolean>;
   /** Ends every session but the one named. Resolves with how many there were. */
   endOtherSessions(personId: string, keptUid: string, visit: Visit): Promise<number>;
+  /** After a change of password: ends every session but the one named, and what portals were granted beyond it. */
+  endEverythingElse(personId: string, keptUid: string, visit: Visit): Promise<void>;
   consents(personId: string): Promise<readonly AccountConsent[]>;
   withdraw(personId: string, clientId: string, visit: Visit): Promise<void>;
   /** The ledger of consents, the newest first. */
@@ -131,6 +134,7 @@ export interface AccountCentreSources {
   readonly scanProofSeconds: number;
   readonly trustedDevices: TrustedDevices;
   readonly places: Pick<SignInPlaces, 'of'>;
+  readonly knownDevices: Pick<KnownDevices, 'list'>;
   /** Where an address is, as far as anybody has told us. */
   regionOf(address: string): string | undefined;
   readonly factorPolicies: FactorPolicies;

@@ -19,6 +19,7 @@ const CHANGE = z.strictObject({
   password: typed.optional(),
   newPassword: typed,
   newPasswordAgain: typed,
+  /** Of a page that stood open since before all others ended in any case. */
   endOthers: z.literal('yes').optional(),
 });
 
@@ -83,12 +84,15 @@ async function postPassword(ctx: Context, sources: AccountCentreSources): Promis
   if (state !== 'proven') return show(state === 'refused' ? { field: 'password', code: state } : { code: state });
   const prepared = await passwords.prepare(values.newPassword);
   if (prepared === 'busy') return show({ code: 'busy' });
+  // Before and after: a crash in between must not leave a stranger's session beside the new password (C11).
+  const endOthers = () => doors.endEverythingElse(person.personId, person.sessionUid, visitOf(ctx));
+  await endOthers();
   await database.write(async (tx) => {
     await passwords.store(tx, person.personId, prepared, 'account', visitOf(ctx));
     await sources.trustedDevices.revokeAllIn(tx, person.personId, 'password_changed', visitOf(ctx));
     await notices.tell(tx, person.personId, 'password-changed', {});
   });
-  if (values.endOthers) await doors.endOtherSessions(person.personId, person.sessionUid, visitOf(ctx));
+  await endOthers();
   goTo(ctx, `${METHODS}?done=password`);
 }
 

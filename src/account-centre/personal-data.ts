@@ -37,6 +37,8 @@ export async function personalData(personId: string, sources: AccountCentreSourc
     boundFactors,
     factorPolicies,
     places,
+    knownDevices,
+    trustedDevices,
   } = sources;
   const profile = await persons.profile(personId);
   if (profile === undefined) throw new Error('whoever asks for their data has an account');
@@ -104,6 +106,17 @@ export async function personalData(personId: string, sources: AccountCentreSourc
       portals: clientIds,
     })),
     places: (await places.of(personId)).map(({ place, at }) => ({ region: place.region, seenAt: time(at) })),
+    knownBrowsers: (await knownDevices.list(personId)).map(({ firstSeenAt, seenAt }) => ({
+      firstSeenAt: time(firstSeenAt),
+      seenAt: time(seenAt),
+    })),
+    trustedBrowsers: (await trustedDevices.list(personId)).map((device) => ({
+      browser: device.userAgent,
+      address: device.address,
+      trustedAt: time(device.trustedAt),
+      seenAt: time(device.seenAt),
+      expiresAt: time(device.expiresAt),
+    })),
     consents: (await doors.consents(personId)).map(({ clientId, scopes, claims, grantedAt }) => ({
       portal: clientId,
       scopes,

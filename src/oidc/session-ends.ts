@@ -22,6 +22,8 @@ export interface SessionEnds {
   end(personId: string, uid: string, cause: string, by?: SessionEnder): Promise<boolean>;
   /** Ends every session of this person but one. Resolves with how many there were. */
   endOthers(personId: string, keptUid: string, cause: string, by?: SessionEnder): Promise<number>;
+  /** Ends every session but one, and what portals were granted beyond that one. */
+  endAllBut(personId: string, keptUid: string, cause: string, by?: SessionEnder): Promise<void>;
   /** Ends all sessions of a person, and what portals were granted beyond them. Resolves with how many sessions there were. */
   endAll(personId: string, cause: string, by?: SessionEnder): Promise<number>;
   /** Ends what one portal was granted, in every session of the person, and tells the portal. */
@@ -64,6 +66,31 @@ export function createSessionEnds({ database, store, ledger }: SessionEndSources
     });
   };
 
+  const endAllOf = async (
+    personId: string,
+    keptUid: string | undefined,
+    cause: string,
+    by: SessionEnder,
+  ): Promise<number> => {
+    const rows = await live(personId);
+    const ended = rows.filter(({ uid }) => uid !== keptUid);
+    await endRows(personId, ended, cause, by);
+    const kept = rows
+      .filter(({ uid }) => uid === keptUid)
+      .map((row) => JSON.parse(row.authorizations) as Authorizations);
+    const keptGrants = new Set(kept.flatMap((portals) => Object.values(portals).map(({ grantId }) => grantId)));
+    // Grants that outlived their session: offline access.
+    const held = (await store.findByAccount('Grant', personId)).filter(({ id }) => !keptGrants.has(id));
+    if (held.length === 0) return ended.length;
+    const changes = held.flatMap(({ id }) => endGrantChanges(id));
+    await store.apply(changes, async (tx) => {
+      for (const clientId of new Set(held.map(({ payload }) => String(payload.clientId)))) {
+        await ledger.append(tx, { ...by, type: 'token.revoked', personId, clientId });
+      }
+    });
+    return ended.length;
+  };
+
   return {
     async list(personId) {
       return (await live(personId)).map((row) => ({
@@ -86,20 +113,10 @@ export function createSessionEnds({ database, store, ledger }: SessionEndSources
       await endRows(personId, rows, cause, by);
       return rows.length;
     },
-    async endAll(personId, cause, by = {}) {
-      const rows = await live(personId);
-      await endRows(personId, rows, cause, by);
-      // Grants that outlived their session: offline access.
-      const held = await store.findByAccount('Grant', personId);
-      const changes = held.flatMap(({ id }) => endGrantChanges(id));
-      if (held.length === 0) return rows.length;
-      await store.apply(changes, async (tx) => {
-        for (const clientId of new Set(held.map(({ payload }) => String(payload.clientId)))) {
-          await ledger.append(tx, { ...by, type: 'token.revoked', personId, clientId });
-        }
-      });
-      return rows.length;
+    async endAllBut(personId, keptUid, cause, by = {}) {
+      await endAllOf(personId, keptUid, cause, by);
     },
+    endAll: (personId, cause, by = {}) => endAllOf(personId, undefined, cause, by),
     async endPortal(personId, clientId, alongside) {
       const held = await store.findByAccount('Grant', personId);
       const grantIds = held.filter(({ payload }) => payload.clientId === clientId).map(({ id }) => id);

@@ -21,10 +21,18 @@ export interface KnownDevices {
   remember(personId: string, presented?: string): Promise<RememberedDevice>;
   /** The digest under which attempts of this device are counted, or undefined when it is not a device of this person. */
   recognises(personId: string | undefined, secret: string | undefined): Promise<string | undefined>;
+  /** The latest seen first. Times are epoch seconds. */
+  list(personId: string): Promise<readonly KnownDevice[]>;
   /** Forgets every device of the person, for instance after the password was reset. */
   forgetAll(personId: string): Promise<void>;
   /** The same in the caller's transaction. */
   forgetAllIn(tx: Transaction, personId: string): Promise<void>;
+}
+
+/** What is kept of a browser beside the digest of its secret. */
+export interface KnownDevice {
+  readonly firstSeenAt: number;
+  readonly seenAt: number;
 }
 
 export interface RememberedDevice {
@@ -34,6 +42,8 @@ export interface RememberedDevice {
 
 const COUNT = 'SELECT count(*) AS devices FROM known_devices WHERE person_id = $1';
 const SELECT = 'SELECT created_at FROM known_devices WHERE device_digest = $1 AND person_id = $2 AND seen_at > $3';
+const LIST = `SELECT created_at, seen_at FROM known_devices WHERE person_id = $1 AND seen_at > $2
+  ORDER BY seen_at DESC, device_digest`;
 const TOUCH = 'UPDATE known_devices SET seen_at = $1 WHERE device_digest = $2 AND person_id = $3';
 const INSERT = 'INSERT INTO known_devices (device_digest, person_id, created_at, seen_at) VALUES ($1, $2, $3, $3)';
 const TRIM = `DELETE FROM known_devices WHERE person_id = $1 AND device_digest NOT IN
@@ -75,6 +85,14 @@ export function createKnownDevices({ database }: { readonly database: Database }
           if (Number(row?.devices) > DEVICES_PER_PERSON_MAX) await tx.run(TRIM, [personId, DEVICES_PER_PERSON_MAX]);
         },
       };
+    },
+
+    async list(personId) {
+      const rows = await database.all<{ created_at: number; seen_at: number }>(LIST, [
+        personId,
+        nowSeconds() - LIFETIME_SECONDS,
+      ]);
+      return rows.map(({ created_at, seen_at }) => ({ firstSeenAt: Number(created_at), seenAt: Number(seen_at) }));
     },
 
     async forgetAll(personId) {

@@ -147,7 +147,7 @@ export interface AccountPageModels {
   };
   /** Posts `userName`. */
   readonly 'account-user-name': FormView & { readonly userName: string; readonly problem?: UserNameProblem };
-  /** Posts `password` (the old one), `newPassword`, `newPasswordAgain` and, when ticked, `endOthers=yes`. */
+  /** Posts `password` (the old one), `newPassword` and `newPasswordAgain`. */
   readonly 'account-password': FormView & {
     readonly passwordCharactersMin: number;
     /** The account has none yet: the old one is not asked for. */

@@ -162,8 +162,8 @@ export const accountPagesEn: typeof accountPagesZh = {
     old: 'Current password',
     fresh: 'New password',
     again: 'New password once more',
-    endOthers: 'Also end the sessions on all other devices',
-    endOthersHint: 'Please tick this if somebody else may know your password.',
+    endsOthers:
+      'This device stays signed in. All others, and the portals they have opened, are signed out and need the new password.',
     submit: 'Change password',
     unchanged: 'The new password is the current one. Please choose another.',
   },
