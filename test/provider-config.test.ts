@@ -3,6 +3,7 @@ import test from 'ava';
 import { Provider } from 'oidc-provider';
 import { prepareConfig } from '../src/config/prepare.ts';
 import { features } from '../src/oidc/features.ts';
+import { createRequestObjects } from '../src/oidc/request-objects.ts';
 import { ROOMY, tokensOf } from './support/portal-calls.ts';
 import { startServer, WANG } from './support/server.ts';
 
@@ -16,6 +17,7 @@ function ours(): Readonly<Record<string, unknown>> {
     actingClaimsOf: page,
     apiFor: () => Promise.reject(new Error('no API is asked for')),
     dPoPNonceSecret: Buffer.alloc(32),
+    requestObjects: createRequestObjects(),
     logoutPage: page,
     loggedOutPage: page,
   };
@@ -46,7 +48,7 @@ test('H1 the library refuses a feature it does not know, so that a misspelt one 
 });
 
 test('H1 R13 what must be off is off', (t) => {
-  for (const name of ['devInteractions', 'deviceFlow', 'registration', 'requestObjects', 'ciba', 'openid4vci']) {
+  for (const name of ['devInteractions', 'deviceFlow', 'registration', 'encryption', 'ciba', 'openid4vci']) {
     t.deepEqual(ours()[name], { enabled: false }, name);
   }
 });

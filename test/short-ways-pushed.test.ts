@@ -4,6 +4,7 @@ import { createSealedHints } from '../src/oidc/sealed-hints.ts';
 import { nowSeconds } from '../src/shared/clock.ts';
 import { basic, payloadOf, ROOMY } from './support/portal-calls.ts';
 import { credentials, type Fields, FORM, form, inBody, inPieces, raw } from './support/raw-requests.ts';
+import { requestClaims, requestSigner } from './support/request-objects.ts';
 import {
   authorizationPath,
   CHALLENGE,
@@ -15,6 +16,8 @@ import {
 import { openTwoWays, type TwoWays } from './support/two-ways.ts';
 
 /* Pushed requests by both ways: the answers, what the ledger is told, and the request as it waits in the store. */
+
+const signer = requestSigner('ES256');
 
 const RECORDS = {
   home: {},
@@ -28,6 +31,8 @@ const RECORDS = {
   bound: { dpop_bound_access_tokens: true },
   proven: { require_auth_time: true, default_max_age: 600 },
   shut: {},
+  answered: { authorization_signed_response_alg: 'ES256' },
+  strict: { request_object_signing_alg: 'ES256', require_signed_request_object: true, jwks: { keys: [signer.jwk] } },
 } as const;
 type PortalName = keyof typeof RECORDS;
 
@@ -68,6 +73,10 @@ const asking = (more: Fields = {}, at: PortalName = 'home'): string => {
 const pushing = (more: Fields = {}, headers: Fields = {}, at: PortalName = 'home'): string =>
   post(asking(more, at), { ...as(at), ...headers });
 
+/** Without an id, which would be used up by the first of two ways. */
+const signed = (issuer = server.issuer): string =>
+  signer.sign(requestClaims(portal('strict'), issuer, { jti: undefined }));
+
 type Case = readonly [way: 'short' | 'long', name: string, request: () => string | readonly string[]];
 const each = (way: Case[0], field: string, values: readonly string[]): readonly Case[] =>
   values.map(
@@ -90,6 +99,7 @@ const CASES: readonly Case[] = [
   ['short', 'of a portal that wants a fresh proof', () => pushing({}, {}, 'proven')],
   ['short', 'of a portal that is answered by form', () => pushing({ response_mode: 'form_post' }, {}, 'formed')],
   ['short', 'with the secret in the body', () => post(asking(inBody(portal('posting')), 'posting'), {})],
+  ['short', 'of a portal that may be answered with tokens', () => pushing({}, {}, 'answered')],
   ['short', 'in three packets', () => inPieces(pushing())],
   ['short', 'with a page wanted', () => pushing({}, { accept: 'text/html' })],
   ...each('short', 'response_mode', ['query', 'form_post']),
@@ -98,6 +108,10 @@ const CASES: readonly Case[] = [
   ...each('short', 'code_challenge', ['a'.repeat(43), '~._-'.repeat(32)]),
 
   ['long', 'of a portal that is answered by form alone', () => pushing({}, {}, 'formed')],
+  ['long', 'to be answered with a token', () => pushing({ response_mode: 'jwt' }, {}, 'answered')],
+  ['long', 'without the signature the portal owes', () => pushing({}, {}, 'strict')],
+  ['long', 'with the signature the portal owes', () => pushing({ request: signed() }, {}, 'strict')],
+  ['long', 'with a signature that is not the portal’s', () => pushing({ request: signed('x') }, {}, 'strict')],
   ['long', 'of a portal without codes', () => pushing({}, {}, 'service')],
   ['long', 'of a portal that is shut', () => pushing({}, {}, 'shut')],
   ['long', 'of an app without a secret', () => post(asking({}, 'open'), {})],

@@ -2,7 +2,8 @@ import test from 'ava';
 import { prepareConfig } from '../src/config/prepare.ts';
 import { createRelyingParties } from '../src/relying-parties/relying-parties.ts';
 import { ROOMY, tokensOf, userinfo } from './support/portal-calls.ts';
-import { authorizationPath, REDIRECT_URI, startServer, type TestServer, WANG } from './support/server.ts';
+import { objectPath, requestClaims, requestSigner } from './support/request-objects.ts';
+import { authorizationPath, callbackOf, REDIRECT_URI, startServer, type TestServer, WANG } from './support/server.ts';
 import { assertionClaims, type KeySet, portalKey, signedBy, verified } from './support/sm2-portal.ts';
 
 const ALG = 'SGD_SM3_SM2';
@@ -38,7 +39,7 @@ test('S3 a house of SM2 alone publishes SM2 keys and promises SM2, and nothing e
   t.notRegex(text, /"(?:RS|PS|ES|HS|Ed)\d*(?:25519)?"/);
   const metadata = JSON.parse(text) as Record<string, string[]>;
   const listed = Object.keys(metadata).filter((name) => name.includes('signing_alg_values'));
-  t.is(listed.length, 4);
+  t.is(listed.length, 6);
   for (const name of listed) t.deepEqual(metadata[name], [ALG], name);
 });
 
@@ -72,6 +73,30 @@ test('A14 S3 a house of SM2 alone takes assertions signed with SM2', async (t) =
   t.is(answer.status, 200);
 });
 
+test('B1 S3 a house of SM2 alone takes requests and gives answers signed with SM2, and with nothing else', async (t) => {
+  const signer = requestSigner(ALG);
+  const portal = await server.addPortal({
+    authorization_signed_response_alg: ALG,
+    request_object_signing_alg: ALG,
+    jwks: { keys: [signer.jwk] },
+  });
+  const browser = server.browser();
+  await tokensOf(server, portal, browser);
+  const claims = () => requestClaims(portal, server.issuer, { response_mode: 'jwt' });
+  const answered = async (object: string): Promise<unknown> => {
+    await browser.get(objectPath(portal, object, { redirect_uri: REDIRECT_URI, response_mode: 'jwt' }));
+    const { claims } = verified(callbackOf(browser.page).searchParams.get('response'), await keysOf());
+    return claims.error ?? typeof claims.code;
+  };
+  t.is(await answered(signer.sign(claims())), 'string');
+  for (const alg of ['ES256', 'RS256', 'PS256'] as const) {
+    t.is(await answered(requestSigner(alg).sign(claims())), 'invalid_request_object', alg);
+  }
+  const open = await server.addPortal();
+  await browser.get(authorizationPath(open, { request: requestSigner('ES256').sign(claims()) }));
+  t.is(callbackOf(browser.page).searchParams.get('error'), 'request_not_supported');
+});
+
 test('S3 a house of SM2 alone registers nothing else', async (t) => {
   const proof = { token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [key.jwk] } };
   const cases: readonly [Record<string, unknown>, RegExp][] = [
@@ -84,6 +109,11 @@ test('S3 a house of SM2 alone registers nothing else', async (t) => {
     [
       { token_endpoint_auth_method: 'private_key_jwt', jwks_uri: 'https://portal.example/jwks' },
       /jwks_uri must be left out/,
+    ],
+    [{ authorization_signed_response_alg: 'ES256' }, /authorization_signed_response_alg must be/],
+    [
+      { request_object_signing_alg: 'ES256', jwks: { keys: [ES256_JWK] } },
+      /request_object_signing_alg must be.*jwks must hold keys/,
     ],
     [{ dpop_bound_access_tokens: true }, /dpop_bound_access_tokens must be false/],
     [

@@ -76,6 +76,7 @@ test('A14 V55 the checks of an assertion hold for SM2 too: audience, dates, name
     { aud: 'https://evil.example' },
     { exp: now - 60 },
     { exp: now + 400 },
+    { exp: now + 60.5 },
     { exp: undefined },
     { nbf: now + 60 },
     { iat: now + 60 },

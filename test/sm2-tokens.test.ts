@@ -258,11 +258,15 @@ test('B1 B3 B8 R10 hashes are the left half of SM3 and ID tokens of ours alone a
   const sealer = createTokenSealer(signer, createSm2Verifier(signer.publicKey));
   const provider = new Provider('https://id.example', {
     jwks: { keys: [new StandInKey()] },
-    clientDefaults: { id_token_signed_response_alg: STAND_IN_ALG },
-    enabledJWA: { idTokenSigningAlgValues: [STAND_IN_ALG] },
+    clientDefaults: {
+      id_token_signed_response_alg: STAND_IN_ALG,
+      authorization_signed_response_alg: STAND_IN_ALG,
+    },
+    enabledJWA: { idTokenSigningAlgValues: [STAND_IN_ALG], authorizationSigningAlgValues: [STAND_IN_ALG] },
     adapter: MapAdapter,
     features: {
       devInteractions: { enabled: false },
+      jwtResponseModes: { enabled: true },
       externalSigningSupport: { enabled: true, ack: 'experimental-01' },
     },
     clients: [{ client_id: 'portal', client_secret: 's'.repeat(40), redirect_uris: ['https://portal.example/'] }],
@@ -273,6 +277,8 @@ test('B1 B3 B8 R10 hashes are the left half of SM3 and ID tokens of ours alone a
   for (const member of ['issue', 'payload', 'set'] as const)
     t.is(typeof provider.IdToken.prototype[member], 'function');
   t.is(typeof provider.IdToken.validate, 'function');
+  t.is(typeof client.responseModeAllowed, 'function');
+  t.is(typeof provider.ReplayDetection.unique, 'function');
   for (const model of ['AccessToken', 'ClientCredentials'] as const) {
     t.is(typeof provider[model].prototype.save, 'function', model);
   }
@@ -286,6 +292,11 @@ test('B1 B3 B8 R10 hashes are the left half of SM3 and ID tokens of ours alone a
   for (const claim of ['at_hash', 'c_hash', 's_hash']) t.is(claims[claim], 'Zsfw9GLu7dnR8tRr3BDk4g');
   t.is(header.kid, 'iHtdnfdJWWJsqEUgWjJZsvTLuQkVt0ji2CgHWOJjY_0', 'the thumbprint of the published key');
   t.is(provider.IdToken.name, 'IdToken');
+
+  const answer = new provider.IdToken({}, { client });
+  answer.set('code', 'abc');
+  const answered = verified(await answer.issue({ use: 'authorization' }), [sealer.publicJwk as KeySet[number]]);
+  t.deepEqual(Object.keys(answered.claims).sort(), ['aud', 'code', 'exp', 'iss'], 'and no subject: it is no hint');
 
   const ours = { privateHex: KNOWN_KEY, publicHex: signer.publicKey.toString('hex'), jwk: { kid: sealer.kid } };
   const hint = (changed: Readonly<Record<string, unknown>>) =>

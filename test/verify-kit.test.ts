@@ -9,7 +9,14 @@ import { readSm2Jwk } from '../src/crypto/jose/sm2-jwk.ts';
 import { verifySm2 } from '../src/crypto/sm2/sm2.ts';
 import { temporaryFolder } from './support/folders.ts';
 import { ROOMY, tokensOf } from './support/portal-calls.ts';
-import { startServer, type TestPortal, type TestServer, WANG } from './support/server.ts';
+import {
+  authorizationPath,
+  callbackOf,
+  startServer,
+  type TestPortal,
+  type TestServer,
+  WANG,
+} from './support/server.ts';
 import { decoded, encoded, portalKey, signedBy } from './support/sm2-portal.ts';
 
 const KIT = join(import.meta.dirname, '..', 'examples/verify');
@@ -57,7 +64,8 @@ test.before(async (t) => {
   }
   server = await startServer(undefined, ROOMY);
   await server.addPerson(WANG);
-  portal = await server.addPortal({ id_token_signed_response_alg: 'SGD_SM3_SM2' });
+  const signed = { id_token_signed_response_alg: 'SGD_SM3_SM2', authorization_signed_response_alg: 'SGD_SM3_SM2' };
+  portal = await server.addPortal(signed);
   keySet = await (await fetch(`${server.issuer}/jwks`)).text();
 });
 test.after.always(async () => {
@@ -111,7 +119,8 @@ for (const { name, command, missing } of VERIFIERS) {
   }
   test(title, async (t) => {
     t.timeout(120_000);
-    const token = String((await tokensOf(server, portal, server.browser(), { nonce: 'n-7' })).id_token);
+    const browser = server.browser();
+    const token = String((await tokensOf(server, portal, browser, { nonce: 'n-7' })).id_token);
     const right = [server.issuer, portal.id, 'n-7'];
     const good = await judge(t, command, token, right);
     t.is(good.exitCode, 0, good.said);
@@ -133,5 +142,10 @@ for (const { name, command, missing } of VERIFIERS) {
       t.is(exitCode, 1, `${what}: ${said}`);
       t.regex(said, reason, what);
     }
+    const answer = callbackOf(await browser.get(authorizationPath(portal, { prompt: 'none', response_mode: 'jwt' })));
+    const response = String(answer.searchParams.get('response'));
+    const answered = await judge(t, command, response, [server.issuer, portal.id]);
+    t.is(answered.exitCode, 0, answered.said);
+    t.truthy((JSON.parse(answered.said) as { code: string }).code, 'a signed authorization response is read as well');
   });
 }

@@ -89,7 +89,7 @@ function keepDocument(ctx: Context, documents: Documents, publish: Publish[keyof
 }
 
 /**
- * Pages of the library that submit themselves: to the portal (`response_mode=form_post`), or to our sign-out, whose answer leads on there
+ * Pages of the library that submit themselves: to the portal (`form_post` and `form_post.jwt`), or to our sign-out, whose answer leads on there
  * (somebody else is signed in still). The policy on forms must allow it, for browsers check the whole chain; their script keeps its hash.
  */
 function admitFormPost(ctx: Context, { client, params, entities }: KoaContextWithOIDC['oidc']): void {
@@ -109,8 +109,10 @@ type Oidc = KoaContextWithOIDC['oidc'];
 const addressAfterSignOut = ({ status }: Context, { Interaction: waiting }: Oidc['entities']): unknown =>
   status === 200 ? waiting?.params.redirect_uri : undefined;
 
+const FORM_MODES: ReadonlySet<unknown> = new Set(['form_post', 'form_post.jwt']);
+
 /** A refused request has named an address of its own choosing. */
 const postedTo = (
   client: Oidc['client'],
   { response_mode: mode, redirect_uri: address }: NonNullable<Oidc['params']>,
-) => (mode === 'form_post' && client?.redirectUriAllowed(String(address)) ? address : undefined);
+) => (FORM_MODES.has(mode) && client?.redirectUriAllowed(String(address)) ? address : undefined);

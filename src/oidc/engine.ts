@@ -32,6 +32,7 @@ import { buildProvider, type ProviderSources } from './provider.ts';
 import { algorithmsOf, publishedKeys, publishedMetadata } from './published.ts';
 import { createPushedRequests } from './pushed-requests.ts';
 import { createRefreshRotation } from './refresh-rotation.ts';
+import { admitRequest, createRequestObjects } from './request-objects.ts';
 import { apiLookup, withApis } from './resources.ts';
 import { createSealedHints } from './sealed-hints.ts';
 import { createServiceTokens } from './service-tokens.ts';
@@ -39,8 +40,8 @@ import { shadow } from './shadows.ts';
 import type { ShortWay, ShortWays } from './short-way.ts';
 import type { SignedOut } from './signed-out.ts';
 import type { EngineKeys } from './signing-keys.ts';
-import { createNotary } from './sm2-assertions.ts';
 import { toLibraryMetadata } from './sm2-client.ts';
+import { createNotary } from './sm2-notary.ts';
 import { sealTokens } from './sm2-tokens.ts';
 import { createStandings } from './standing.ts';
 import { createSubjects } from './subjects.ts';
@@ -128,6 +129,7 @@ export function createEngine(sources: EngineSources, keys: EngineKeys): Engine {
     assurance,
     standings,
     actingClaimsOf,
+    requestObjects: createRequestObjects(),
     apiFor: apiLookup(relyingParties, config.ttl.accessTokenSeconds),
     loadExistingGrant: withApis(grantLoader(database, subjects)),
     renderError: pages.renderError,
@@ -139,7 +141,10 @@ export function createEngine(sources: EngineSources, keys: EngineKeys): Engine {
     successorId: createSuccession(sources.successionSecret),
     sessions,
     findParty: (clientId) => relyingParties.find(clientId),
-    notary,
+    called(oidc, client) {
+      admitRequest(oidc, client);
+      notary.vouch(oidc, client);
+    },
     statementOf: (ctx) => assurance.statementOf(ctx, subjects.ceilingOf(ctx)),
     queueLogout: (notice) => currentUnit()?.also((tx) => enqueueLogout(tx, notice)),
   });
@@ -156,6 +161,11 @@ export function createEngine(sources: EngineSources, keys: EngineKeys): Engine {
   provider.on('server_error', (ctx, error) => {
     if (error instanceof Fault) ctx.state.fault = error;
     else sources.reportError(String(ctx.state.requestId), error);
+  });
+
+  // The answer may hide it: in a form, or in a token.
+  provider.on('authorization.error', (ctx, { error }) => {
+    ctx.state.refusal = error;
   });
 
   async function refuse(ctx: Context, error: string, description: string): Promise<void> {

@@ -138,8 +138,10 @@ function authorizationEvidence(
   return { events: [], failure };
 }
 
-/** The error in the address the browser is sent back to; null when there is none. */
+/** The error the portal is sent, whatever it is sent in; null when there is none. */
 function errorSent(ctx: KoaContextWithOIDC): string | null {
+  const refusal = ctx.state.refusal as string | undefined;
+  if (refusal !== undefined) return refusal;
   const location = ctx.response.get('location');
   return location === '' ? null : (URL.parse(location)?.searchParams.get('error') ?? null);
 }

@@ -9,6 +9,7 @@ import {
   type ResourceServer,
 } from 'oidc-provider';
 import type { Config } from '../config/schema.ts';
+import type { RequestObjects } from './request-objects.ts';
 import { apiOf } from './resources.ts';
 
 type Features = NonNullable<Configuration['features']>;
@@ -32,6 +33,7 @@ export interface FeatureHooks {
   ) => Promise<object | undefined>;
   readonly apiFor: (identifier: string, client: Client) => Promise<ResourceServer>;
   readonly dPoPNonceSecret: Buffer;
+  readonly requestObjects: RequestObjects;
   readonly logoutPage: NonNullable<Logout['logoutSource']>;
   readonly loggedOutPage: NonNullable<Logout['postLogoutSuccessSource']>;
 }
@@ -59,8 +61,15 @@ export function features({ keys }: Config, hooks: FeatureHooks): Features {
       },
     },
     jwtIntrospection: { enabled: true },
+    jwtResponseModes: { enabled: true },
     jwtUserinfo: { enabled: true },
     pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: false },
+    requestObjects: {
+      enabled: true,
+      requireSignedRequestObject: false,
+      assertJwtClaimsAndHeader: (ctx, claims, header, client) =>
+        hooks.requestObjects.assertClaims(ctx, claims, header, client),
+    },
     resourceIndicators: {
       enabled: true,
       // Without `resource` a token is for userinfo; a portal says at the token endpoint when it wants one for an API (RFC 8707 2.2).
@@ -91,12 +100,10 @@ export function features({ keys }: Config, hooks: FeatureHooks): Features {
     deviceFlow: { enabled: false },
     encryption: { enabled: false },
     fapi: { enabled: false },
-    jwtResponseModes: { enabled: false },
     mTLS: { enabled: false },
     openid4vci: { enabled: false },
     registration: { enabled: false },
     registrationManagement: { enabled: false },
-    requestObjects: { enabled: false },
     richAuthorizationRequests: { enabled: false },
     rpMetadataChoices: { enabled: false },
     webMessageResponseMode: { enabled: false },

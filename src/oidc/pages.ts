@@ -68,6 +68,8 @@ export function createProtocolPages(sources: {
       renderer.page(own, 'logout-done', { portals, homeUrl: '/', ...(isUnderWay ? { againUrl: ctx.path } : {}) });
     },
     async renderError(ctx, out) {
+      // Shown to the person: the portal is sent nothing (evidence.ts).
+      delete ctx.state.refusal;
       showFault(ctx as unknown as Context, faultOf(ctx, out.error), {
         ...(out.error_description === undefined ? {} : { description: out.error_description }),
       });

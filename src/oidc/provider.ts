@@ -2,7 +2,7 @@ import { type Client, type Configuration, errors, Provider, type Session } from 
 import type { Config } from '../config/schema.ts';
 import { CLAIMS_BY_SCOPE } from '../people/claims.ts';
 import { EXTRA_METADATA, sectorIsFetched } from '../relying-parties/relying-party.ts';
-import { ACR_VALUES } from '../relying-parties/schema.ts';
+import { ACR_VALUES, PLAIN_MODES } from '../relying-parties/schema.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import type { FindAccount } from './accounts.ts';
 import { ACTING_CLAIMS } from './acting-claims.ts';
@@ -11,6 +11,7 @@ import { type AdapterSources, ArtifactAdapter, CLOCK_TOLERANCE_SECONDS, SessionA
 import type { Assurance } from './assurance.ts';
 import { type FeatureHooks, features } from './features.ts';
 import { promptPolicy } from './policy.ts';
+import { isRequestObject } from './request-objects.ts';
 import { type EngineKeys, keysAtHand } from './signing-keys.ts';
 import { SM2_METADATA } from './sm2-client.ts';
 import { STAND_IN_ALG, StandInKey } from './sm2-stand-in.ts';
@@ -71,10 +72,12 @@ export function buildProvider(sources: ProviderSources): BuiltProvider {
     clientDefaults: {
       grant_types: ['authorization_code'],
       response_types: ['code'],
-      response_modes: ['query', 'form_post'],
+      response_modes: [...PLAIN_MODES],
       subject_type: 'pairwise',
       id_token_signed_response_alg: usualAlg,
       introspection_signed_response_alg: usualAlg,
+      // Of a client that is not registered for signed answers it is never asked.
+      authorization_signed_response_alg: usualAlg,
       token_endpoint_auth_method: 'client_secret_basic',
     },
     clockTolerance: CLOCK_TOLERANCE_SECONDS,
@@ -95,12 +98,20 @@ export function buildProvider(sources: ProviderSources): BuiltProvider {
       idTokenSigningAlgValues: [...issued],
       userinfoSigningAlgValues: [...issued],
       introspectionSigningAlgValues: [...issued],
+      authorizationSigningAlgValues: [...issued],
+      requestObjectSigningAlgValues: [...INBOUND_ALGORITHMS],
       clientAuthSigningAlgValues: [...INBOUND_ALGORITHMS],
       dPoPSigningAlgValues: ['ES256', 'PS256'],
     },
     expiresWithSession: async (_ctx, token) => !token.scopes.has('offline_access'),
     extraClientMetadata: { properties: [...EXTRA_METADATA, SM2_METADATA] },
-    extraParams: { acting_as: checkActingAs },
+    extraParams: {
+      async acting_as(ctx, value, client) {
+        checkActingAs(ctx, value, client);
+        // The library's last question about a request: all of it is verified by now.
+        await sources.requestObjects.spend(ctx, client);
+      },
+    },
     extraTokenClaims: (ctx, token) => claimsOfApiToken(sources.standings, ctx, token),
     features: features(config, sources),
     fetch: sources.outboundFetch,
@@ -190,7 +201,8 @@ function lifetimes({ ttl, session, staff }: Config): NonNullable<Configuration['
 
 /** RFC 7523bis: the audience of an assertion is the issuer alone, and it lives five minutes at most (A14, V19, V55). */
 function assertClientAssertion(issuer: string): NonNullable<Configuration['assertJwtClientAuthClaimsAndHeader']> {
-  return async (_ctx, claims) => {
+  return async (_ctx, claims, header) => {
+    if (isRequestObject(header)) throw new errors.InvalidClientAuth('a request object is no client assertion');
     if (claims.aud !== issuer) {
       throw new errors.InvalidClientAuth('the audience of a client assertion must be the issuer, as a single string');
     }
@@ -198,8 +210,9 @@ function assertClientAssertion(issuer: string): NonNullable<Configuration['asser
     if (typeof claims.iat === 'number' && claims.iat > nowSeconds() + CLOCK_TOLERANCE_SECONDS) {
       throw new errors.InvalidClientAuth('a client assertion must not be issued in the future');
     }
-    if (typeof claims.exp !== 'number' || claims.exp > nowSeconds() + ASSERTION_LIFETIME_SECONDS_MAX) {
-      throw new errors.InvalidClientAuth('a client assertion expires within five minutes');
+    // Whole seconds, for the mark of its use is kept until then.
+    if (!Number.isSafeInteger(claims.exp) || Number(claims.exp) > nowSeconds() + ASSERTION_LIFETIME_SECONDS_MAX) {
+      throw new errors.InvalidClientAuth('a client assertion expires within five minutes, at a whole second');
     }
   };
 }

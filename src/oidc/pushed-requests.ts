@@ -33,7 +33,7 @@ const isKnown: KnownField = (name, value) => PARAMETERS.get(name)?.test(value) ?
 /**
  * The short way of pushed authorization requests (RFC 9126 2): an ordinary request for a code by a client that proves itself with its
  * secret (portal-form.ts). It is kept as the library keeps it, inside a JWT without signature, and judged once more when the browser
- * brings it back. Requests for single claims, APIs or a subject, and those with an ID token as a hint, are judged by the library.
+ * brings it back. Requests for single claims, APIs or a subject, signed ones, and those with an ID token as a hint, are judged by the library.
  */
 export function createPushedRequests(provider: Provider): ShortWay {
   return async (ctx) => {
@@ -55,6 +55,7 @@ const isAllowed = ({ client, fields }: PortalForm): boolean =>
   fields.client_id !== undefined &&
   fields.code_challenge !== undefined &&
   fields.code_challenge_method !== undefined &&
+  client.requireSignedRequestObject !== true &&
   client.responseTypeAllowed('code') &&
   client.responseModeAllowed(fields.response_mode ?? 'query', 'code', undefined) &&
   client.redirectUriAllowed(fields.redirect_uri ?? '') &&

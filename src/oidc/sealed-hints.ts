@@ -57,5 +57,8 @@ function withoutHint(prompt: AdapterPayload['prompt']): Pick<AdapterPayload, 'pr
 /** Whether the claims of a JWT name a login_hint. What cannot be read is sealed as well. */
 function hidesHint(jwt: string): boolean {
   const claims = jwt.split('.')[1];
-  return claims === undefined || Buffer.from(claims, 'base64url').toString('utf8').includes(HINT);
+  if (claims === undefined) return true;
+  const text = Buffer.from(claims, 'base64url').toString('utf8');
+  // A portal may write the name of a claim in escapes; what it signed is kept as it was sent.
+  return text.includes(HINT) || text.includes('\\u');
 }

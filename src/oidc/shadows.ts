@@ -4,7 +4,6 @@ import { secretMatches } from '../relying-parties/secret.ts';
 import { AlreadyMarked, type SessionAdapter } from './adapter.ts';
 import type { CodeStatement } from './assurance.ts';
 import type { LogoutNotice } from './logout-notices.ts';
-import type { Notary } from './sm2-assertions.ts';
 import { type Succession, TYPED_MODELS, typedId } from './token-ids.ts';
 import { currentUnit } from './unit-of-work.ts';
 
@@ -22,7 +21,7 @@ export interface ShadowOptions {
   /** The active party of an id: the same object until its record changes. */
   readonly findParty: (clientId: string) => Promise<RelyingParty | undefined>;
   /** Called wherever a request learns who calls, before any signature is looked at. */
-  readonly notary: Pick<Notary, 'vouch'>;
+  readonly called: (oidc: KoaContextWithOIDC['oidc'], client: Client) => void;
 }
 
 /**
@@ -36,12 +35,12 @@ export function shadow({
   successorId,
   queueLogout,
   findParty,
-  notary,
+  called,
   statementOf,
 }: ShadowOptions): SendLogout {
   shadowSingleUse(provider, sessions);
   shadowTokenIds(provider, successorId);
-  shadowClients(provider, findParty, notary);
+  shadowClients(provider, findParty, called);
   shadowCodes(provider, statementOf);
 
   const prototype = provider.Client.prototype;
@@ -132,7 +131,7 @@ function spentRefreshToken(): string | undefined {
 function shadowClients(
   provider: Provider,
   findParty: ShadowOptions['findParty'],
-  notary: ShadowOptions['notary'],
+  called: ShadowOptions['called'],
 ): void {
   const find = provider.Client.find.bind(provider.Client);
   const kept = new WeakMap<RelyingParty, Client>();
@@ -145,7 +144,7 @@ function shadowClients(
       if (client === undefined) return undefined;
       kept.set(party, client);
       const oidc = Provider.ctx?.oidc;
-      if (oidc !== undefined) notary.vouch(oidc, client);
+      if (oidc !== undefined) called(oidc, client);
       return client;
     },
   });

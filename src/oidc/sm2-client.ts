@@ -12,21 +12,32 @@ export const SM2_METADATA = 'sm2';
 
 /** What a portal has to do with SM2 besides the algorithms the library writes down. */
 export interface Sm2Wishes {
-  /** How the portal signs its assertions; absent unless it signs them with SM2. */
-  readonly assertions?: SignatureForm;
+  /** How the portal signs; absent unless it signs something with SM2. */
+  readonly form?: SignatureForm;
+  /** What it signs so. */
+  readonly signs: readonly Signed[];
   /** Which answers are encrypted to the portal. */
-  readonly encrypted: readonly ('id_token' | 'userinfo')[];
+  readonly encrypted: readonly Answer[];
   /** The portal's SM2 keys. */
   readonly keys: readonly JWK[];
 }
 
-const ANSWERS = ['id_token', 'userinfo'] as const;
+const ANSWERS = ['id_token', 'userinfo', 'authorization'] as const;
 const SIGNED = [...ANSWERS, 'introspection'] as const;
 
+/** What may be encrypted to a portal. */
+export type Answer = (typeof ANSWERS)[number];
+/** What a portal signs: client assertions (RFC 7523) and request objects (RFC 9101). */
+export type Signed = 'assertion' | 'request';
+const SIGNING_ALG = {
+  assertion: 'token_endpoint_auth_signing_alg',
+  request: 'request_object_signing_alg',
+} as const satisfies Record<Signed, keyof RelyingParty['record']>;
+const SIGNED_BY_PORTAL = Object.keys(SIGNING_ALG) as Signed[];
+
 /**
- * The metadata the library is given for a party: SM2 written as what the library knows. Where the party signs its assertions with
- * SM2, the only key the library sees is that of the notary (sm2-assertions.ts), so that no other key of the party opens
- * another way in. Pure.
+ * The metadata the library is given for a party: SM2 written as what the library knows. Where the party signs with SM2, the only
+ * key the library sees is that of the notary (sm2-notary.ts), so that no other key of the party opens another way in. Pure.
  */
 export function toLibraryMetadata(party: RelyingParty, notary: JWK): ProtocolMetadata {
   const metadata: Record<string, unknown> = { ...toProtocolMetadata(party) };
@@ -41,24 +52,26 @@ export function toLibraryMetadata(party: RelyingParty, notary: JWK): ProtocolMet
     delete metadata[`${name}_encrypted_response_enc`];
   }
   delete metadata.sm2_signature_form;
-  const signsAssertions = record.token_endpoint_auth_signing_alg === SM_JOSE.signature;
-  if (signsAssertions) {
-    metadata.token_endpoint_auth_signing_alg = notary.alg;
-    metadata.jwks = { keys: [notary] };
-  }
+  const signs = SIGNED_BY_PORTAL.filter((what) => record[SIGNING_ALG[what]] === SM_JOSE.signature);
+  for (const what of signs) metadata[SIGNING_ALG[what]] = notary.alg;
+  if (signs.length > 0) metadata.jwks = { keys: [notary] };
   const wishes: Sm2Wishes = {
-    ...(signsAssertions ? { assertions: record.sm2_signature_form ?? SIGNATURE_FORM } : {}),
+    ...(signs.length > 0 ? { form: record.sm2_signature_form ?? SIGNATURE_FORM } : {}),
+    signs,
     encrypted,
     keys: (record.jwks?.keys ?? []).filter(({ crv }) => crv === SM_JOSE.curve) as JWK[],
   };
-  if (signsAssertions || encrypted.length > 0) metadata[SM2_METADATA] = wishes;
+  if (signs.length > 0 || encrypted.length > 0) metadata[SM2_METADATA] = wishes;
   return metadata as ProtocolMetadata;
 }
 
 const wishesOf = (client: Client): Sm2Wishes | undefined => client[SM2_METADATA] as Sm2Wishes | undefined;
 
-/** How this client signs its assertions when it signs them with SM2. */
-export const assertionForm = (client: Client): SignatureForm | undefined => wishesOf(client)?.assertions;
+/** How this client signs this when it signs it with SM2. */
+export function formOf(client: Client, what: Signed): SignatureForm | undefined {
+  const wishes = wishesOf(client);
+  return wishes?.signs.includes(what) ? wishes.form : undefined;
+}
 
 const keysOf = new WeakMap<Sm2Wishes, readonly NamedKey[]>();
 
@@ -86,7 +99,7 @@ export function signingKeysOf(client: Client, kid: unknown): readonly Sm2PublicK
 }
 
 /** To whom this answer is encrypted; undefined for one that is not. */
-export function recipientOf(client: Client, answer: 'id_token' | 'userinfo'): Recipient | undefined {
+export function recipientOf(client: Client, answer: Answer): Recipient | undefined {
   const wishes = wishesOf(client);
   return wishes?.encrypted.includes(answer) ? namedKeys(wishes).find(({ use }) => use === 'enc') : undefined;
 }

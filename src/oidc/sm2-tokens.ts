@@ -15,8 +15,8 @@ const HASHED_CLAIMS = ['at_hash', 'c_hash', 's_hash'] as const;
 const HASH_BYTES = 16;
 
 /**
- * Puts our header and signature on every token the library has built with the stand-in: ID and logout tokens, signed userinfo and
- * introspection answers, access tokens for APIs. Short ways make their tokens of the same classes. Only declared, public members
+ * Puts our header and signature on every token the library has built with the stand-in: ID and logout tokens, signed userinfo,
+ * introspection and authorization answers, access tokens for APIs. Short ways make their tokens of the same classes. Only declared, public members
  * are replaced, on the classes of this one provider.
  */
 export function sealTokens(provider: Provider, sealers: readonly TokenSealer[]): void {
@@ -59,13 +59,21 @@ export function sealTokens(provider: Provider, sealers: readonly TokenSealer[]):
 
 /** Which of its algorithms a client gets this kind of token with. */
 function algorithmFor(client: Client, use: Use): string | undefined {
-  if (use === 'userinfo') return client.userinfoSignedResponseAlg;
-  return use === 'introspection' ? client.introspectionSignedResponseAlg : client.idTokenSignedResponseAlg;
+  switch (use) {
+    case 'userinfo':
+      return client.userinfoSignedResponseAlg;
+    case 'introspection':
+      return client.introspectionSignedResponseAlg;
+    case 'authorization':
+      return client.authorizationSignedResponseAlg;
+    default:
+      return client.idTokenSignedResponseAlg;
+  }
 }
 
 /** A logout token is encrypted as ID tokens are (OpenID Connect Back-Channel Logout 2.4). */
 function recipientFor(client: Client, use: Use): ReturnType<typeof recipientOf> {
-  if (use === 'userinfo') return recipientOf(client, 'userinfo');
+  if (use === 'userinfo' || use === 'authorization') return recipientOf(client, use);
   return use === 'idtoken' || use === 'logout' ? recipientOf(client, 'id_token') : undefined;
 }
 

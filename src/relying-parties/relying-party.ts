@@ -1,5 +1,5 @@
 import { hostOf } from './addresses.ts';
-import type { RelyingPartyRecord } from './schema.ts';
+import { PLAIN_MODES, type RelyingPartyRecord, SIGNED_MODES } from './schema.ts';
 
 /** A portal that trusts our tokens, as stored. Values are frozen and shared by all readers. */
 export interface RelyingParty {
@@ -77,12 +77,18 @@ export function toProtocolMetadata(party: RelyingParty): ProtocolMetadata {
   const metadata: ProtocolMetadata = Object.freeze({
     ...shared,
     client_id: party.clientId,
+    response_modes: responseModesOf(party.record),
     ...(party.secretDigest === null ? {} : { client_secret: party.secretDigest }),
     ...sectorMetadata(party),
   });
   memo.set(party, metadata);
   return metadata;
 }
+
+/** How a portal may be answered where its record leaves it open: signed only where it says what is to be signed with. */
+const responseModesOf = (record: RelyingPartyRecord): readonly string[] =>
+  record.response_modes ??
+  (record.authorization_signed_response_alg === undefined ? PLAIN_MODES : [...PLAIN_MODES, ...SIGNED_MODES]);
 
 /**
  * Where a person goes to act at this portal for somebody else, without a new sign-in: the portal is asked to begin one (OpenID

@@ -1,5 +1,5 @@
 import { hostOf, redirectUriFault } from './addresses.ts';
-import { type RecordMembers, SENSITIVE_SCOPES } from './schema.ts';
+import { type RecordMembers, SENSITIVE_SCOPES, SIGNED_MODES } from './schema.ts';
 import { sm2Faults } from './sm2-rules.ts';
 
 /** One thing wrong with a submitted record. `field` names the member, with the index where it is a list. */
@@ -23,6 +23,8 @@ export function crossFaults(known: Known, supported: Supported = {}): RecordFaul
     ...redirectFaults(known),
     ...flowFaults(known),
     ...authenticationFaults(known),
+    ...signedAnswerFaults(known),
+    ...signedRequestFaults(known),
     ...sm2Faults(known),
     ...sectorFaults(known),
     ...scopeFaults(known, supported.scopesSupported),
@@ -90,6 +92,30 @@ function authenticationFaults(known: Known): RecordFault[] {
     faults.push({ field: 'grant_types', reason: 'must not include client_credentials without client authentication' });
   }
   return faults;
+}
+
+/** A portal that can be sent a signed answer says what it is to be signed with. */
+function signedAnswerFaults({ response_modes: modes, authorization_signed_response_alg: alg }: Known): RecordFault[] {
+  const signed = modes?.filter((mode) => SIGNED_MODES.some((one) => one === mode));
+  if (signed !== undefined && signed.length > 0 && alg === undefined) {
+    return [{ field: 'authorization_signed_response_alg', reason: `must be given for the response mode ${signed[0]}` }];
+  }
+  if (signed?.length === 0 && alg !== undefined) {
+    const reason = `must include one of ${SIGNED_MODES.join(', ')} with authorization_signed_response_alg`;
+    return [{ field: 'response_modes', reason }];
+  }
+  return [];
+}
+
+/** Nothing is verified with a key or an algorithm that was not registered beforehand. */
+function signedRequestFaults(known: Known): RecordFault[] {
+  if (known.request_object_signing_alg === undefined) {
+    return known.require_signed_request_object === true
+      ? [{ field: 'request_object_signing_alg', reason: 'must be given with require_signed_request_object' }]
+      : [];
+  }
+  if (known.jwks !== undefined || known.jwks_uri !== undefined) return [];
+  return [{ field: 'jwks', reason: 'must be given, or jwks_uri, with request_object_signing_alg' }];
 }
 
 /** Portals of one sector see the same person under the same `sub` (OIDC Core 8.1): which sector must never be a guess. */

@@ -20,7 +20,12 @@ export const LEGAL_BASES = [
 /** The levels of assurance, from the lowest to the highest. */
 export const ACR_VALUES = ['urn:tongban:acr:1', 'urn:tongban:acr:2', 'urn:tongban:acr:3', 'urn:tongban:acr:4'] as const;
 
-const SIGNING_ALGS = ['ES256', 'RS256', 'PS256', SM_JOSE.signature] as const;
+const SIGNING_ALGS = ['ES256', 'RS256', SM_JOSE.signature] as const;
+const REQUEST_ALGS = ['ES256', 'PS256', 'RS256', SM_JOSE.signature] as const;
+
+/** How an authorization response goes to a portal: as plain parameters, or as one signed JWT (JARM 2.3). */
+export const PLAIN_MODES = ['query', 'form_post'] as const;
+export const SIGNED_MODES = ['jwt', 'query.jwt', 'form_post.jwt'] as const;
 const encryption = {
   alg: z.literal(SM_JOSE.keyEncryption).optional(),
   enc: z.literal(SM_JOSE.contentEncryption).optional(),
@@ -89,9 +94,9 @@ export const relyingPartySchema = z.strictObject({
   post_logout_redirect_uris: uriList.default([]),
   response_types: z.array(z.literal('code')).max(1).optional(),
   response_modes: z
-    .array(z.enum(['query', 'form_post']))
+    .array(z.enum([...PLAIN_MODES, ...SIGNED_MODES]))
     .min(1)
-    .max(2)
+    .max(PLAIN_MODES.length + SIGNED_MODES.length)
     .optional(),
   grant_types: z
     .array(z.enum(['authorization_code', 'refresh_token', 'client_credentials']))
@@ -122,6 +127,14 @@ export const relyingPartySchema = z.strictObject({
   userinfo_encrypted_response_alg: encryption.alg,
   userinfo_encrypted_response_enc: encryption.enc,
   introspection_signed_response_alg: z.enum(SIGNING_ALGS).optional(),
+  /** Registers the portal for signed authorization responses (JARM 3), in the modes of `SIGNED_MODES`. */
+  authorization_signed_response_alg: z.enum(SIGNING_ALGS).optional(),
+  authorization_encrypted_response_alg: encryption.alg,
+  authorization_encrypted_response_enc: encryption.enc,
+  /** What the portal signs request objects with (RFC 9101): without it, it may send none. */
+  request_object_signing_alg: z.enum(REQUEST_ALGS).optional(),
+  /** Only requests inside a signed object are taken (RFC 9101 10.5). */
+  require_signed_request_object: flag.default(false),
   backchannel_logout_uri: called.optional(),
   backchannel_logout_session_required: flag.default(false),
   default_max_age: z.int().min(0).max(31_536_000).optional(),

@@ -4,22 +4,39 @@ import type { RecordMembers } from './schema.ts';
 
 type Known = Partial<Omit<RecordMembers, 'response_types'>>;
 
-const ANSWERS = ['id_token', 'userinfo'] as const;
+const ANSWERS = ['id_token', 'userinfo', 'authorization'] as const;
 
 /** What SM2 asks of several members at once. Keys are taken by value: those at an address are read by the protocol library, which knows no SM2. */
 export function sm2Faults(known: Known): RecordFault[] {
-  return [...assertionFaults(known), ...ANSWERS.flatMap((answer) => encryptionFaults(known, answer))];
+  return [...inboundFaults(known), ...ANSWERS.flatMap((answer) => encryptionFaults(known, answer))];
 }
 
-function assertionFaults(known: Known): RecordFault[] {
-  if (known.token_endpoint_auth_signing_alg !== SM_JOSE.signature) {
+const SIGNED_BY_PORTAL = ['token_endpoint_auth_signing_alg', 'request_object_signing_alg'] as const;
+
+/**
+ * What a portal signs. One that signs anything with SM2 signs all of it so: the protocol library is shown none of its keys, that no
+ * other of them opens another way in (oidc/sm2-notary.ts).
+ */
+function inboundFaults(known: Known): RecordFault[] {
+  const withSm2 = SIGNED_BY_PORTAL.filter((field) => known[field] === SM_JOSE.signature);
+  if (withSm2.length === 0) {
     if (known.sm2_signature_form === undefined) return [];
-    const reason = `is for the token_endpoint_auth_signing_alg ${SM_JOSE.signature} alone`;
+    const reason = `is for a ${SIGNED_BY_PORTAL.join(' or ')} of ${SM_JOSE.signature} alone`;
     return [{ field: 'sm2_signature_form', reason }];
   }
-  if (hasSm2Key(known, 'sig')) return [];
-  return [{ field: 'jwks', reason: `must be given and hold a key on ${SM_JOSE.curve} for ${SM_JOSE.signature}` }];
+  const faults = SIGNED_BY_PORTAL.filter((field) => signs(known, field) && !withSm2.includes(field)).map((field) => ({
+    field,
+    reason: `must be ${SM_JOSE.signature} too, as ${withSm2[0]} is`,
+  }));
+  if (hasSm2Key(known, 'sig')) return faults;
+  const reason = `must be given and hold a key on ${SM_JOSE.curve} for ${SM_JOSE.signature}`;
+  return [...faults, { field: 'jwks', reason }];
 }
+
+/** Whether a portal signs this at all. Where no algorithm is named for an assertion, the library takes several. */
+const signs = (known: Known, field: (typeof SIGNED_BY_PORTAL)[number]): boolean =>
+  known[field] !== undefined ||
+  (field === 'token_endpoint_auth_signing_alg' && known.token_endpoint_auth_method === 'private_key_jwt');
 
 function encryptionFaults(known: Known, answer: (typeof ANSWERS)[number]): RecordFault[] {
   const [alg, enc, signed] = [
@@ -46,7 +63,7 @@ function encryptionFaults(known: Known, answer: (typeof ANSWERS)[number]): Recor
 const hasSm2Key = ({ jwks }: Known, use: 'sig' | 'enc'): boolean =>
   jwks?.keys.some((key) => key.crv === SM_JOSE.curve && (key.use ?? 'sig') === use) === true;
 
-const SIGNED = ['id_token', 'userinfo', 'introspection'] as const;
+const SIGNED = ['id_token', 'userinfo', 'introspection', 'authorization'] as const;
 
 /** A submitted record with SM2 where it leaves the algorithm to us. */
 export function withSmDefaults(input: object): Record<string, unknown> {
@@ -67,9 +84,10 @@ export function smOnlyFaults(known: Known): RecordFault[] {
     const alg = known[`${name}_signed_response_alg`];
     if (alg !== undefined && alg !== SM_JOSE.signature) fields.push(`${name}_signed_response_alg`);
   }
-  const { token_endpoint_auth_signing_alg: assertions, api } = known;
+  const { token_endpoint_auth_signing_alg: assertions, request_object_signing_alg: requests, api } = known;
   const assertsOtherwise = assertions !== undefined || known.token_endpoint_auth_method === 'private_key_jwt';
   if (assertsOtherwise && assertions !== SM_JOSE.signature) fields.push('token_endpoint_auth_signing_alg');
+  if (requests !== undefined && requests !== SM_JOSE.signature) fields.push('request_object_signing_alg');
   if (api?.token_format === 'jwt' && api.token_signing_alg !== SM_JOSE.signature) fields.push('api.token_signing_alg');
   const faults: RecordFault[] = fields.map((field) => ({
     field,
