@@ -60,7 +60,7 @@ export function requestClaims(
     aud: issuer,
     jti: randomUUID(),
     iat: nowSeconds(),
-    exp: nowSeconds() + 60,
+    exp: nowSeconds() + 240,
     client_id: portal.id,
     redirect_uri: REDIRECT_URI,
     response_type: 'code',
