@@ -16,7 +16,7 @@ import { cancelRecoveries, enrolmentRouters, isRegistrationOpen, recoverUrl } fr
 import { createFactors } from './factor-doors.ts';
 import { createAttempts } from './factors/attempts.ts';
 import type { Challenges } from './factors/challenges.ts';
-import { houseLadder, partnerVocabularies } from './ladder-doors.ts';
+import { houseLadder, partnerVocabularies, passwordRenewal } from './ladder-doors.ts';
 import type { OwnPages } from './oidc/around-library.ts';
 import type { EngineSources } from './oidc/engine.ts';
 import { createProtocolPages } from './oidc/pages.ts';
@@ -144,6 +144,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         gate,
         ladder,
         riskOf: createRiskOf({ house, gate, places, regions, knownDevice: admission.knownDevice }),
+        renewal: passwordRenewal(house),
         methodsUrl: '/account/methods',
         documentsUrl: '/account/documents',
         persons,
@@ -248,6 +249,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
     dPoPNonceSecret: derived('dpop-nonces'),
     hintSealer: toldSealer(createSealer(derived('login-hints')), house.altered),
     successionSecret: derived('refresh-succession'),
+    passwordIsOutdated: passwords.isOutdated,
     pairwiseSub: createPairwiseSub(Buffer.from(secrets.pairwiseSalt)),
     outboundFetch: createOutbound({
       ...config.outbound,

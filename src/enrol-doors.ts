@@ -143,7 +143,7 @@ export function enrolmentRouters(
     passkeys: house.passkeys,
     boundFactors: house.boundFactors,
     passwordPolicy: config.password,
-    contextWords: [config.branding.nameEn, config.branding.nameZh, config.branding.provinceEn],
+    contextWords: contextWords(config),
     codes: reaching.codes,
     codeMinutes: Math.floor(config.codes.lifetimeSeconds / 60),
     messages: reaching.messages,
@@ -207,6 +207,13 @@ export function enrolmentRouters(
       : []),
   ];
 }
+
+/** What the service is called: no password leans on it. */
+export const contextWords = ({ branding }: Pick<House['config'], 'branding'>): readonly string[] => [
+  branding.nameEn,
+  branding.nameZh,
+  branding.provinceEn,
+];
 
 /** What a recovery must not get around (D12). Where there is no password a passkey is the first factor: the very one that was lost. */
 async function secondFactorsOf({ boundFactors, passwords }: House, personId: string): Promise<readonly string[]> {

@@ -5,6 +5,7 @@ import type { KeyFor } from './enrol-doors.ts';
 import type { Attempts } from './factors/attempts.ts';
 import { type BoundFactors, createBoundFactors } from './factors/bound-factors.ts';
 import { createCertificateFactor } from './factors/certificates/certificate-factor.ts';
+import { type MovedPasswords, moveEarlier, moveEarlierBack, shredEarlier } from './factors/earlier-passwords.ts';
 import type { Factor } from './factors/factor.ts';
 import { createFactorChallenges, type FactorChallenges } from './factors/factor-challenges.ts';
 import { createFactorPolicies, type FactorPolicies } from './factors/factor-policies.ts';
@@ -148,3 +149,18 @@ export const factorHoldings = ({
     await tx.run('DELETE FROM factor_policies WHERE person_id = $1', [personId]);
   },
 });
+
+/** The passwords somebody had before go with them: to the account that is kept, and away with the account. */
+export const passwordHoldings: Holdings = {
+  name: 'passwords',
+  async move(tx, { keptId, mergedId }) {
+    return { ok: true, moved: { ...(await moveEarlier(tx, keptId, mergedId)) }, counts: {} };
+  },
+  async moveBack(tx, { keptId, mergedId }, moved) {
+    // Of a merge that is older than these rows nothing has gone over.
+    const { earlier = [], present } = moved as Partial<MovedPasswords>;
+    await moveEarlierBack(tx, keptId, mergedId, { earlier, ...(present === undefined ? {} : { present }) });
+    return { ok: true };
+  },
+  shred: shredEarlier,
+};

@@ -1,13 +1,17 @@
+import type { House } from './app.ts';
 import type { Config } from './config/schema.ts';
 import { createOfficeRule } from './defence/staff.ts';
+import { contextWords } from './enrol-doors.ts';
 import type { Factor } from './factors/factor.ts';
 import type { FactorPolicies } from './factors/factor-policies.ts';
+import type { PasswordFactor } from './factors/password.ts';
 import type { Vocabularies, Vocabulary } from './oidc/acr-levels.ts';
 import type { Staff } from './people/staff.ts';
 import { fromPartner, loadPartnerScales, type PartnerScale, toPartner } from './proofing/partner-scales.ts';
 import { nowMs } from './shared/clock.ts';
 import { createLadder, type Ladder } from './sign-in/ladder.ts';
 import { LEVELS, type Level, type LevelRules } from './sign-in/levels.ts';
+import type { PasswordRenewal } from './sign-in/renew-password.ts';
 
 /** The levels of this house, as its settings define them. */
 export const levelRules = ({ assurance }: Pick<Config, 'assurance'>): LevelRules =>
@@ -21,8 +25,14 @@ export function houseLadder(
   {
     config,
     factorPolicies,
+    passwords,
     staff,
-  }: { readonly config: Config; readonly factorPolicies: FactorPolicies; readonly staff: Pick<Staff, 'roleOf'> },
+  }: {
+    readonly config: Config;
+    readonly factorPolicies: FactorPolicies;
+    readonly passwords: PasswordFactor;
+    readonly staff: Pick<Staff, 'roleOf'>;
+  },
   factors: readonly Factor[],
 ): Ladder {
   const officeAt = createOfficeRule(config.staff);
@@ -35,6 +45,7 @@ export function houseLadder(
       return factors.flatMap(({ kind }, at) => (bound[at]!.length > 0 ? [kind] : []));
     },
     house: config.assurance.secondFactor,
+    passwords,
     staff: {
       absoluteSeconds: config.staff.absoluteSeconds,
       async standingOf(personId, address) {
@@ -44,6 +55,17 @@ export function houseLadder(
     },
   });
 }
+
+/** By what a password that has grown too old is changed on the way in. */
+export const passwordRenewal = ({ config, passwords, database, reaching, sessionEnds }: House): PasswordRenewal => ({
+  passwords,
+  lengths: config.password,
+  ageDays: config.password.ageDays,
+  contextWords: contextWords(config),
+  database,
+  endOthers: (personId, keptUid, visit) => sessionEnds.endAllBut(personId, keptUid, 'password_changed', visit),
+  tell: (tx, personId) => reaching.notices.tell(tx, personId, 'password-changed', {}),
+});
 
 /** The words of partners for our levels. A word stands for a level of the identity too, so it is never told above that. */
 export function partnerVocabularies({ assurance }: Pick<Config, 'assurance'>): Vocabularies {

@@ -4,7 +4,8 @@ import type { Config } from './config/schema.ts';
 import type { BlindIndex } from './crypto/blind-index.ts';
 import type { Sealer } from './crypto/sealing.ts';
 import type { Notices } from './delivery/notices.ts';
-import { type FactorDoors, factorHoldings } from './factor-doors.ts';
+import { type FactorDoors, factorHoldings, passwordHoldings } from './factor-doors.ts';
+import { createPasswordWarnings } from './factors/password-warnings.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import type { Openings } from './ledger/openings.ts';
 import { personName } from './legal-persons/person-names.ts';
@@ -79,6 +80,7 @@ export function createLifeDoors(sources: LifeSources): LifeDoors {
   };
   const holdings = [
     factorHoldings(sources.factors),
+    passwordHoldings,
     documentHoldings,
     placeHoldings,
     identifierHoldings(sealer, index),
@@ -115,6 +117,7 @@ export function createLifeDoors(sources: LifeSources): LifeDoors {
       shredding.job,
       merges.job,
       createRemainsJob({ database, ledger, openings }),
+      ...passwordJobs(config, database, notices),
       createBirthdayJob({
         database,
         ledger,
@@ -127,6 +130,15 @@ export function createLifeDoors(sources: LifeSources): LifeDoors {
       }),
     ],
   };
+}
+
+/** Where passwords grow too old, people are told some days before. */
+function passwordJobs({ password }: Config, database: Database, notices: Notices): readonly NightlyJob[] {
+  const { ageDays, noticeDays } = password;
+  if (ageDays === 0 || noticeDays === 0) return [];
+  const tell = (tx: Transaction, personId: string, dueAt: number): Promise<void> =>
+    notices.tell(tx, personId, 'password-aging', { day: showDay(dueAt, 'zh-CN') });
+  return [createPasswordWarnings({ database, ageDays, noticeDays, tell })];
 }
 
 /** Has the jobs done at night by whichever node comes first. */

@@ -65,7 +65,9 @@ export function proofDoors(house: House, proving: Proving): ProofDoors {
     const held = (await house.boundFactors.list(personId)).filter(({ boundAt }) => boundAt < settled);
     const asked = { ...OWN_PAGE, startedBy: personId, demand: { ...OWN_PAGE.demand, maxAgeSeconds: freshSeconds } };
     const ceremony = await ladder.ceremonyOf(asked, { personId, ial: 0, here: [], before: proofs });
-    const step = nextStep({ ...ceremony, account: { ...ceremony.account, bound: held.map(({ kind }) => kind) } });
+    // An old password still says who somebody is: on these pages they can change it.
+    const account = { ...ceremony.account, bound: held.map(({ kind }) => kind), passwordIsOutdated: false };
+    const step = nextStep({ ...ceremony, account });
     if (step.state === 'second_factor') return { what: 'second_factor', kinds: step.kinds };
     return step.state === 'identify' ? { what: 'proof' } : undefined;
   };

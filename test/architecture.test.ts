@@ -157,7 +157,7 @@ test('the domain knows no web framework', (t) => {
 });
 
 /** What comes next in a sign-in, decided without a page: the protocol asks the same functions as the pages. */
-const POLICY = ['ceremony', 'ladder', 'levels'].map((name) => `src/sign-in/${name}.ts`);
+const POLICY = ['ceremony', 'ladder', 'levels', 'statement'].map((name) => `src/sign-in/${name}.ts`);
 
 test('oidc takes the door of the sign-in as types, and its policy, which knows no page', (t) => {
   const links = SOURCES.filter(({ file }) => roomOf(file) === 'oidc').flatMap(({ ours, needed }) =>

@@ -1,6 +1,7 @@
 import test from 'ava';
-import { type Ceremony, nextStep, statementOf } from '../src/sign-in/ceremony.ts';
+import { type Ceremony, nextStep } from '../src/sign-in/ceremony.ts';
 import { authenticationLevel, LEVELS, levelLeft, levelOfAcr, levelReached } from '../src/sign-in/levels.ts';
+import { statementOf } from '../src/sign-in/statement.ts';
 import { NOW, nextInWords, RULES, tableRows } from './support/ceremony-table.ts';
 
 const ROWS = tableRows();

@@ -465,6 +465,14 @@ const models: PageModels = {
     withoutAction: '/interaction/abc/without',
     problem: 'refused',
   },
+  'new-password': {
+    ...form,
+    cancelAction: '/interaction/uid/cancel',
+    portal,
+    passwordCharactersMin: 12,
+    ageDays: 90,
+    problem: { field: 'newPassword', code: 'password_reused' },
+  },
   'prove-identity': {
     ...form,
     portal,

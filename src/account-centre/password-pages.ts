@@ -82,6 +82,10 @@ async function postPassword(ctx: Context, sources: AccountCentreSources): Promis
   const { state } = isFirst ? PROVEN : await doors.proveAgain(ctx, person, values.password ?? '');
   if (state === 'ended') throw new Fault('ceremony_expired');
   if (state !== 'proven') return show(state === 'refused' ? { field: 'password', code: state } : { code: state });
+  // Only now: whoever merely holds the session learns nothing of the passwords before.
+  const memory = await passwords.isReused(person.personId, values.newPassword);
+  if (memory === 'busy') return show({ code: memory });
+  if (memory === 'reused') return show({ field: 'newPassword', code: 'password_reused' });
   const prepared = await passwords.prepare(values.newPassword);
   if (prepared === 'busy') return show({ code: 'busy' });
   // Before and after: a crash in between must not leave a stranger's session beside the new password (C11).

@@ -22,10 +22,12 @@ const INTRODUCTION = `# Policies
 
 - \`citizen-default\`: for people who come a few times a year. Length instead of composition, no calendar rotation, blocklists, and a second factor
   wherever more than the first level is asked for.
-- \`mlps3\`: where the scheme of GB/T 22239 level 3 is applied to every account. A composition rule and shorter times, because the scheme wants them.
+- \`mlps3\`: where the scheme of GB/T 22239 level 3 is applied to every account. A composition rule, shorter times, and passwords that are
+  changed every 90 days and not used again, because the scheme wants them.
 
 Each setting can still be set by itself, within its bounds; what is set wins over the policy. The bounds hold for both: no policy and no setting can be
-wider. Settings of \`staff\` are the same under both, and can only be made narrower.
+wider. A password that is too old is changed in the next sign-in that gives it, after every other proof the account asks for and before a portal is entered;
+sessions, and refresh tokens of portals, that rest on it are worth nothing from then on, and whoever signs in with a key instead is not asked. Settings of \`staff\` are the same under both, and can only be made narrower.
 `;
 
 const row = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;

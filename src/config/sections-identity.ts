@@ -37,6 +37,17 @@ export const password = z.strictObject({
     4,
     'Of capitals, small letters, digits and other characters, how many kinds a password must have; 1 demands nothing.',
   ),
+  history: whole(
+    0,
+    24,
+    'Of so many latest passwords of a person, the present one among them, a new one must be none; 0 compares with the present one alone, where it is typed.',
+  ),
+  ageDays: whole(
+    0,
+    3650,
+    'A password older than this is changed at the next sign-in that uses it; sessions and refresh tokens that rest on it end. 0 lets passwords grow old.',
+  ),
+  noticeDays: whole(0, 90, 'So many days before a password is too old its person is told, at night; 0 tells nobody.'),
   breachedFile: z.string().trim().max(1024).meta({
     description:
       'A file of breached passwords, beside the list that is shipped: one a line, as it is or as SHA-1 with or without :count, plain or gzip; read again when it is replaced. Empty for none.',

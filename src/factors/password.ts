@@ -8,6 +8,7 @@ import type { Connection, Database, Transaction } from '../storage/database.ts';
 import { rowShape } from '../storage/row-shape.ts';
 import { type Argon2Cost, costOf, sameCost, unmatchableHash } from './argon2-phc.ts';
 import type { BreachedPasswords } from './breached-passwords.ts';
+import { hashesOf, keepEarlier } from './earlier-passwords.ts';
 import { createHashQueue, type HashFor, type HashLoad, type HashQueueOptions } from './hash-queue.ts';
 import { normalisePassword } from './password-policy.ts';
 
@@ -32,6 +33,9 @@ export interface PasswordEvents {
 
 export interface PasswordFactorOptions extends Argon2Cost, HashQueueOptions {
   readonly maxLength: number;
+  /** The settings `password.history` and `password.ageDays`. */
+  readonly history: number;
+  readonly ageDays: number;
 }
 
 declare const preparedPassword: unique symbol;
@@ -54,6 +58,13 @@ export interface PasswordFactor {
    * Throws `Fault('internal')` when the stored hash is none of ours or asks for an absurd amount of work.
    */
   verify(personId: string | undefined, password: string, who?: HashFor): Promise<'match' | 'mismatch' | 'busy'>;
+  /**
+   * Whether a person who chooses this password had it before, as far back as the house remembers. Each comparison is a hash in the queue,
+   * one after the other. `fresh` where no history is kept. A hash whose pepper is retired can not be compared any more.
+   */
+  isReused(personId: string, password: string): Promise<'fresh' | 'reused' | 'busy'>;
+  /** Whether the person's password is older than the house lets passwords become. Costs nothing where they may grow old. */
+  isOutdated(personId: string): Promise<boolean>;
   /** Whether a password, in its normal form, is known from breaches or as a common one. */
   isBreached(password: string): Promise<boolean>;
   /** When the person's password was set, in epoch seconds; undefined for a person without one. */
@@ -74,6 +85,7 @@ export interface PasswordFactorParts {
 /** No person has this id: an unknown person costs the same look-up as a known one. */
 const NOBODY = '';
 const HASH_BYTES = 32;
+const DAY_SECONDS = 86_400;
 
 const SELECT = 'SELECT hash FROM passwords WHERE person_id = $1';
 const SELECT_CHANGED = 'SELECT changed_at FROM passwords WHERE person_id = $1';
@@ -103,7 +115,11 @@ export function createPasswordFactor({
     return hashed.state === 'busy' ? 'busy' : (`${pepper.mark}${hashed.value}` as PreparedPassword);
   };
 
+  /** Beside the present one. */
+  const earlierCount = Math.max(0, options.history - 1);
+
   const store: PasswordFactor['store'] = async (tx, personId, prepared, origin, from) => {
+    await keepEarlier(tx, personId, earlierCount);
     await tx.run(STORE, [personId, prepared, nowSeconds()]);
     await ledger.append(tx, { ...from, type: 'password.changed', personId, details: { origin } });
   };
@@ -119,6 +135,26 @@ export function createPasswordFactor({
     prepare,
     store,
     load: queue.load,
+    async isReused(personId, password) {
+      const normal = normalisePassword(password, options.maxLength);
+      if (options.history === 0 || !normal.ok) return 'fresh';
+      for (const stored of await hashesOf(database, personId, earlierCount)) {
+        const pepper = peppers.of(stored);
+        const phc = stored.slice(pepper?.mark.length);
+        if (pepper === undefined || costOf(phc) === undefined) continue;
+        const judged = await queue.run(() => verify(phc, peppered(pepper.key, normal.password)), 'known');
+        if (judged.state === 'busy') return 'busy';
+        if (judged.value) return 'reused';
+      }
+      return 'fresh';
+    },
+
+    async isOutdated(personId) {
+      if (options.ageDays === 0) return false;
+      const row = await database.get<{ changed_at: number }>(SELECT_CHANGED, [personId]);
+      return row !== undefined && Number(row.changed_at) + options.ageDays * DAY_SECONDS < nowSeconds();
+    },
+
     async isBreached(password) {
       const normal = normalisePassword(password, options.maxLength);
       return normal.ok && breached.has(normal.password);

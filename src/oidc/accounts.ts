@@ -7,9 +7,10 @@ import type { Standing, Standings } from './standing.ts';
 /** A person as the protocol library wants one. */
 export type Account = LibraryAccount;
 
-/** A code or a refresh token, with the level it was issued at. */
+/** A code or a refresh token, with the level it was issued at and what had been proven (RFC 8176). */
 export interface LevelBearer {
   acr?: string | undefined;
+  readonly amr?: readonly string[] | undefined;
 }
 
 /**
@@ -28,11 +29,15 @@ export interface AccountSources {
   readonly profileOf: (personId: string) => Promise<PersonProfile | undefined>;
   readonly standings: Standings;
   readonly assurance: Pick<Assurance, 'stands'>;
+  /** Whether a person's password is older than the house lets passwords become. */
+  readonly passwordIsOutdated: (personId: string) => Promise<boolean>;
   /** Told before personal data goes out that a person would mind most: the scopes it belongs to. */
   readonly released: (personId: string, clientId: string | undefined, scopes: readonly string[]) => void;
 }
 
 const UNASKED = { acr: undefined };
+/** A password, or a phone whose session may rest on one. */
+const RESTS_ON_PASSWORD: ReadonlySet<string> = new Set(['pwd', 'mca']);
 
 const SENSITIVE_SCOPES = ['id_number', 'phone', 'email', 'address'] as const satisfies readonly PersonScope[];
 
@@ -46,7 +51,8 @@ const opens = (scope: PersonScope, told: PersonClaims): boolean =>
  * token carries no scope's claims (OpenID Connect Core 5.4: they are at userinfo). What the client's registration no longer allows goes
  * out no more, whatever was granted before (F6).
  */
-export function createFindAccount({ profileOf, standings, assurance, released }: AccountSources): FindAccount {
+export function createFindAccount(sources: AccountSources): FindAccount {
+  const { profileOf, standings, assurance, passwordIsOutdated, released } = sources;
   return async (personId, portal, grantOf = () => undefined, token) => {
     const person = await profileOf(personId);
     if (person?.status !== 'active') return undefined;
@@ -59,6 +65,9 @@ export function createFindAccount({ profileOf, standings, assurance, released }:
       return looked;
     };
     if ((await standing())?.state === 'ended') return undefined;
+    // A portal is not kept in by a password that would let nobody in any more.
+    if (token?.amr?.some((method) => RESTS_ON_PASSWORD.has(method)) && (await passwordIsOutdated(personId)))
+      return undefined;
     // Before a code it is the ladder that says what is missing; there is no grant yet.
     const left =
       portal === undefined || grantOf() === undefined ? UNASKED : assurance.stands(portal, person.ial, token?.acr);

@@ -1,7 +1,8 @@
 import type { Client, KoaContextWithOIDC } from 'oidc-provider';
-import { type Ceremony, type Demand, nextStep, type Step, statementOf } from '../sign-in/ceremony.ts';
+import { type Ceremony, type Demand, nextStep, type Step } from '../sign-in/ceremony.ts';
 import { ALLOWED, type Climber, type Ladder } from '../sign-in/ladder.ts';
 import { type Level, levelLeft, type Proof, TOP_LEVEL } from '../sign-in/levels.ts';
+import { statementOf } from '../sign-in/statement.ts';
 import { cappedLevel, demandOf, minimumOf, type Vocabularies, vocabularyOf } from './acr-levels.ts';
 import { merged, proofsIn } from './proven-sessions.ts';
 

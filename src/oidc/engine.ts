@@ -69,6 +69,8 @@ export interface EngineSources {
   readonly hintSealer: Sealer;
   /** Makes the ids of a rotated refresh token's successors (token-ids.ts). */
   readonly successionSecret: Buffer;
+  /** Whether a person's password is older than the house lets passwords become. */
+  readonly passwordIsOutdated: (personId: string) => Promise<boolean>;
   readonly pairwiseSub: (personId: string, sector: string) => string;
   readonly outboundFetch: ProviderSources['outboundFetch'];
   readonly wakeOutbox: () => void;
@@ -100,6 +102,7 @@ export function createEngine(sources: EngineSources, keys: EngineKeys): Engine {
   const findAccount = createFindAccount({
     standings,
     assurance,
+    passwordIsOutdated: sources.passwordIsOutdated,
     profileOf: (personId) => sources.persons.profile(personId),
     released: (personId, clientId, claims) => {
       const unit = currentUnit();

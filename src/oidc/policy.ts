@@ -97,6 +97,7 @@ function ladderChecks({ stepOf }: Pick<Assurance, 'stepOf'>): readonly interacti
   return [
     missing('proof', 'a new proof of identity is required', 'login_required', 'identify'),
     missing('second_factor', 'a second factor is required', 'login_required', 'second_factor'),
+    missing('password_age', 'the password must be changed', 'login_required', 'renew_password'),
     missing('identity_level', 'the identity must be proven better', 'interaction_required', 'prove_identity'),
   ];
 }

@@ -5,10 +5,8 @@ import {
   hasSecondFactor,
   identifies,
   kindsReaching,
-  LEVELS,
   type Level,
   type LevelRules,
-  levelReached,
   type Proof,
   TOP_LEVEL,
 } from './levels.ts';
@@ -41,6 +39,8 @@ export interface AccountPolicy {
   /** `when_demanded`: by a portal; `whenever_bound`: at each sign-in of somebody who has one; `always`. */
   readonly secondFactor: 'when_demanded' | 'whenever_bound' | 'always';
   readonly bound: readonly FactorKind[];
+  /** The password is older than the house lets passwords become. */
+  readonly passwordIsOutdated: boolean;
 }
 
 /** What the circumstances ask for, with the names of the reasons. */
@@ -81,7 +81,7 @@ export interface Ceremony {
 export type Refusal = 'session_changed' | 'unknown_prompt' | 'risk' | 'unreachable_level' | StaffRefusal;
 
 export type Step =
-  | { readonly state: 'identify' | 'continue_as' | 'choose_subject' | 'consent' | 'done' }
+  | { readonly state: 'identify' | 'continue_as' | 'renew_password' | 'choose_subject' | 'consent' | 'done' }
   | SecondFactorStep
   /** The identity is not proven well enough for this portal, however one signs in. */
   | { readonly state: 'prove_identity'; readonly ial: AssuranceLevel }
@@ -130,7 +130,12 @@ function signInStep(ceremony: Ceremony): Step {
   if (!counted(ceremony).some(identifies)) return { state: 'identify' };
   // The session began in another window after this request had arrived: ask before using it.
   if (person !== startedBy && !provenHere) return { state: 'continue_as' };
-  return askedByAccount(ceremony) ?? askedByOffice(ceremony) ?? askedByPortal(ceremony) ?? { state: 'done' };
+  return (
+    askedByAccount(ceremony) ??
+    askedByOffice(ceremony) ??
+    askedByHouse(ceremony) ??
+    askedByPortal(ceremony) ?? { state: 'done' }
+  );
 }
 
 /** Whether this house can serve what is demanded, whoever comes: an essential level out of reach is an error, never a lower one (C5). */
@@ -142,16 +147,22 @@ function isReachable(ceremony: Ceremony): boolean {
   return best >= Math.max(rules.table[requiredLevel(demand)].aal, demand.staffOnly ? STAFF_AAL : 0);
 }
 
-const provenNow = ({ here, now }: Ceremony): readonly Proof[] => here.filter(({ at }) => now - at <= HERE_SECONDS);
+/** What was proven for this request and still counts. A screen let in by a phone is as good as the password behind the phone's session may be. */
+export const provenNow = ({ here, now, account }: Ceremony): readonly Proof[] =>
+  here.filter(({ at, factor }) => now - at <= HERE_SECONDS && !(account.passwordIsOutdated && factor === 'scan'));
+
+const restsOnPassword = ({ factor }: Proof): boolean => factor === 'password' || factor === 'scan';
 
 /** The level without which the portal gets nothing. */
 export const requiredLevel = ({ minimum, essential, levels }: Demand): Level =>
   essential && levels.length > 0 ? (Math.max(minimum, Math.min(...levels)) as Level) : minimum;
 
 /** The proofs that are young enough for what is asked: a new sign-in, a certain age, or the top level, which no session holds. */
-function counted(ceremony: Ceremony): readonly Proof[] {
-  const { demand, before, now } = ceremony;
+export function counted(ceremony: Ceremony): readonly Proof[] {
+  const { demand, account, now } = ceremony;
   const { maxAgeSeconds, prompts } = demand;
+  // A session that rests on a password which has grown too old counts no more: its person signs in, and chooses another.
+  const before = ceremony.before.filter((proof) => !(account.passwordIsOutdated && restsOnPassword(proof)));
   const here = provenNow(ceremony);
   if (prompts.includes('login') || maxAgeSeconds === 0 || requiredLevel(ceremony.demand) === TOP_LEVEL) return here;
   const young = maxAgeSeconds === undefined ? before : before.filter(({ at }) => now - at <= maxAgeSeconds);
@@ -210,8 +221,15 @@ function askedByOffice(ceremony: Ceremony): Step | undefined {
   return missing && askFor(ceremony, missing, 'portal');
 }
 
-const identityFor = ({ demand, rules }: Ceremony, level: Level): AssuranceLevel =>
+/** How well the identity must be proven for a level. */
+export const identityFor = ({ demand, rules }: Ceremony, level: Level): AssuranceLevel =>
   demand.countsIdentity ? (Math.max(level, rules.table[level].ial) as AssuranceLevel) : rules.table[level].ial;
+
+/** Whoever has just given a password that is too old chooses another, once all that guards the account is proven. */
+function askedByHouse(ceremony: Ceremony): Step | undefined {
+  const isUsed = provenNow(ceremony).some(({ factor }) => factor === 'password');
+  return ceremony.account.passwordIsOutdated && isUsed ? { state: 'renew_password' } : undefined;
+}
 
 function askedByPortal(ceremony: Ceremony): Step | undefined {
   const required = requiredLevel(ceremony.demand);
@@ -253,39 +271,4 @@ function canRenew(ceremony: Ceremony): boolean {
   const own = offered.filter(({ kind }) => account.bound.includes(kind));
   const all = own.map(({ kind, strength }): Proof => ({ factor: kind, strength, amr: [], at: now }));
   return authenticationLevel([PASSWORD, ...all], rules.weakCounts) >= rules.table[TOP_LEVEL].aal;
-}
-
-/** What a portal is told of a sign-in that is done: what was really done, of which the level is the sum. */
-export interface Statement {
-  readonly level: Level | undefined;
-  readonly amr: readonly string[];
-  /** The oldest proof among those that count. */
-  readonly at: number;
-}
-
-/**
- * Pure. The top level is told only of what was proven for this very request. `ceiling` is the level that whoever is acted for allows at
- * most.
- */
-export function statementOf(ceremony: Ceremony, ceiling: Level = TOP_LEVEL): Statement {
-  const { account, rules, demand, now } = ceremony;
-  const levelOf = (proofs: readonly Proof[]): Level | undefined => {
-    const aal = authenticationLevel(proofs, rules.weakCounts);
-    const level = levelReached(rules.table, account.ial, aal);
-    return level && LEVELS.findLast((lower) => lower <= level && account.ial >= identityFor(ceremony, lower));
-  };
-  const proofs = counted(ceremony).filter(({ strength }) => strength !== 'spared');
-  const fresh = levelOf(provenNow(ceremony));
-  const all = levelOf(proofs) ?? 0;
-  const held = fresh === TOP_LEVEL ? fresh : LEVELS.findLast((level) => level < TOP_LEVEL && level <= all);
-  const reached = held && (Math.min(held, ceiling) as Level);
-  const named = reached && demand.levels.filter((level) => level <= reached);
-  const methods = new Set(proofs.flatMap(({ amr }) => amr));
-  if (hasSecondFactor(proofs)) methods.add('mfa');
-  return {
-    // A portal that must have one of the levels it names is told the highest of them that holds (OpenID Connect Core 5.5.1.1).
-    level: demand.essential && named && named.length > 0 ? (Math.max(...named) as Level) : reached,
-    amr: [...methods],
-    at: Math.min(now, ...proofs.map(({ at }) => at)),
-  };
 }

@@ -1,5 +1,6 @@
 import type { Factor, FactorKind } from '../factors/factor.ts';
 import type { FactorPolicies } from '../factors/factor-policies.ts';
+import type { PasswordFactor } from '../factors/password.ts';
 import type { AssuranceLevel } from '../proofing/levels.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import type { AccountPolicy, Ceremony, Demand, RiskDemand } from './ceremony.ts';
@@ -39,6 +40,7 @@ export interface LadderSources {
   /** The kinds a person can be asked for. */
   readonly boundKinds: (personId: string) => Promise<readonly FactorKind[]>;
   readonly house: HousePolicy;
+  readonly passwords: Pick<PasswordFactor, 'isOutdated'>;
   readonly staff: StaffDoor;
 }
 
@@ -51,9 +53,10 @@ export interface StaffDoor {
 
 export const ALLOWED: RiskDemand = { verdict: 'allow', reasons: [] };
 
-const NOBODY: AccountPolicy = { ial: 0, secondFactor: 'when_demanded', bound: [] };
+const NOBODY: AccountPolicy = { ial: 0, secondFactor: 'when_demanded', bound: [], passwordIsOutdated: false };
 
-export function createLadder({ rules, factors, policies, boundKinds, house, staff }: LadderSources): Ladder {
+export function createLadder(sources: LadderSources): Ladder {
+  const { rules, factors, policies, boundKinds, house, passwords, staff } = sources;
   const offered = factors.map(({ kind, strength }) => ({ kind, strength }));
 
   const demandedBy = async (personId: string): Promise<AccountPolicy['secondFactor']> => {
@@ -63,7 +66,10 @@ export function createLadder({ rules, factors, policies, boundKinds, house, staf
   };
 
   const accountOf = async ({ personId, ial }: Climber, demand: Demand, risk: RiskDemand): Promise<AccountPolicy> => {
-    const secondFactor = await demandedBy(personId);
+    const [secondFactor, passwordIsOutdated] = await Promise.all([
+      demandedBy(personId),
+      passwords.isOutdated(personId),
+    ]);
     // An ordinary visit to an ordinary portal depends on no factor, so none is looked up.
     const matters =
       secondFactor !== 'when_demanded' ||
@@ -72,7 +78,7 @@ export function createLadder({ rules, factors, policies, boundKinds, house, staf
       demand.asksOwner ||
       demand.staffOnly ||
       risk.verdict !== 'allow';
-    return { ial, secondFactor, bound: matters ? await boundKinds(personId) : [] };
+    return { ial, secondFactor, bound: matters ? await boundKinds(personId) : [], passwordIsOutdated };
   };
 
   return {

@@ -8,6 +8,7 @@ import { noticeOf, termsShown } from './consent-notice.ts';
 import { postCertificate, postCredentials, postPasskey, postScanned, showSignIn } from './identify-step.ts';
 import type { CeremonyRequest } from './interactions.ts';
 import { showProveIdentity } from './prove-identity.ts';
+import { postRenewPassword, showRenewPassword } from './renew-password.ts';
 import { postScan, scanState, showScan } from './scan-step.ts';
 import { postBegin, postSecondFactor, postWithout, showSecondFactor } from './second-factor.ts';
 import {
@@ -42,6 +43,7 @@ export function signInRoutes(sources: SignInSources): Router {
   router.post('/interaction/:uid/second-factor', (ctx) => postSecondFactor(ctx as unknown as Context, sources));
   router.post('/interaction/:uid/send-code', (ctx) => postBegin(ctx as unknown as Context, sources));
   router.post('/interaction/:uid/without', (ctx) => postWithout(ctx as unknown as Context, sources));
+  router.post('/interaction/:uid/new-password', (ctx) => postRenewPassword(ctx as unknown as Context, sources));
   router.post('/interaction/:uid/continue-as', (ctx) => postContinueAs(ctx as unknown as Context, sources));
   router.post('/interaction/:uid/choose-subject', (ctx) => postSubject(ctx as unknown as Context, sources));
   router.post('/interaction/:uid/consent', (ctx) => postConsent(ctx as unknown as Context, sources));
@@ -64,6 +66,8 @@ async function showStep(ctx: Context, sources: SignInSources): Promise<void> {
   switch (step.state) {
     case 'second_factor':
       return showSecondFactor(ctx, request, sources, { step, climber });
+    case 'renew_password':
+      return showRenewPassword(ctx, request, sources);
     case 'prove_identity':
       return showProveIdentity(ctx, request, sources, { ial: step.ial, climber });
     case 'choose_subject':

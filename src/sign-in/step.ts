@@ -31,6 +31,7 @@ import type { IdentifyPasskey } from './identify-passkey.ts';
 import type { CeremonyRequest, Interactions, Pending, SignedInPerson } from './interactions.ts';
 import { ALLOWED, type Climber, type Ladder } from './ladder.ts';
 import { identifies } from './levels.ts';
+import type { PasswordRenewal } from './renew-password.ts';
 import { sparedBy, type TrustSources } from './trust.ts';
 
 export interface SignInSources extends TrustSources {
@@ -51,6 +52,7 @@ export interface SignInSources extends TrustSources {
   /** Where a person binds factors and proves their identity better. */
   readonly methodsUrl: string;
   readonly documentsUrl: string;
+  readonly renewal: PasswordRenewal;
   readonly persons: Persons;
   readonly relyingParties: RelyingParties;
   readonly renderer: Renderer;
@@ -185,6 +187,7 @@ export async function provenBy(
 
 const mustWait = (step: Step): boolean =>
   step.state === 'identify' ||
+  step.state === 'renew_password' ||
   (step.state === 'second_factor' && (step.because === 'account' || step.because === 'risk'));
 
 /** The fault a person reads where the ceremony cannot go on. */

@@ -9,7 +9,7 @@ import type { Proof } from './levels.ts';
 const COOKIE = 'trusted';
 
 export interface TrustSources {
-  readonly trustedDevices: Pick<TrustedDevices, 'find' | 'trust'>;
+  readonly trustedDevices: Pick<TrustedDevices, 'find' | 'trust' | 'revokeAllIn'>;
   readonly secure: boolean;
 }
 

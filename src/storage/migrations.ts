@@ -14,6 +14,7 @@ import { trustedDevices } from './migrations/0013-trusted-devices.ts';
 import { defence } from './migrations/0014-defence.ts';
 import { deliveryOrder } from './migrations/0015-delivery-order.ts';
 import { staff } from './migrations/0016-staff.ts';
+import { passwordsAndStaff } from './migrations/0017-passwords-and-staff.ts';
 import { manyProcesses } from './migrations/0019-many-processes.ts';
 
 /** In the order of their ids. Since the sixteenth each only adds, so that nodes of the version before go on (docs/engines.md). */
@@ -33,5 +34,6 @@ export const MIGRATIONS: readonly Migration[] = [
   defence,
   deliveryOrder,
   staff,
+  passwordsAndStaff,
   manyProcesses,
 ];

@@ -22,8 +22,16 @@ export interface Tables
   /** Who alone does a work, until when (office.ts). */
   offices: { name: string; fence: number; holder: string; lease_until_ms: number };
   settings: { name: string; value: string };
-  passwords: { person_id: string; hash: string; changed_at: number };
-  staff: { person_id: string; role: string; status: string; added_at: number; changed_at: number };
+  passwords: { person_id: string; hash: string; changed_at: number; warned_at: number | null };
+  earlier_passwords: { id: string; person_id: string; hash: string; ended_at: number };
+  staff: {
+    person_id: string;
+    role: string;
+    status: string;
+    added_at: number;
+    changed_at: number;
+    account: string | null;
+  };
   known_devices: { device_digest: string; person_id: string; created_at: number; seen_at: number };
   relying_parties: {
     client_id: string;

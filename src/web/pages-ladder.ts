@@ -21,6 +21,12 @@ export interface FactorChoice {
   readonly codeBefore?: string;
 }
 
+/** What is wrong with a new password, and at which field. */
+export interface NewPasswordProblem {
+  readonly field?: 'newPassword' | 'newPasswordAgain';
+  readonly code: string;
+}
+
 /** The pages between the first proof and the portal. */
 export interface LadderPageModels {
   /**
@@ -43,6 +49,14 @@ export interface LadderPageModels {
     readonly withoutAction?: string;
     readonly problem?: SecondFactorProblem;
   };
+  /** The password is older than `ageDays`. Posts `newPassword`, `newPasswordAgain`. */
+  readonly 'new-password': FormView & {
+    readonly cancelAction: string;
+    readonly portal: PortalView;
+    readonly passwordCharactersMin: number;
+    readonly ageDays: number;
+    readonly problem?: NewPasswordProblem;
+  };
   /** The identity is proven less well (`held`) than the portal wants (`wanted`). The form leads back to the portal. */
   readonly 'prove-identity': FormView & {
     readonly portal: PortalView;
@@ -55,5 +69,6 @@ export interface LadderPageModels {
 
 export const LADDER_PAGE_NAMES = [
   'second-factor',
+  'new-password',
   'prove-identity',
 ] as const satisfies readonly (keyof LadderPageModels)[];

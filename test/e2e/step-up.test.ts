@@ -1,5 +1,6 @@
 import type { ExecutionContext } from 'ava';
 import type { BrowserContextOptions, Page } from 'playwright-core';
+import type { ConfigOverrides } from '../../src/config/schema.ts';
 import { webServer } from '../support/listeners.ts';
 import { ROOMY } from '../support/portal-calls.ts';
 import { bindApp, somebody } from '../support/second-factor.ts';
@@ -17,12 +18,12 @@ interface Scene {
 }
 
 /** Two portals on this machine, of which one wants level 3. */
-async function scene(t: ExecutionContext): Promise<Scene> {
+async function scene(t: ExecutionContext, settings: ConfigOverrides = {}): Promise<Scene> {
   const origin = await webServer(t, (_request, response) => {
     response.setHeader('content-type', 'text/html; charset=utf-8');
     response.end('<!doctype html><html lang="zh-CN"><title>门户</title><h1>已登录</h1>');
   });
-  const server = await startServer(t, ROOMY);
+  const server = await startServer(t, { ...ROOMY, ...settings });
   const record = { redirect_uris: [`${origin}/callback`] };
   const plain = await server.addPortal({ ...record, client_name: '图书馆' });
   const strong = await server.addPortal({ ...record, client_name: '不动产登记', minimum_acr: 'urn:tongban:acr:3' });
@@ -124,6 +125,35 @@ for (const [way, options, choice] of WAYS) {
       (await server.house.identifiers.list(id)).map(({ type }) => type),
       ['user_name'],
     );
+    t.deepEqual(watch.problems, []);
+  });
+}
+
+for (const [way, options, choice] of WAYS) {
+  seen(`S1 a password that has grown too old is changed on the way in, ${way}`, async (t) => {
+    const at = await scene(t, { password: { ageDays: 90, history: 5 } });
+    const { server, plain } = at;
+    const { id, idNumber } = await somebody(server);
+    await server.house.database.run('UPDATE passwords SET changed_at = 0 WHERE person_id = $1', [id]);
+    const { page, watch, look } = await visitor(t, 'e2e', options);
+    await page.goto(addressOf(at, plain));
+    if (choice !== '') await page.goto(page.url() + choice);
+    await typeSignIn(page, idNumber, PASSWORD);
+    await page.locator('main[data-page="new-password"]').waitFor();
+    await look(`new-password-${way}`);
+    const choose = async (password: string) => {
+      await page.locator('input[name="newPassword"]').fill(password);
+      await page.locator('input[name="newPasswordAgain"]').fill(password);
+      await page.locator('form[action$="/new-password"] button.primary').click();
+    };
+    await choose(PASSWORD);
+    await page.locator('.field-problem').waitFor();
+    await look(`new-password-reused-${way}`);
+    await choose('nine green boats on the river');
+    await page.waitForURL((url) => url.origin === at.origin || !url.pathname.endsWith('/new-password'));
+    await arrive(at, page);
+    t.truthy(new URL(page.url()).searchParams.get('code'));
+    t.is(await server.house.passwords.verify(id, 'nine green boats on the river'), 'match');
     t.deepEqual(watch.problems, []);
   });
 }

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import type { FactorKind, FactorStrength } from '../../src/factors/factor.ts';
-import { type Ceremony, nextStep, statementOf } from '../../src/sign-in/ceremony.ts';
+import { type Ceremony, nextStep } from '../../src/sign-in/ceremony.ts';
 import { type Level, type LevelRules, levelOfAcr, type Proof } from '../../src/sign-in/levels.ts';
 import type { StaffStanding } from '../../src/sign-in/staff-standing.ts';
+import { statementOf } from '../../src/sign-in/statement.ts';
 
 /** A row of docs/ceremony.md: a case, and what comes next in the words of the table. */
 export interface TableRow {
@@ -59,6 +60,7 @@ function proofOf(text: string): { readonly here: boolean; readonly proof: Proof 
   if (Number.isNaN(at)) throw new Error(`the table knows no time ${age}`);
   const here = text.startsWith('+');
   if (name === 'pwd') return { here, proof: { factor: 'password', strength: 'knowledge', amr: ['pwd'], at } };
+  if (name === 'scan') return { here, proof: { factor: 'scan', strength: 'possession', amr: ['mca'], at } };
   if (name === 'device') return { here, proof: { factor: 'trusted_device', strength: 'spared', amr: [], at } };
   const { kind, strength } = known(name.replace('!', ''));
   return { here, proof: { factor: kind, strength, amr: name.endsWith('!') ? ['mfa'] : [], at } };
@@ -115,7 +117,7 @@ function demandOf(cell: string): { readonly prompt?: string; readonly demand: Ce
 type Told = Pick<Ceremony, 'account' | 'risk' | 'waived' | 'offered' | 'rules'> & { readonly standing: StaffStanding };
 
 function accountOf(cell: string): Told {
-  let account: Ceremony['account'] = { ial: 2, secondFactor: 'when_demanded', bound: [] };
+  let account: Ceremony['account'] = { ial: 2, secondFactor: 'when_demanded', bound: [], passwordIsOutdated: false };
   let risk: Ceremony['risk'] = { verdict: 'allow', reasons: [] };
   let offered = Object.values(KINDS);
   let standing: StaffStanding = { office: 'open', isMember: false };
@@ -124,6 +126,7 @@ function accountOf(cell: string): Told {
     const [word = '', ...rest] = part.split(' ');
     if (word === 'ial') account = { ...account, ial: Number(rest[0]) as Ceremony['account']['ial'] };
     else if (word === 'bound') account = { ...account, bound: rest.map((name) => known(name).kind) };
+    else if (word === 'old') account = { ...account, passwordIsOutdated: true };
     else if (word === 'policy')
       account = { ...account, secondFactor: rest[0] === 'always' ? 'always' : 'whenever_bound' };
     else if (word === 'risk') risk = { verdict: rest[0] === 'more' ? 'ask_more' : 'refuse', reasons: ['new_device'] };

@@ -30,6 +30,8 @@ export const CHEAP_PASSWORDS: PasswordFactorOptions = {
   queueMax: 50,
   queueDeadlineMs: 30_000,
   maxLength: 256,
+  history: 0,
+  ageDays: 0,
 };
 
 /** The number in its normal form. Throws where it is none: a test with a mistyped number would prove nothing. */

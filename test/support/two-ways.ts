@@ -78,6 +78,7 @@ export async function openTwoWays(server: TestServer, cleanup: Cleanup): Promise
     dPoPNonceSecret: Buffer.alloc(32, 1),
     hintSealer: createSealer(Buffer.alloc(32, 3)),
     successionSecret: Buffer.alloc(32, 2),
+    passwordIsOutdated: house.passwords.isOutdated,
     pairwiseSub: createPairwiseSub(Buffer.from(config.secrets.pairwiseSalt)),
     outboundFetch: () => Promise.reject(new Error('nobody is called here')),
     wakeOutbox: () => {},

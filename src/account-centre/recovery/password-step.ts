@@ -78,6 +78,9 @@ export async function postPassword(ctx: Context, sources: RecoverySources): Prom
   }
   const problem = await problemOf(values, profile, sources);
   if (problem) return render(ctx, waiting, sources, problem);
+  const memory = await sources.passwords.isReused(profile.id, values.password);
+  if (memory === 'reused') return render(ctx, waiting, sources, { field: 'password', code: 'password_reused' });
+  if (memory === 'busy') throw new Fault('overloaded', undefined, { retryAfterSeconds: 3 });
   const prepared = await sources.passwords.prepare(values.password);
   if (prepared === 'busy') throw new Fault('overloaded', undefined, { retryAfterSeconds: 3 });
   if (!(await complete(ctx, recovery, profile, prepared, sources))) {

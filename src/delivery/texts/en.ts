@@ -55,6 +55,8 @@ export const messagesEn: MessageTexts = {
   'closure-held': () =>
     'You still are the legal representative of a company, so your account cannot be closed yet. Please sign in to change that, or to keep the account.',
   'closure-done': () => 'Your account was closed and your personal data were deleted. Thank you for having used it.',
+  'password-aging': ({ day }) =>
+    `Your password has been in use for long: from ${day} on, signing in with it asks for a new one first. You can change it now under "My account".`,
   'accounts-merged': ({ day }) =>
     `Your two accounts are one now. Until ${day} this can be undone under "My data". If this was not you, please call the help line at once.`,
   'merge-undone': () =>

@@ -52,6 +52,8 @@ export interface TemplateValues {
   readonly 'closure-held': NoValues;
   readonly 'closure-done': NoValues;
   /** `day`: until when it can be undone. */
+  /** `day`: from when on a new one is asked for. */
+  readonly 'password-aging': { readonly day: string };
   readonly 'accounts-merged': { readonly day: string };
   readonly 'merge-undone': NoValues;
   readonly 'name-corrected': NoValues;

@@ -36,6 +36,7 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   password_kinds: 'The password needs more kinds of characters: capitals, small letters, digits and others.',
   password_common: 'This password is too common and easy to guess. Please choose another.',
   password_personal: 'Please leave your name, date of birth, phone and ID number out of the password.',
+  password_reused: 'You have used this password before. Please choose one you have not had yet.',
   password_context: 'Please leave words that are easy to guess, such as the name of this service, out of the password.',
   passwords_differ: 'The two passwords are not the same. Please enter them again.',
   other: 'Something in the form is not right. Please check it and try again.',

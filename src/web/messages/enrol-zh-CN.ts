@@ -30,6 +30,7 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   password_kinds: '密码的字符种类不够，请混用大写字母、小写字母、数字和其他符号。',
   password_common: '这个密码太常见，容易被猜中，请换一个。',
   password_personal: '密码中请不要包含您的姓名、生日、手机号或身份证号码。',
+  password_reused: '您以前用过这个密码，请换一个没有用过的。',
   password_context: '密码中请不要包含本服务的名称等容易猜到的词。',
   passwords_differ: '两次输入的密码不一样，请重新输入。',
   other: '填写的内容有误，请检查后重试。',

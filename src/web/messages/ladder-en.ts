@@ -54,6 +54,13 @@ export const ladderEn: typeof ladderZh = {
       bind: 'Go to "My account" to add one',
     },
   },
+  renew: {
+    title: 'Please choose a new password',
+    lead: (days) =>
+      `Your password is older than ${days} days, and this service asks for a new one now. It also has to differ from the ones you had before.`,
+    submit: 'Save and go on',
+    busy: 'Many people are here right now, and your new password was not saved. Please press the button again in a moment.',
+  },
   prove: {
     title: 'Your identity must be verified further',
     lead: (portal) => `${portal} wants a higher level of identity verification than your account has.`,

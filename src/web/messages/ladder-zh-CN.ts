@@ -51,6 +51,12 @@ export const ladderZh = {
       bind: '前往“我的账户”绑定',
     },
   },
+  renew: {
+    title: '请设置新密码',
+    lead: (days: number) => `您的密码已使用超过 ${days} 天，按规定现在需要更换。新密码不能与您以前用过的密码相同。`,
+    submit: '保存并继续',
+    busy: '当前人数较多，新密码还没有保存。请稍后再按一次。',
+  },
   prove: {
     title: '需要先完成更高等级的身份核验',
     lead: (portal: string) => `“${portal}”要求的身份核验等级高于您目前的等级。`,

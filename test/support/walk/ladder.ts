@@ -1,12 +1,12 @@
 import { PEOPLE } from '../legal-persons.ts';
 import { idNumberOf } from '../people.ts';
-import { typeSignIn } from '../seen.ts';
+import { fill, typeSignIn } from '../seen.ts';
 import { PASSWORD, type TestPortal } from '../server.ts';
 import type { Walk } from './town.ts';
 
 const { owner: OWNER } = PEOPLE;
 
-/** What stands between a password and portals that want more: another factor, or an identity that is better proven. */
+/** What stands between a password and portals: another factor, an identity that is better proven, a password that has grown too old. */
 export async function walkLadder({ page, eye, server, hall, enter, signOut }: Walk): Promise<void> {
   const { persons, relyingParties } = server.house;
   const { client_name, redirect_uris } = (await relyingParties.inspect(hall.id))?.record ?? {};
@@ -21,4 +21,11 @@ export async function walkLadder({ page, eye, server, hall, enter, signOut }: Wa
   await persons.setLevel(id, { ial: 1, reason: 'register_mismatch', origin: 'test' });
   await enter(await wanting(2));
   await eye.at('prove-identity');
+  await server.house.database.run('UPDATE passwords SET changed_at = 0 WHERE person_id = $1', [id]);
+  await signOut();
+  await enter(hall);
+  await typeSignIn(page, OWNER.idNumber, PASSWORD);
+  await eye.at('new-password');
+  await fill(page, { newPassword: 'seven blue kites', newPasswordAgain: 'seven red kites' });
+  await eye.wrong('new-password', 'differ');
 }

@@ -57,7 +57,7 @@ export async function openTown(
   page: Page,
   look: Pick<EyeOptions, 'language' | 'width'>,
 ): Promise<Walk> {
-  const settings = { ...ROOMY, recovery: { waitSeconds: RECOVERY_WAIT_SECONDS } };
+  const settings = { ...ROOMY, recovery: { waitSeconds: RECOVERY_WAIT_SECONDS }, password: { ageDays: 3650 } };
   const shown = [PEOPLE.representative, PEOPLE.owner];
   const server = await startServer(t, settings, {
     demo: { people: shown, password: DEMO_PASSWORD, mailboxUrl: '/mailbox' },
