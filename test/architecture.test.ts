@@ -187,6 +187,10 @@ test('the environment is read in one file, the clock and the random source in on
   );
 });
 
+test('V61 no page leads back to wherever a browser says it came from', (t) => {
+  t.deepEqual(filesWith(/\.back\(|redirect\(\s*['"`]back|\bget\(\s*['"`]referr?er\b|\breferr?er\b.*headers/i), []);
+});
+
 test('R7 ciphers are called in one file, and the implementations in JavaScript nowhere', (t) => {
   t.deepEqual(filesWith(/\bcreate(?:Dec|C)ipheriv\b/), ['src/crypto/sm4.ts']);
   t.deepEqual(

@@ -83,7 +83,7 @@ test('E5 behind https the year of HSTS comes with every answer, and the session 
   t.false(answer?.includes('"http://'));
 });
 
-test('C1 G3 V30 V44 behind a proxy that passes strange headers on, all addresses are still the issuer’s', async (t) => {
+test('C1 G3 V30 V44 V61 behind a proxy that passes strange headers on, all addresses are still the issuer’s', async (t) => {
   const proxied = await startServer(t, { issuer: 'https://id.example', http: { trustedProxies: 1 } });
   const through = (path: string, headers: string) =>
     speak(
@@ -98,6 +98,9 @@ test('C1 G3 V30 V44 behind a proxy that passes strange headers on, all addresses
   const page = await through('/session/end', strange);
   t.regex(page ?? '', /^HTTP\/1.1 200/);
   t.false(page?.includes('evil.cn'));
+  for (const name of ['X-Forwarded-For', 'X-Forwarded-Host', 'X-Forwarded-Proto'])
+    for (const value of [', '.repeat(6000), `${' '.repeat(12_000)}a`, `user@${'a.'.repeat(6000)}cn`])
+      t.regex((await through('/session/end', `${name}: ${value}\r\n`)) ?? '', /^HTTP\/1.1 200/, `V61 ${name}`);
 });
 
 test('H3 TRACE and methods nobody needs are refused without an echo', async (t) => {

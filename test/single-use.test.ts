@@ -53,7 +53,7 @@ test('A2 a code presented again later ends the tokens of the first redemption', 
   t.deepEqual(await introspection.json(), { active: false });
 });
 
-test('A8 a refresh repeated at once or within ten seconds gives the same successor; later reuse ends the family', async (t) => {
+test('A8 V2 a refresh repeated at once or within ten seconds gives the same successor; later reuse ends the family', async (t) => {
   const server = await startServer(t);
   await server.addPerson(WANG);
   const portal = await server.addPortal();
@@ -187,7 +187,7 @@ test('A8 R1 whichever of a refresh and a revocation comes first, nothing that wa
   t.true(statuses.has(200), 'the refresh came first at least once');
 });
 
-test('A8 R1 requests for one refresh token that share a commit all get its successor, and nobody is taken for a thief', async (t) => {
+test('A8 R1 V2 requests for one refresh token that share a commit all get its successor, and nobody is taken for a thief', async (t) => {
   const server = await startServer(t);
   await server.addPerson(WANG);
   const portal = await server.addPortal();
