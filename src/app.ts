@@ -14,7 +14,7 @@ import { alteredEvent, createKeyDoors, type KeyDoors, openKeys } from './key-doo
 import { levelRules, scaleNames } from './ladder-doors.ts';
 import { type LedgerKey, ledgerKey, ledgerOrigin } from './ledger/checkpoints/ledger-key.ts';
 import { createFailures, type Failures } from './ledger/flood.ts';
-import { createLedger, type Ledger } from './ledger/ledger.ts';
+import { createLedger, type Ledger, type LedgerEvent } from './ledger/ledger.ts';
 import { createOpenings, type Openings } from './ledger/openings.ts';
 import { createLedgerReader, type LedgerReader } from './ledger/reader.ts';
 import { nodeName } from './ledger-doors.ts';
@@ -32,6 +32,7 @@ import { createStaff, type Staff } from './people/staff.ts';
 import { createPossessionDoors, type PossessionDoors } from './possession-doors.ts';
 import { openRegisters, type Registers } from './proofing-doors.ts';
 import { createRelyingParties, type RelyingParties } from './relying-parties/relying-parties.ts';
+import { alteredRowEvent, createRowDoors, openRowSealing, type RowDoors } from './row-doors.ts';
 import { endInTurn } from './shared/end-in-turn.ts';
 import { openRemoteSigning, type RemoteSigning } from './signer-doors.ts';
 import type { ArtifactStore } from './storage/artifact-store.ts';
@@ -41,7 +42,7 @@ import { storeOf } from './store-doors.ts';
 import { DOCUMENT_AGE_SECONDS } from './web/front.ts';
 
 /** Everything the house is made of, without the doors: what the commands work on, and what the server opens to the world. */
-export interface House extends FactorDoors, KeyDoors, LegalDoors, LifeDoors, PossessionDoors {
+export interface House extends FactorDoors, KeyDoors, LegalDoors, LifeDoors, PossessionDoors, RowDoors {
   readonly config: Config;
   readonly database: Database;
   readonly store: ArtifactStore;
@@ -76,6 +77,24 @@ export interface House extends FactorDoors, KeyDoors, LegalDoors, LifeDoors, Pos
   close(): Promise<void>;
 }
 
+/** Opens what keeps everything at rest: first the seals of rows, for the keys stand in rows themselves. */
+async function openAtRest(
+  config: Config,
+  raw: Database,
+  altered: (place: string) => void,
+  alteredRow: (place: string) => void,
+) {
+  try {
+    const rows = await openRowSealing(config, raw, alteredRow);
+    const keys = await openKeys(config, rows.database, altered);
+    rows.seals.follow(keys.ring);
+    return { rows, keys };
+  } catch (error) {
+    await raw.close();
+    throw error;
+  }
+}
+
 const bytesOf = (secret: string): Buffer => Buffer.from(secret, 'utf8');
 
 /**
@@ -89,15 +108,15 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
   const { secrets } = config;
   const registers = openRegisters(config);
   const remoteSigning = openRemoteSigning(config);
-  const database = await openDatabase(storeOf(config), { mayMigrate: config.database.migrateAtStart });
-  /** Told before the caller is refused; that the refusal stands does not depend on it. */
-  const altered = (place: string): void => {
-    failures.record(alteredEvent(place)).catch((error: unknown) => process.emitWarning(String(error)));
+  const raw = await openDatabase(storeOf(config), { mayMigrate: config.database.migrateAtStart });
+  /** Told before the caller is refused; that the refusal stands does not depend on it. While the house opens, the refusal is all there is. */
+  let toldTo: Failures | undefined;
+  const tell = (event: LedgerEvent): void => {
+    toldTo?.record(event).catch((error: unknown) => process.emitWarning(String(error)));
   };
-  const keys = await openKeys(config, database, altered).catch(async (error: unknown) => {
-    await database.close();
-    throw error;
-  });
+  const altered = (place: string): void => tell(alteredEvent(place));
+  const { rows, keys } = await openAtRest(config, raw, altered, (place) => tell(alteredRowEvent(place)));
+  const { database } = rows;
   const { sealer, index } = keys;
   const openings = createOpenings(database, sealer);
   const events = createEventCounts();
@@ -110,6 +129,8 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
   });
   const ledger = countedLedger(written, events);
   const failures = createFailures({ ledger, write: (work) => database.write(work) });
+  toldTo = failures;
+  await rows.finish(ledger);
   const artifacts = createArtifactCounts();
   const shortLived = await openShortLived(config, database);
   const store = countedArtifacts(shortLived.store, artifacts);
@@ -168,7 +189,8 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
   const { ttl } = config;
   return {
     ...factors,
-    ...createKeyDoors(config, database, keys, { ledger, persons }),
+    ...createKeyDoors(config, keys, rows, { ledger, persons }),
+    ...createRowDoors(rows, ledger),
     ...createPossessionDoors({ ...factors, config, database, ledger, keyFor: keysOf(config) }),
     ...legal,
     ...life,

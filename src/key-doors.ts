@@ -6,12 +6,15 @@ import { dependentsOf } from './crypto/key-dependents.ts';
 import { createKeyRotation, type KeyRotation } from './crypto/key-rotation.ts';
 import { createResealing, sealedWalks } from './crypto/resealing.ts';
 import { createRingSealer } from './crypto/ring-sealer.ts';
+import { configuredRowKey } from './crypto/row-seals.ts';
+import { sealWalks } from './crypto/row-walks.ts';
 import { createSealer, type Sealer, toldSealer } from './crypto/sealing.ts';
 import { openSecretRing, type SecretRing } from './crypto/secret-ring.ts';
 import type { Ledger, LedgerEvent } from './ledger/ledger.ts';
 import { companyIndexWalks } from './legal-persons/reindexing.ts';
 import type { Persons } from './people/persons.ts';
 import { peopleIndexWalks } from './people/reindexing.ts';
+import type { RowSealing } from './row-doors.ts';
 import type { Database } from './storage/database.ts';
 import { type NightlyJob, type RunningNightlyJob, startNightlyJob } from './storage/nightly-job.ts';
 
@@ -48,6 +51,7 @@ export async function openKeys(
       index: bytesOf(secrets.indexKey),
       pepper: bytesOf(secrets.pepper),
       cookies: bytesOf(secrets.cookieKeys[0] ?? ''),
+      rows: configuredRowKey(bytesOf(secrets.encryptionKey)),
     },
   });
   return {
@@ -68,12 +72,18 @@ export function alteredEvent(place: string): LedgerEvent {
 /** What changes the keys. A cookie may come back for as long as the longest session. */
 export function createKeyDoors(
   config: Config,
-  database: Database,
   { ring, master, sealer, index }: KeyMaterial,
+  rows: Pick<RowSealing, 'database' | 'raw' | 'seals' | 'tell'>,
   { ledger, persons }: { readonly ledger: Ledger; readonly persons: Pick<Persons, 'forgetEverybody'> },
 ): KeyDoors {
+  const { database } = rows;
   const shared = { database, sealer, index, ring };
-  const walks = [...sealedWalks(database, sealer, ring), ...peopleIndexWalks(shared), ...companyIndexWalks(shared)];
+  const walks = [
+    ...sealedWalks(database, sealer, ring),
+    ...peopleIndexWalks(shared),
+    ...companyIndexWalks(shared),
+    ...sealWalks(rows, ring, rows.tell),
+  ];
   return {
     secretRing: ring,
     keyRotation: createKeyRotation({
@@ -82,7 +92,7 @@ export function createKeyDoors(
       master,
       ledger,
       dependents: (purpose, id) => dependentsOf(database, purpose, id),
-      lifeSeconds: { sealing: 0, index: 0, pepper: 0, cookies: config.session.absoluteSeconds },
+      lifeSeconds: { sealing: 0, index: 0, pepper: 0, cookies: config.session.absoluteSeconds, rows: 0 },
     }),
     resealing: (rowsPerSecond) =>
       createResealing({

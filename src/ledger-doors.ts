@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { House } from './app.ts';
 import { SETTINGS } from './config/schema.ts';
 import { sm3 } from './crypto/digests.ts';
+import { SEALED_START } from './crypto/row-sealing.ts';
 import { createSm2Verifier, createSoftwareSm2Signer } from './crypto/sm2-software-signer.ts';
 import { tellOpening } from './ledger/opening-entry.ts';
 import { type Sequencer, startSequencer } from './ledger/sequencing/sequencer.ts';
@@ -69,7 +70,10 @@ export async function recordStart({ config, database, ledger, ledgerKey }: House
         await ledger.append(tx, { type: 'configuration.changed', details: { changed, digest } });
       }
     }
-    await ledger.append(tx, { type: 'server.started', details: { version: VERSION, profile: config.profile } });
+    await ledger.append(tx, {
+      type: 'server.started',
+      details: { version: VERSION, profile: config.profile, ...SEALED_START },
+    });
   });
 }
 

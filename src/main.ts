@@ -52,6 +52,10 @@ const COMMANDS: Readonly<Record<string, { readonly means: string; readonly load:
     means: 'list, rotate and retire keys, and bring what is sealed under new ones',
     load: async () => withHouse('keys'),
   },
+  rows: {
+    means: 'hold what decides who may do what against its seals',
+    load: async () => withHouse('rows'),
+  },
   audit: {
     means: 'verify, search, export and prune the audit ledger',
     load: async () => (await import('./commands/in-house.ts')).runAudit,

@@ -25,6 +25,7 @@ import { createSessionExpiry } from './oidc/session-expiry.ts';
 import { createSignInPlaces } from './people/sign-in-places.ts';
 import { logRegisters, runNights } from './proofing-doors.ts';
 import { isSmOnly } from './relying-parties/sm2-rules.ts';
+import { runRowNights } from './row-doors.ts';
 import { endInTurn } from './shared/end-in-turn.ts';
 import { createSqlCounters } from './storage/sql-counters.ts';
 import { startSweeper } from './storage/sweeper.ts';
@@ -142,6 +143,7 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
   const nights = runNights(house, log);
   const lifeNights = runLifeNights(house, log);
   const keyNights = runKeyNights(house, log);
+  const rowNights = runRowNights(house, log);
   let draining = false;
   const watch = await runWatch(house, log, {
     requests,
@@ -181,6 +183,7 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
         () => nights.stop(),
         () => lifeNights.stop(),
         () => keyNights.stop(),
+        () => rowNights.stop(),
         endSubjectWatch,
         () => companyNights.stop(),
         () => outbox.stop(DRAIN_MS),

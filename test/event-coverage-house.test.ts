@@ -58,7 +58,7 @@ test('H5 L15 start, stop, first keys and changed settings are on record; of the 
   t.teardown(() => house.close());
   const own = { house };
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
-  const started = { ...HOUSE, data: { version, profile: 'test' } };
+  const started = { ...HOUSE, data: { version, profile: 'test', rows: 'sealed' } };
   t.deepEqual(await allTold(own, 'server.started'), [started, started]);
   const stopped = { ...HOUSE, data: { signal: 'SIGTERM' } };
   t.deepEqual(await allTold(own, 'server.stopped'), [stopped, stopped]);
@@ -356,6 +356,9 @@ const ELSEWHERE: Readonly<Partial<Record<EventType, string>>> = {
   'key.resealed': 'key-rotation',
   'sealed-data.altered': 'sealed-columns',
   'server.moved': 'move',
+  'row.altered': 'row-seals-house',
+  'row.sealed': 'row-seals',
+  'row.checked': 'row-seals-house',
 };
 
 test('H5 every event of the catalogue has a scenario', (t) => {

@@ -604,6 +604,19 @@ const ROWS: readonly Row[] = [
     [failure('sealed-data.altered', { at: 0, details: { table: 'persons', column: 'name_sealed', row: 'psn_a' } })],
     1,
   ],
+  ['rowAltered', 'one row', [failure('row.altered', { at: 0, details: { table: 'staff', row: 'psn_a' } })], 1],
+  [
+    'rowAltered',
+    'sealed as they stood',
+    [{ type: 'row.sealed', at: 0, details: { origin: 'first start', rows: 9 } }],
+    1,
+  ],
+  [
+    'rowAltered',
+    'sealed by an operator',
+    [{ type: 'row.sealed', at: 0, details: { origin: 'command line', rows: 1 } }],
+    0,
+  ],
   ['sealedDataAltered', 'a key is replaced', [{ type: 'key.resealed', at: 0, details: { resealed: 12 } }], 0],
 ];
 

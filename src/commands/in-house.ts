@@ -49,6 +49,7 @@ const COMMANDS = {
     (await import('./logout.ts')).run(args, { database, ledger, stdout, stderr }),
   staff: async (args, house) => (await import('./staff.ts')).run(args, { house, stdout, stderr }),
   keys: async (args, house) => (await import('./keys.ts')).run(args, { house, stdout, stderr }),
+  rows: async (args, house) => (await import('./rows.ts')).run(args, { house, stdout, stderr }),
   incident: async (args, { config, database, ledger }, operator) => {
     const { operatorClass } = config.watch;
     const incidents = createIncidents({ database, ledger, operatorClass });

@@ -14,7 +14,7 @@ export interface KeysCommandContext {
 export const USAGE = `Usage:
   tongban keys list                the keys, those in use first
   tongban keys rotate [KIND ...]   let the next keys be used; running servers follow within a second. KIND is an algorithm
-                                   (ES256, RS256, SGD_SM3_SM2), sealing, index, pepper, cookies or all; without one, every algorithm
+                                   (ES256, RS256, SGD_SM3_SM2), sealing, index, pepper, cookies, rows or all; without one, every algorithm
   tongban keys reseal [--per-second N] [--status]
                                    bring what stands under replaced keys under those in use, now; otherwise it is done at night
   tongban keys retire KIND ID      remove a replaced key for good; refused while anything depends on it
@@ -101,7 +101,7 @@ async function rotateRing(purposes: readonly RingPurpose[], { house, stdout }: K
     // Where another command put it in use meanwhile, there is nothing left to do.
     if (outcome.ok) stdout.write(`${purpose}: ${outcome.id} is in use now.\n`);
   }
-  if (purposes.some((purpose) => purpose === 'sealing' || purpose === 'index')) {
+  if (purposes.some((purpose) => ['sealing', 'index', 'rows'].includes(purpose))) {
     stdout.write('What stands under the replaced key is written anew at night, or now with `tongban keys reseal`.\n');
   }
   return 0;

@@ -134,6 +134,15 @@ export const keys = z.strictObject({
     10_000,
     'How many rows a second are brought under the keys in use at night, after a key that seals or indexes was replaced.',
   ),
+  checkedPerSecond: whole(
+    10,
+    100_000,
+    'How many rows that decide who may do what are held against their seals a second, at night.',
+  ),
+  alteredRows: choice(
+    ['refuse', 'tell'],
+    'What becomes of a request that needs a row which does not match its seal; tell only writes it into the ledger, for the time in which nodes of an older version still write.',
+  ),
   smOnly: flag(
     'Signs and accepts SM2 alone: portals registered for anything else are refused, and so are RSA, ECDSA and DPoP.',
   ),

@@ -160,4 +160,9 @@ export const watch = z.strictObject({
     watches: 'sealed values that do not open',
     threshold: 'Such values',
   }),
+  rowAltered: rule({
+    about: 'other',
+    watches: 'rows that decide who may do what and do not match their seal',
+    threshold: 'Such rows',
+  }),
 });

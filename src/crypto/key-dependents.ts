@@ -1,4 +1,5 @@
 import type { Connection, Database, SqlValue } from '../storage/database.ts';
+import { GUARDED_TABLES, KEYS_TABLE, ROW_SEAL } from '../storage/guarded-tables.ts';
 import { INDEX_COLUMNS } from '../storage/index-columns.ts';
 import { SEALED_TABLES } from '../storage/sealed-columns.ts';
 import { indexHeader } from './blind-index.ts';
@@ -15,15 +16,31 @@ export async function dependentsOf(database: Database, purpose: RingPurpose, id:
   if (purpose === 'index') return indexedUnder(database, id);
   if (purpose === 'pepper')
     return [{ table: 'passwords', rows: await count(database, 'passwords', pepperedWith(id), []) }];
+  if (purpose === 'rows') return rowsUnder(database, id);
   return [];
 }
 
+/** Whether the value of a column begins with the header, which is the one parameter. */
+const beginsWith = ({ engine }: Database, column: string, header: Uint8Array): string =>
+  engine === 'sqlite'
+    ? `substr(${column}, 1, ${header.length}) = $1`
+    : `substring(${column} from 1 for ${header.length}) = $1`;
+
+const headerOf = (id: string): Uint8Array => sealHeader(id === CONFIGURED ? undefined : id);
+
+async function rowsUnder(database: Database, id: string): Promise<Dependents> {
+  const found: { table: string; rows: number }[] = [];
+  for (const { table } of GUARDED_TABLES) {
+    if (table === KEYS_TABLE) continue;
+    const rows = await count(database, table, beginsWith(database, ROW_SEAL, headerOf(id)), [headerOf(id)]);
+    found.push({ table, rows });
+  }
+  return found;
+}
+
 async function sealedUnder(database: Database, id: string): Promise<Dependents> {
-  const header = sealHeader(id === CONFIGURED ? undefined : id);
-  const start = (column: string): string =>
-    database.engine === 'sqlite'
-      ? `substr(${column}, 1, ${header.length}) = $1`
-      : `substring(${column} from 1 for ${header.length}) = $1`;
+  const header = headerOf(id);
+  const start = (column: string): string => beginsWith(database, column, header);
   const found: { table: string; rows: number }[] = [];
   for (const { table, columns } of SEALED_TABLES) {
     found.push({ table, rows: await count(database, table, columns.map(start).join(' OR '), [header]) });

@@ -1,4 +1,4 @@
-import { Fault } from '../shared/fault.ts';
+import { isAltered, unlessAltered } from '../shared/fault.ts';
 import type { Database } from '../storage/database.ts';
 import { carryIndex, type IndexFamily } from '../storage/index-columns.ts';
 import type { RowWalk } from '../storage/row-walk.ts';
@@ -62,7 +62,11 @@ export function createIndexWalk(options: IndexWalkOptions): RowWalk {
       }
       let reindexed = 0;
       await database.write(async (tx) => {
-        for (const { from, to } of changes) reindexed += await carryIndex(tx, family, from, to);
+        for (const { from, to } of changes) {
+          const carried = await unlessAltered(() => carryIndex(tx, family, from, to));
+          if (carried === undefined) unreadable += 1;
+          else reindexed += carried;
+        }
       });
       return { last, handled, counts: { reindexed, unreadable } };
     },
@@ -73,7 +77,7 @@ function readable(document: IndexedValue['document']): DocumentIdentity | undefi
   try {
     return document();
   } catch (error) {
-    if (error instanceof Fault && error.code === 'sealed_data_altered') return undefined;
+    if (isAltered(error)) return undefined;
     throw error;
   }
 }

@@ -5,7 +5,7 @@ import { KEYS_VERSION } from './keys-version.ts';
 import type { Sealer } from './sealing.ts';
 
 /** What the secrets of the house are for. A key serves one purpose and no other. */
-export const RING_PURPOSES = ['sealing', 'index', 'pepper', 'cookies'] as const;
+export const RING_PURPOSES = ['sealing', 'index', 'pepper', 'cookies', 'rows'] as const;
 export type RingPurpose = (typeof RING_PURPOSES)[number];
 
 /** The id of the key that stands in the configuration: the first of every purpose. */
@@ -57,10 +57,10 @@ const CONFIRMED_MS_MAX = 240_000;
 
 const VERSION = 'SELECT value FROM settings WHERE name = $1';
 const SELECT = `SELECT kid, purpose, state, private_sealed, created_at, activated_at, retires_at FROM keys
-  WHERE purpose IN ('sealing', 'index', 'pepper', 'cookies') ORDER BY activated_at DESC, created_at DESC, kid`;
+  WHERE purpose IN ('sealing', 'index', 'pepper', 'cookies', 'rows') ORDER BY activated_at DESC, created_at DESC, kid`;
+const ANY = 'SELECT 1 AS one FROM keys WHERE purpose = $1 LIMIT 1';
 const ADOPT = `INSERT INTO keys (kid, purpose, alg, state, public_jwk, private_sealed, created_at, activated_at)
-  SELECT $1, $2, $3, 'current', '{}', $4, 0, 0 WHERE NOT EXISTS (SELECT 1 FROM keys WHERE purpose = $2)
-  ON CONFLICT DO NOTHING`;
+  VALUES ($1, $2, $3, 'current', '{}', $4, 0, 0) ON CONFLICT DO NOTHING`;
 
 /** The algorithm each purpose is for, as the table and the ledger name it. */
 export const RING_ALGORITHMS: Readonly<Record<RingPurpose, string>> = {
@@ -68,6 +68,7 @@ export const RING_ALGORITHMS: Readonly<Record<RingPurpose, string>> = {
   index: 'HMAC-SM3',
   pepper: 'HMAC-SM3',
   cookies: 'HMAC-SHA256',
+  rows: 'HMAC-SM3',
 };
 
 interface Row {
@@ -136,7 +137,10 @@ export async function openSecretRing({ database, master, configured }: SecretRin
 
   for (const purpose of RING_PURPOSES) {
     const kid = ringKid(purpose, CONFIGURED);
-    await database.run(ADOPT, [kid, purpose, RING_ALGORITHMS[purpose], master.seal('', ringContext(kid))]);
+    const row = [kid, purpose, RING_ALGORITHMS[purpose], master.seal('', ringContext(kid))];
+    await database.write(async (tx) => {
+      if ((await tx.get(ANY, [purpose])) === undefined) await tx.run(ADOPT, row);
+    });
   }
   await refresh();
   const timer = setInterval(() => {

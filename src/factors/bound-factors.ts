@@ -73,7 +73,7 @@ const LABEL_CHARACTERS_MAX = 64;
 /** What could break a line or turn the direction of text has no place in a name that is shown (E7). */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+/gu;
 
-const KINDS = 'SELECT DISTINCT kind FROM bound_factors WHERE person_id = $1';
+const KINDS = 'SELECT kind FROM bound_factors WHERE person_id = $1';
 const LIST = `SELECT id, person_id, kind, label_sealed, bound_at, last_used_at FROM bound_factors
   WHERE person_id = $1 ORDER BY bound_at, id`;
 const RECORDS = 'SELECT * FROM bound_factors WHERE person_id = $1 AND kind = $2 ORDER BY bound_at, id';

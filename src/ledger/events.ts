@@ -21,6 +21,7 @@ import {
 } from './event-kind.ts';
 import { DEFENCE_EVENTS } from './events-defence.ts';
 import { FACTOR_EVENTS } from './events-factors.ts';
+import { KEY_EVENTS } from './events-keys.ts';
 import { LEGAL_PERSON_EVENTS } from './events-legal-persons.ts';
 import { LIFECYCLE_EVENTS } from './events-lifecycle.ts';
 import { LOGOUT_EVENTS } from './events-logout.ts';
@@ -32,7 +33,7 @@ import { SUBJECT_EVENTS } from './events-subjects.ts';
  * marks a personal one. No password, code, token or identity number is ever among them (H5). Rendered into docs/events.md.
  */
 export const EVENTS = {
-  'server.started': event('notice', AUDIT, ENTITY.other, 'The server began to serve.', 'version profile'),
+  'server.started': event('notice', AUDIT, ENTITY.other, 'The server began to serve.', 'version profile rows'),
   'server.stopped': event('notice', AUDIT, ENTITY.other, 'The server stopped in order.', 'signal'),
   'server.backed-up': event('notice', AUDIT, ENTITY.read, 'An operator made a sealed copy of the store.', 'bytes size'),
   'server.restored': event(
@@ -205,23 +206,7 @@ export const EVENTS = {
     'A relying party was switched on.',
     'origin',
   ),
-  'key.created': event('notice', ADMINISTRATION, ENTITY.created, 'A key was created.', 'kid alg purpose state'),
-  'key.rotated': event('notice', ADMINISTRATION, ENTITY.updated, 'The key in use was replaced.', 'kid alg purpose'),
-  'key.removed': event('notice', ADMINISTRATION, ENTITY.removed, 'A retired key was removed.', 'kid alg purpose'),
-  'key.resealed': event(
-    'notice',
-    ADMINISTRATION,
-    ENTITY.updated,
-    'Everything under older keys was gone through and written anew under the keys in use; unreadable rows stay as they are.',
-    'resealed reindexed unreadable',
-  ),
-  'sealed-data.altered': event(
-    'alert',
-    AUDIT,
-    FINDING,
-    'A sealed value did not open: it was altered, moved to another row or column, or its key is gone.',
-    'table column row repeated since',
-  ),
+  ...KEY_EVENTS,
 
   'audit.opened': event('notice', AUDIT, ENTITY.created, 'The ledger began.', 'origin key'),
   'audit.search': event('warning', AUDIT, ENTITY.read, 'Somebody searched the ledger.', 'filters matches !reason'),

@@ -24,7 +24,7 @@ export type VerdictOutcome =
 
 const INSERT = `INSERT INTO legal_person_claim_reviews (claim_id, reviewer, decision, reason_sealed, at)
   VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`;
-const COUNT = `SELECT count(*) AS approvals FROM legal_person_claim_reviews WHERE claim_id = $1 AND decision = 'approve'`;
+const APPROVALS = `SELECT reviewer FROM legal_person_claim_reviews WHERE claim_id = $1 AND decision = 'approve'`;
 const DECIDE = 'UPDATE legal_person_claims SET status = $2, decided_at = $3 WHERE id = $1';
 const APPROVALS_NEEDED = 2;
 
@@ -82,8 +82,8 @@ export function createClaimVerdicts(
 
   const decide = async (tx: Transaction, row: ClaimRow, verdict: Verdict): Promise<Decided> => {
     if (verdict.decision === 'approve') {
-      const counted = await tx.get<{ approvals: number }>(COUNT, [row.id]);
-      if (Number(counted?.approvals) < APPROVALS_NEEDED) {
+      const approvals = await tx.all(APPROVALS, [row.id]);
+      if (approvals.length < APPROVALS_NEEDED) {
         await record(tx, row, verdict, 'second');
         return { ok: true, status: 'second' };
       }

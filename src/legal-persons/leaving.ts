@@ -12,7 +12,7 @@ const REPRESENTED = `SELECT l.id, l.uscc_sealed, l.name_sealed, l.category, l.st
 const LIVE_MANDATES = `SELECT id FROM mandates WHERE (agent_person_id = $1 OR represented_id = $1)
   AND status IN ('invited', 'active', 'suspended') ORDER BY id`;
 const PENDING_CLAIMS = `SELECT id FROM legal_person_claims WHERE person_id = $1 AND status = 'pending' ORDER BY id`;
-const GUARDIANS = `SELECT DISTINCT agent_person_id AS id FROM mandates WHERE represented_id = $1 AND kind = 'guardian'
+const GUARDIANS = `SELECT agent_person_id AS id FROM mandates WHERE represented_id = $1 AND kind = 'guardian'
   AND status = 'active' AND valid_from <= $2 AND valid_until > $2 AND agent_person_id IS NOT NULL`;
 
 type LeavingParts = Pick<MandateParts, 'database' | 'companies' | 'posts' | 'ends'> & {
@@ -48,7 +48,8 @@ export function createLeaving({ database, companies, posts, ends, mandates, clai
       }
     },
     async guardians(connection, personId) {
-      return (await connection.all<{ id: string }>(GUARDIANS, [personId, nowSeconds()])).map(({ id }) => id);
+      const rows = await connection.all<{ id: string }>(GUARDIANS, [personId, nowSeconds()]);
+      return [...new Set(rows.map(({ id }) => id))];
     },
   };
 }

@@ -1,6 +1,8 @@
 import { hasReached, nextMilestone } from '../people/birthdays.ts';
 import { maskName } from '../people/masking.ts';
 import { nowSeconds } from '../shared/clock.ts';
+import { unlessAltered } from '../shared/fault.ts';
+import { UNJUDGED } from '../storage/guarded-statements.ts';
 import type { MandateChanges } from './mandate-changes.ts';
 import type { MandateParts } from './mandate-parts.ts';
 import { personName } from './person-names.ts';
@@ -13,9 +15,9 @@ export interface MandateUpkeep {
   tellWards(limit: number): Promise<number>;
 }
 
-const DUE = `SELECT id FROM mandates WHERE status IN ('invited', 'active', 'suspended') AND valid_until <= $1
+const DUE = `SELECT ${UNJUDGED} id FROM mandates WHERE status IN ('invited', 'active', 'suspended') AND valid_until <= $1
   ORDER BY valid_until LIMIT $2`;
-const MILESTONES = `SELECT id, represented_id, agent_person_id, milestone_at, status FROM mandates
+const MILESTONES = `SELECT ${UNJUDGED} id, represented_id, agent_person_id, milestone_at, status FROM mandates
   WHERE milestone_at IS NOT NULL AND milestone_at <= $1 ORDER BY milestone_at LIMIT $2`;
 const NEXT = 'UPDATE mandates SET milestone_at = $3 WHERE id = $1 AND milestone_at = $2';
 
@@ -33,7 +35,7 @@ export function createMandateUpkeep(parts: MandateParts, changes: Pick<MandateCh
     async expireDue(limit) {
       const rows = await database.all<{ id: string }>(DUE, [nowSeconds(), limit]);
       let marked = 0;
-      for (const { id } of rows) if ((await changes.expire(id)).ok) marked += 1;
+      for (const { id } of rows) if ((await unlessAltered(() => changes.expire(id)))?.ok) marked += 1;
       return marked;
     },
 

@@ -3,6 +3,7 @@ import { createIndexWalk } from '../crypto/reindexing.ts';
 import type { Sealer } from '../crypto/sealing.ts';
 import type { SecretRing } from '../crypto/secret-ring.ts';
 import type { Database } from '../storage/database.ts';
+import { UNJUDGED } from '../storage/guarded-statements.ts';
 import type { RowWalk } from '../storage/row-walk.ts';
 import { claimContext } from './claim-rows.ts';
 import { usccIdentity } from './company-rows.ts';
@@ -14,8 +15,8 @@ interface Row {
   readonly uscc_sealed: Uint8Array;
 }
 
-const COMPANIES = 'SELECT id, uscc_index, uscc_sealed FROM legal_persons WHERE id > $1 ORDER BY id LIMIT $2';
-const CLAIMS = `SELECT id, uscc_index, uscc_sealed FROM legal_person_claims WHERE status = 'pending' AND id > $1
+const COMPANIES = `SELECT ${UNJUDGED} id, uscc_index, uscc_sealed FROM legal_persons WHERE id > $1 ORDER BY id LIMIT $2`;
+const CLAIMS = `SELECT ${UNJUDGED} id, uscc_index, uscc_sealed FROM legal_person_claims WHERE status = 'pending' AND id > $1
   ORDER BY id LIMIT $2`;
 
 /** What companies are found by, and what tells two claims of one company from one another. */

@@ -3,7 +3,9 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { LegalPersonRegister, LegalPersonStanding } from '../proofing/legal-person-register.ts';
 import { spellingOf } from '../proofing/spelling.ts';
 import { nowSeconds } from '../shared/clock.ts';
+import { unlessAltered } from '../shared/fault.ts';
 import type { Database } from '../storage/database.ts';
+import { UNJUDGED } from '../storage/guarded-statements.ts';
 import type { NightlyJob } from '../storage/nightly-job.ts';
 import type { ActingEnds } from './acting-ends.ts';
 import type { Companies, CompanyRow } from './companies.ts';
@@ -33,7 +35,7 @@ export interface Standing {
   readonly job: NightlyJob;
 }
 
-const NEXT = `SELECT id FROM legal_persons WHERE id > $1 AND status <> 'deregistered' ORDER BY id LIMIT $2`;
+const NEXT = `SELECT ${UNJUDGED} id FROM legal_persons WHERE id > $1 AND status <> 'deregistered' ORDER BY id LIMIT $2`;
 const COUNT = `SELECT count(*) AS total FROM legal_persons WHERE status <> 'deregistered'`;
 const CHECKED = 'UPDATE legal_persons SET checked_at = $2, representative_key = $3 WHERE id = $1';
 
@@ -82,7 +84,7 @@ export function createStanding(parts: StandingParts): Standing {
         const rows = await database.all<{ id: string }>(NEXT, [cursor ?? '', limit]);
         const counts: Record<string, number> = {};
         for (const { id } of rows) {
-          const outcome = await recheck(id);
+          const outcome = (await unlessAltered(() => recheck(id))) ?? 'altered';
           counts[outcome] = (counts[outcome] ?? 0) + 1;
         }
         const stalled = rows.length > 0 && counts.unavailable === rows.length;

@@ -1,6 +1,8 @@
 import type { Ledger } from '../ledger/ledger.ts';
 import { type AssuranceLevel, UNVOUCHED_LEVEL } from '../proofing/levels.ts';
+import { unlessAltered } from '../shared/fault.ts';
 import type { Database, Transaction } from '../storage/database.ts';
+import { UNJUDGED } from '../storage/guarded-statements.ts';
 import type { NightlyJob, NightlyStep } from '../storage/nightly-job.ts';
 import { todayInChina } from './documents/birth-date.ts';
 import type { Persons } from './persons.ts';
@@ -30,10 +32,10 @@ const ENDED = `FROM identity_documents d JOIN persons p ON p.id = d.person_id
   WHERE d.valid_to IS NOT NULL AND d.valid_to < $1 AND d.verified_level > ${UNVOUCHED_LEVEL}
   AND p.status IN ('active', 'disabled', 'frozen')`;
 const COUNT = `SELECT count(*) AS ended ${ENDED}`;
-const PAGE = `SELECT d.id, d.person_id, d.type ${ENDED} ORDER BY d.valid_to, d.id LIMIT $2`;
+const PAGE = `SELECT ${UNJUDGED} d.id, d.person_id, d.type ${ENDED} ORDER BY d.valid_to, d.id LIMIT $2`;
 const UNVOUCH = 'UPDATE identity_documents SET verified_level = $1 WHERE id = $2 AND verified_level > $1';
-const BEST = `SELECT max(verified_level) AS level FROM identity_documents
-  WHERE person_id = $1 AND (valid_to IS NULL OR valid_to >= $2)`;
+const BEST = `SELECT verified_level AS level FROM identity_documents
+  WHERE person_id = $1 AND (valid_to IS NULL OR valid_to >= $2) ORDER BY verified_level DESC LIMIT 1`;
 
 /**
  * Takes the level from documents whose last day (in China) has passed, and from their holders what no valid document of theirs carries:
@@ -59,7 +61,10 @@ export function createDocumentExpiry(sources: DocumentExpirySources): NightlyJob
       const today = todayInChina();
       const rows = await database.all<Row>(PAGE, [today, limit]);
       let fallen = 0;
-      for (const row of rows) if ((await end(row, today)).outcome === 'changed') fallen += 1;
+      for (const row of rows) {
+        const ended = await unlessAltered(() => end(row, today));
+        if (ended?.outcome === 'changed') fallen += 1;
+      }
       const cursor = rows.length < limit ? undefined : rows.at(-1)?.id;
       return { cursor, handled: rows.length, asked: rows.length, counts: { fallen } };
     },

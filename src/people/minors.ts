@@ -1,6 +1,8 @@
 import type { Ledger } from '../ledger/ledger.ts';
 import { nowSeconds } from '../shared/clock.ts';
+import { unlessAltered } from '../shared/fault.ts';
 import type { Database, Transaction } from '../storage/database.ts';
+import { UNJUDGED } from '../storage/guarded-statements.ts';
 import type { NightlyJob } from '../storage/nightly-job.ts';
 import { AGE_OF_MAJORITY, AGES, birthdaySeconds } from './birthdays.ts';
 import { ageAt, todayInChina } from './documents/birth-date.ts';
@@ -36,7 +38,7 @@ export async function rememberBirthdays(
   if (birthdays !== undefined) await tx.run(SET, [birthdays.fourteenAt ?? null, birthdays.nextAt, personId]);
 }
 
-const DUE = `SELECT id, milestone_at FROM persons WHERE milestone_at IS NOT NULL AND milestone_at <= $1
+const DUE = `SELECT ${UNJUDGED} id, milestone_at FROM persons WHERE milestone_at IS NOT NULL AND milestone_at <= $1
   ORDER BY milestone_at LIMIT $2`;
 const COUNT = 'SELECT count(*) AS total FROM persons WHERE milestone_at IS NOT NULL AND milestone_at <= $1';
 const NEXT = `UPDATE persons SET milestone_at = $1, fourteen_at = CASE WHEN fourteen_at <= $2 THEN NULL ELSE fourteen_at END
@@ -74,7 +76,7 @@ export function createBirthdayJob({ database, ledger, birthDateOf, tell, forget 
     async step(_cursor, limit) {
       // What was worked on is not due any more, so each step begins at the beginning.
       const rows = await database.all<{ id: string; milestone_at: number }>(DUE, [nowSeconds(), limit]);
-      for (const { id, milestone_at: at } of rows) await turn(id, Number(at));
+      for (const { id, milestone_at: at } of rows) await unlessAltered(() => turn(id, Number(at)));
       const cursor = rows.length < limit ? undefined : rows.at(-1)?.id;
       return { cursor, handled: rows.length, asked: rows.length, counts: { told: rows.length } };
     },

@@ -1,7 +1,9 @@
 import type { IdentitySource, IdentityVerdict } from '../proofing/identity-source.ts';
 import { type AssuranceLevel, UNVOUCHED_LEVEL } from '../proofing/levels.ts';
 import { nowSeconds } from '../shared/clock.ts';
+import { unlessAltered } from '../shared/fault.ts';
 import type { Connection, Database } from '../storage/database.ts';
+import { UNJUDGED } from '../storage/guarded-statements.ts';
 import type { NightlyJob, NightlyStep } from '../storage/nightly-job.ts';
 import type { Persons } from './persons.ts';
 import { createDoubt, type DoubtRules } from './recheck-doubt.ts';
@@ -40,7 +42,7 @@ const ORIGIN = 'recheck';
 const CHECKED_STATUSES: ReadonlySet<string> = new Set(['active', 'disabled', 'frozen']);
 
 const COUNT = 'SELECT count(*) AS people FROM persons';
-const PAGE = `SELECT p.id, p.ial, p.status, c.checked_at, d.verified_at FROM persons p
+const PAGE = `SELECT ${UNJUDGED} p.id, p.ial, p.status, c.checked_at, d.verified_at FROM persons p
   LEFT JOIN person_checks c ON c.person_id = p.id
   LEFT JOIN identity_documents d ON d.person_id = p.id AND d.is_primary = 1
   WHERE p.id > $1 ORDER BY p.id LIMIT $2`;
@@ -89,7 +91,7 @@ export function createPersonRecheck(sources: PersonRecheckSources): NightlyJob {
       const { due, passed } = choose(rows, nowSeconds() - afterDays * DAY_SECONDS, limit);
       const found = await inParallel(due, AT_ONCE, async (id) => ({
         id,
-        verdict: signal?.aborted === true ? 'unavailable' : await ask(id),
+        verdict: signal?.aborted === true ? 'unavailable' : ((await unlessAltered(() => ask(id))) ?? 'skipped'),
       }));
       const counts = countsOf(found.map(({ verdict }) => verdict));
       const next = passed === rows.length && rows.length < PAGE_ROWS ? undefined : rows[passed - 1]?.id;
@@ -101,7 +103,7 @@ export function createPersonRecheck(sources: PersonRecheckSources): NightlyJob {
         sources.onDoubt?.();
         return { ...step, counts: { ...counts, mismatch: 0, doubted: mismatched.length }, stalled: true };
       }
-      for (const { id } of mismatched) await lower(id);
+      for (const { id } of mismatched) await unlessAltered(() => lower(id));
       const unavailable = counts.unavailable ?? 0;
       return { ...step, stalled: unavailable > 0 && unavailable === due.length - (counts.skipped ?? 0) };
     },

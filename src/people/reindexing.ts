@@ -3,6 +3,7 @@ import { createIndexWalk } from '../crypto/reindexing.ts';
 import type { Sealer } from '../crypto/sealing.ts';
 import type { SecretRing } from '../crypto/secret-ring.ts';
 import type { Database } from '../storage/database.ts';
+import { UNJUDGED } from '../storage/guarded-statements.ts';
 import type { RowWalk } from '../storage/row-walk.ts';
 import type { IdentifierType } from './identifiers/identifier.ts';
 import { numberContext, type PersonColumn, personContext } from './person.ts';
@@ -32,10 +33,10 @@ interface IdentifierRow {
   readonly user_name_sealed: Uint8Array | null;
 }
 
-const DOCUMENTS = `SELECT id, type, issuer, number_index, number_sealed FROM identity_documents WHERE id > $1
+const DOCUMENTS = `SELECT ${UNJUDGED} id, type, issuer, number_index, number_sealed FROM identity_documents WHERE id > $1
   ORDER BY id LIMIT $2`;
 /** So many people, with what they sign in by. */
-const IDENTIFIERS = `SELECT p.id, i.type, i.value_index, p.phone_sealed, p.email_sealed, p.user_name_sealed
+const IDENTIFIERS = `SELECT ${UNJUDGED} p.id, i.type, i.value_index, p.phone_sealed, p.email_sealed, p.user_name_sealed
   FROM (SELECT id, phone_sealed, email_sealed, user_name_sealed FROM persons WHERE id > $1 ORDER BY id LIMIT $2) p
   LEFT JOIN sign_in_identifiers i ON i.person_id = p.id ORDER BY p.id`;
 const COLUMNS = {

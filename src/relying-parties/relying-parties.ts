@@ -1,7 +1,9 @@
 import type { Ledger } from '../ledger/ledger.ts';
 import { nowSeconds } from '../shared/clock.ts';
+import { unlessAltered } from '../shared/fault.ts';
 import { newId } from '../shared/ids.ts';
 import type { Database, Transaction } from '../storage/database.ts';
+import { UNJUDGED } from '../storage/guarded-statements.ts';
 import type { Tables } from '../storage/tables.ts';
 import { OWN_BEHALF } from './accepted-subjects.ts';
 import { createPartyCache } from './party-cache.ts';
@@ -45,7 +47,7 @@ export interface RelyingParties {
   find(clientId: string): Promise<RelyingParty | undefined>;
   /** The party of that id whatever its status, for administration. */
   inspect(clientId: string): Promise<RelyingParty | undefined>;
-  /** All parties, by id. */
+  /** All parties, by id, but for those that were altered: `find` refuses them, and everybody else goes on. */
   list(): Promise<readonly RelyingParty[]>;
   /** Somebody else may have changed portals: what is kept in memory is compared with the store before it is used again. */
   lookAgain(): void;
@@ -59,7 +61,7 @@ type Row = Tables['relying_parties'];
 
 const COLUMNS = 'client_id, record, secret_digest, status, created_at, updated_at';
 const SELECT = `SELECT ${COLUMNS} FROM relying_parties WHERE client_id = $1`;
-const SELECT_ALL = `SELECT ${COLUMNS} FROM relying_parties ORDER BY client_id`;
+const SELECT_IDS = `SELECT ${UNJUDGED} client_id FROM relying_parties ORDER BY client_id`;
 const INSERT = `INSERT INTO relying_parties (${COLUMNS}) VALUES ($1, $2, $3, 'active', $4, $4) ON CONFLICT DO NOTHING`;
 const UPDATE = `UPDATE relying_parties SET record = $2, secret_digest = $3, updated_at = $4
   WHERE client_id = $1 AND record = $5`;
@@ -151,7 +153,11 @@ export function createRelyingParties(
     },
     inspect: (clientId) => cache.read(clientId),
     lookAgain: cache.lookAgain,
-    list: async () => (await database.all<Row>(SELECT_ALL, [])).map(fromRow),
+    async list() {
+      const ids = await database.all<Pick<Row, 'client_id'>>(SELECT_IDS, []);
+      const parties = await Promise.all(ids.map(({ client_id: id }) => unlessAltered(() => load(id))));
+      return parties.filter((party) => party !== undefined);
+    },
     disable: (clientId, origin) => setStatus(clientId, 'disabled', origin),
     enable: (clientId, origin) => setStatus(clientId, 'active', origin),
 

@@ -36,3 +36,17 @@ export class Fault extends Error {
     return this.entry.status;
   }
 }
+
+/** What stands in the store is not as this house wrote it. Whoever walks over many rows goes past such a one: it has been told of, and is refused. */
+export const isAltered = (error: unknown): boolean =>
+  error instanceof Fault && (error.code === 'sealed_data_altered' || error.code === 'row_altered');
+
+/** What `work` resolves with; undefined where it came upon something altered. */
+export async function unlessAltered<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (isAltered(error)) return undefined;
+    throw error;
+  }
+}

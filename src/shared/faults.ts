@@ -199,6 +199,14 @@ export const FAULTS = {
     'Some of your data did not pass its security check, and nothing was done so as to protect it. Please call the help line and tell them the number on this page.',
     'A sealed value does not open: it was altered, moved to another row or column, or sealed with a key that is gone. The ledger names table, column and row (sealed-data.altered): compare the row with a backup, and look for who writes to the database.',
   ),
+  row_altered: entry(
+    1208,
+    503,
+    'temporarily_unavailable',
+    '与权限有关的一条记录没有通过安全校验，本次操作已停止。请拨打服务热线，并告知页面上的编号。',
+    'A record about who may do what did not pass its security check, and nothing was done. Please call the help line and tell them the number on this page.',
+    'A row that decides who may do what is not as this house wrote it: it was altered, moved, put there, or its key is gone. The ledger names table and row (row.altered): compare the row with a backup and the ledger, look for who writes to the database, and see docs/keys.md.',
+  ),
   // 13xx: relying parties
   relying_party_unknown: entry(
     1301,

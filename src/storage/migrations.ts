@@ -15,6 +15,7 @@ import { defence } from './migrations/0014-defence.ts';
 import { deliveryOrder } from './migrations/0015-delivery-order.ts';
 import { staff } from './migrations/0016-staff.ts';
 import { passwordsAndStaff } from './migrations/0017-passwords-and-staff.ts';
+import { rowSeals } from './migrations/0018-row-seals.ts';
 import { manyProcesses } from './migrations/0019-many-processes.ts';
 
 /** In the order of their ids. Since the sixteenth each only adds, so that nodes of the version before go on (docs/engines.md). */
@@ -35,5 +36,6 @@ export const MIGRATIONS: readonly Migration[] = [
   deliveryOrder,
   staff,
   passwordsAndStaff,
+  rowSeals,
   manyProcesses,
 ];

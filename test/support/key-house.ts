@@ -8,6 +8,7 @@ import { createPasswordFactor } from '../../src/factors/password.ts';
 import { createKeyDoors, openKeys } from '../../src/key-doors.ts';
 import { createIdentifiers } from '../../src/people/identifiers.ts';
 import { createPersons } from '../../src/people/persons.ts';
+import { openRowSealing } from '../../src/row-doors.ts';
 import { nowMs, turnClock } from '../../src/shared/clock.ts';
 import type { Database } from '../../src/storage/database.ts';
 import { runNightlyJob } from '../../src/storage/nightly-job.ts';
@@ -29,17 +30,24 @@ export function keyConfig(t: ExecutionContext): Config {
  * One process of a house: its own view of the keys, the people and what changes the keys. Several on one database are several
  * nodes; a node hears of another's change when it looks, once a second.
  */
-export async function keyNode(t: ExecutionContext, database: Database, config: Config) {
+export async function keyNode(t: ExecutionContext, raw: Database, config: Config) {
   const altered: string[] = [];
+  const rows = await openRowSealing(config, raw, (place) => altered.push(place));
+  const { database } = rows;
   const keys = await openKeys(config, database, (place) => altered.push(place));
+  rows.seals.follow(keys.ring);
   t.teardown(() => keys.ring.close());
   const { sealer, index, ring } = keys;
   const ledger = testLedger(database);
   const persons = createPersons({ database, sealer, index, ledger });
-  const doors = createKeyDoors(config, database, keys, { ledger, persons });
+  await rows.finish(ledger);
+  const doors = createKeyDoors(config, keys, rows, { ledger, persons });
   return {
     ...doors,
     altered,
+    database,
+    ledger,
+    rows,
     ring,
     sealer,
     index,

@@ -135,3 +135,20 @@ export const sealedDataAltered = defineRule({
   looksAt: ['sealed-data.altered'],
   examine: () => [{ do: 'count', about: HOUSE }],
 });
+
+export const rowAltered = defineRule({
+  setting: 'rowAltered',
+  title: { zh: '权限数据被改动', en: 'Rows that decide who may do what were altered' },
+  advice: {
+    zh: '立即停止对数据库的维护操作并保全现场；按记录中的表和行与备份、审计记录比对，查清是谁写入了数据库。核实之前，该记录不会被使用。',
+    en: 'Stop all work on the database and keep everything as it is. Compare the table and row of the events with a backup and the ledger, and find out who wrote to the database. Nothing is done with the row until then.',
+  },
+  level: 'III',
+  looksAt: ['row.altered', 'row.sealed'],
+  // Rows that were there already are sealed as they stand when a house comes to a version that seals them, and never again: a second time
+  // means that somebody took the seals away. What an operator sealed has a reason beside it.
+  examine: ({ entry: { type, data } }) =>
+    type === 'row.altered' || (data.origin === 'first start' && Number(data.rows) > 0)
+      ? [{ do: 'count', about: HOUSE }]
+      : [],
+});

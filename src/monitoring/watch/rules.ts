@@ -6,6 +6,7 @@ import {
   ledgerMismatch,
   massRevealByOperator,
   massRevealByPortal,
+  rowAltered,
   sealedDataAltered,
 } from './rules-house.ts';
 import {
@@ -36,6 +37,7 @@ export const RULES: readonly Rule[] = [
   feedDown,
   ledgerMismatch,
   sealedDataAltered,
+  rowAltered,
 ];
 
 export const findRule = (id: string): Rule | undefined => RULES.find((rule) => rule.id === id);

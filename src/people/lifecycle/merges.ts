@@ -66,7 +66,8 @@ export interface MergeSources {
 const HOLD = 'UPDATE persons SET updated_at = $1 WHERE id = $2 AND status = $3';
 const LEVEL = 'SELECT ial FROM persons WHERE id = $1';
 const SET = 'UPDATE persons SET status = $1, ial = $2, updated_at = $3 WHERE id = $4';
-const BEST = 'SELECT max(verified_level) AS best FROM identity_documents WHERE person_id = $1';
+const BEST =
+  'SELECT verified_level AS best FROM identity_documents WHERE person_id = $1 ORDER BY verified_level DESC LIMIT 1';
 const NAME = 'SELECT name_sealed FROM persons WHERE id = $1';
 const DOCUMENTS = 'SELECT id, type, issuer, number_sealed FROM identity_documents WHERE person_id = $1';
 const INSERT = `INSERT INTO person_merges (id, kept_id, merged_id, state, record_sealed, merged_at, undo_until, ended_at)

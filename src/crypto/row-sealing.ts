@@ -1,0 +1,122 @@
+import { Fault } from '../shared/fault.ts';
+import type { Connection, Database, SqlValue, Transaction } from '../storage/database.ts';
+import { type CoveredValues, coveredOf, isRow } from '../storage/guarded-database.ts';
+import { coveredColumns, GUARDED_TABLES, type GuardedTable, KEYS_TABLE, ROW_SEAL } from '../storage/guarded-tables.ts';
+import { equalInConstantTime } from './digests.ts';
+import type { RingRowSeals } from './row-seals.ts';
+
+/** Says that every row has had its seal: from then on one without is altered. */
+const MARK = 'rows.sealed';
+const FIND_MARK = 'SELECT value FROM settings WHERE name = $1';
+const SET_MARK = 'INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING';
+const STATEMENT = 'every row has its seal';
+/** Rows sealed in one transaction. */
+const ROWS_AT_ONCE = 500;
+
+export type SealedRow = Readonly<Record<string, SqlValue>>;
+
+/** Rows of a table in the order of their names, as they stand in the store; nothing is judged. `after` is the name of the row before. */
+export function rowsAfter(
+  connection: Connection,
+  guarded: GuardedTable,
+  after: readonly string[] | undefined,
+  rowsMax: number,
+): Promise<readonly SealedRow[]> {
+  const { table, row } = guarded;
+  const columns = [...coveredColumns(guarded), ROW_SEAL].join(', ');
+  const names = row.join(', ');
+  const places = row.map((_column, place) => `$${place + 2}`).join(', ');
+  const where = after === undefined ? '' : ` WHERE (${names}) > (${places})`;
+  const sql = `SELECT ${columns} FROM ${table}${where} ORDER BY ${names} LIMIT $1`;
+  return connection.all<SealedRow>(sql, [rowsMax, ...(after ?? [])]);
+}
+
+export const nameOf = ({ row }: GuardedTable, found: SealedRow): readonly string[] =>
+  row.map((column) => String(found[column]));
+
+/** Gives a row the seal of what was read of it, if it still has the seal that was read. True when it did. */
+export async function resealRow(
+  tx: Transaction,
+  guarded: GuardedTable,
+  values: CoveredValues,
+  seal: Uint8Array,
+  before: Uint8Array | null,
+): Promise<boolean> {
+  const name = values.slice(0, guarded.row.length);
+  const still = before === null ? `${ROW_SEAL} IS NULL` : `${ROW_SEAL} = $${name.length + 2}`;
+  const sql = `UPDATE ${guarded.table} SET ${ROW_SEAL} = $1 WHERE ${isRow(guarded, 2)} AND ${still}`;
+  return (await tx.run(sql, [seal, ...name, ...(before === null ? [] : [before])])) === 1;
+}
+
+/** Seals every row of these tables that has no seal, as it stands. `raw` is the store itself, which judges nothing. Resolves with how many. */
+export async function sealUnsealed(
+  raw: Database,
+  seals: RingRowSeals,
+  tables: readonly GuardedTable[],
+): Promise<number> {
+  let sealed = 0;
+  for (const guarded of tables) {
+    let after: readonly string[] | undefined;
+    for (;;) {
+      const rows = await rowsAfter(raw, guarded, after, ROWS_AT_ONCE);
+      const bare = rows.filter((row) => row[ROW_SEAL] === null).map((row) => coveredOf(guarded, row));
+      sealed += await raw.write(async (tx) => {
+        let count = 0;
+        for (const values of bare) {
+          if (await resealRow(tx, guarded, values, seals.seal(guarded, values), null)) count += 1;
+        }
+        return count;
+      });
+      if (rows.length < ROWS_AT_ONCE) break;
+      after = nameOf(guarded, rows.at(-1)!);
+    }
+  }
+  return sealed;
+}
+
+const isKeys = ({ table }: GuardedTable): boolean => table === KEYS_TABLE;
+
+/** Says in the ledger that the rows of a store were sealed as they stood. */
+export const FIRST_START = 'first start';
+/** Every start of a server says in the ledger that it found the seals. As the ledger writes it: members in the order of their names. */
+export const SEALED_START = { rows: 'sealed' } as const;
+const SAID_BEFORE = `SELECT 1 AS one FROM ledger_entries
+  WHERE entry LIKE '%"rows":"sealed"%"type":"server.started"%' LIMIT 1`;
+
+/**
+ * Before the ring is opened: whether this store has all its seals already. Where it never had any, the rows of `keys` are sealed as they stand,
+ * for without them there is no ring. Throws `Fault('internal')` where the ledger says that the store had its seals and the mark is gone: somebody
+ * took it away, so that altered rows would be sealed as they stand.
+ */
+export async function beginRowSeals(raw: Database, seals: RingRowSeals): Promise<boolean> {
+  const mark = await raw.get<{ value: string }>(FIND_MARK, [MARK]);
+  if (mark !== undefined) {
+    if (equalInConstantTime(mark.value, seals.statement(STATEMENT))) return true;
+    throw new Fault('internal', MARK_WRONG);
+  }
+  // Reads the whole ledger, once: a store that is new has none.
+  if ((await raw.get(SAID_BEFORE, [])) !== undefined) throw new Fault('internal', MARK_GONE);
+  await sealUnsealed(raw, seals, GUARDED_TABLES.filter(isKeys));
+  return false;
+}
+
+/** With the ring open: seals what is left. The mark is set with what `tell` writes of it, unless another node was faster or nothing was there. */
+export async function finishRowSeals(
+  raw: Database,
+  seals: RingRowSeals,
+  tell: (tx: Transaction, rows: number) => Promise<void>,
+): Promise<void> {
+  const rows = await sealUnsealed(
+    raw,
+    seals,
+    GUARDED_TABLES.filter((guarded) => !isKeys(guarded)),
+  );
+  await raw.write(async (tx) => {
+    if ((await tx.run(SET_MARK, [MARK, seals.statement(STATEMENT)])) === 1 && rows > 0) await tell(tx, rows);
+  });
+}
+
+const MARK_WRONG =
+  'The setting rows.sealed in the store was made with another secrets.encryptionKey, or was altered. Nothing is sealed or served.';
+const MARK_GONE =
+  'The ledger says that the rows of this store have had their seals, but the setting rows.sealed is gone: somebody removed it, so that altered rows would be sealed as they stand. See docs/keys.md.';

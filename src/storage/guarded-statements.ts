@@ -1,0 +1,163 @@
+import { Fault } from '../shared/fault.ts';
+import type { SqlValue } from './database.ts';
+import { coveredColumns, GUARDED_TABLES, type GuardedTable, guardedTable, ROW_SEAL } from './guarded-tables.ts';
+import { atCommas, renumbered, type SqlWord, sqlWords } from './sql-words.ts';
+
+/** The mark of a walk over many rows that decides nothing for anybody: its rows are not judged, so that one altered row cannot hold it up. */
+export const UNJUDGED = '/* unjudged */';
+
+/** A guarded table a statement reads from: what its columns are called in the rows that come back, in the order of `coveredColumns`. */
+export interface ReadSource {
+  readonly guarded: GuardedTable;
+  readonly names: readonly string[];
+  readonly sealName: string;
+}
+
+/** How a value of a new row is written in the statement: a parameter, counted from nought, or what stands there. */
+type Written = { readonly at: number } | { readonly value: SqlValue };
+
+/** What a statement does to guarded rows, and so what must be done around it. Undefined: nothing. */
+export type GuardedPlan =
+  | { readonly kind: 'read'; readonly sql: string; readonly sources: readonly ReadSource[] }
+  /** New rows whose every covered value can be told from the statement: `sql` takes one parameter more for each, the seal. */
+  | {
+      readonly kind: 'insert';
+      readonly guarded: GuardedTable;
+      readonly sql: string;
+      readonly parameterCount: number;
+      readonly rows: readonly (readonly Written[])[];
+      /** Where the row may be there already and is changed then. */
+      readonly upserts: boolean;
+    }
+  | {
+      readonly kind: 'change';
+      readonly guarded: GuardedTable;
+      /** Finds the rows that are about to change, `taken` of the parameters handed in. */
+      readonly before: string;
+      readonly taken: readonly number[];
+      /** The statement itself; its rows come back as they are afterwards. */
+      readonly sql: string;
+    };
+
+/** Reads a statement once; its text is a constant of ours. Throws `Fault('internal')` where it touches guarded rows in a way nobody can follow. */
+export function planOf(sql: string, engine: 'sqlite' | 'postgres'): GuardedPlan | undefined {
+  if (!GUARDED_TABLES.some(({ table }) => sql.includes(table)) || sql.includes(UNJUDGED)) return undefined;
+  const words = sqlWords(sql);
+  switch (words[0]?.text) {
+    case 'SELECT':
+      return planRead(sql, words);
+    case 'INSERT':
+      return planInsert(sql, words);
+    case 'UPDATE':
+      return planChange(sql, words, engine);
+    default:
+      // A row that is gone has nothing to be judged by; statements of other kinds name no row.
+      return undefined;
+  }
+}
+
+const unclear = (sql: string): Fault => new Fault('internal', `A statement on guarded rows cannot be followed: ${sql}`);
+
+const AFTER_SOURCES = new Set(['WHERE', 'GROUP', 'ORDER', 'LIMIT', 'FOR', 'UNION', 'HAVING']);
+const NO_ALIAS = /^[A-Z(),]/;
+/** One value out of many rows: there is no row to judge. */
+const GATHERING = /^(count|sum|max|min|avg|DISTINCT)$/;
+
+function planRead(sql: string, words: readonly SqlWord[]): GuardedPlan | undefined {
+  const from = words.findIndex(({ text, depth }) => text === 'FROM' && depth === 0);
+  if (from < 0) return undefined;
+  if (words.slice(1, from).some(({ text, depth }) => depth === 0 && GATHERING.test(text))) return undefined;
+  const sources: ReadSource[] = [];
+  const fragments: string[] = [];
+  for (let at = from; at < words.length; at += 1) {
+    const { text, depth } = words[at]!;
+    if (depth > 0) continue;
+    if (text === 'UNION') throw unclear(sql);
+    if (AFTER_SOURCES.has(text)) break;
+    if (text !== 'FROM' && text !== 'JOIN' && text !== ',') continue;
+    const guarded = guardedTable(words[at + 1]?.text ?? '');
+    if (guarded === undefined) continue;
+    const next = words[at + 2]?.text ?? '(';
+    const alias = NO_ALIAS.test(next) ? guarded.table : next;
+    const prefix = `guard${sources.length}_`;
+    const columns = [...coveredColumns(guarded), ROW_SEAL];
+    fragments.push(...columns.map((column) => `${alias}.${column} AS ${prefix}${column}`));
+    const names = coveredColumns(guarded).map((column) => `${prefix}${column}`);
+    sources.push({ guarded, names, sealName: `${prefix}${ROW_SEAL}` });
+  }
+  if (sources.length === 0) return undefined;
+  const before = words[from]!.start;
+  return { kind: 'read', sql: `${sql.slice(0, before)}, ${fragments.join(', ')} ${sql.slice(before)}`, sources };
+}
+
+/** `INSERT INTO table (columns) VALUES (...), (...) [ON CONFLICT ...]`, of parameters, numbers, texts and NULL. */
+function planInsert(sql: string, words: readonly SqlWord[]): GuardedPlan | undefined {
+  const guarded = guardedTable(words[2]?.text ?? '');
+  if (guarded === undefined) return undefined;
+  const values = words.findIndex(({ text, depth }) => text === 'VALUES' && depth === 0);
+  if (values < 0 || words[3]?.text !== '(') throw unclear(sql);
+  const columns = words
+    .slice(4, values)
+    .filter(({ depth, text }) => depth === 1 && text !== ',')
+    .map(({ text }) => text);
+  const conflict = words.findIndex(({ text, depth }) => text === 'ON' && depth === 0);
+  const tuples = words.slice(values + 1, conflict < 0 ? words.length : conflict);
+  if (tuples.some(({ depth }) => depth > 1)) throw unclear(sql);
+  const ends = tuples.filter(({ text, depth }) => text === ')' && depth === 0);
+  const parameterCount = Math.max(0, ...[...sql.matchAll(/\$(\d+)/g)].map(([, digits]) => Number(digits)));
+  const rows = ends.map((end, row) => {
+    const start = row === 0 ? tuples[0]!.start : ends[row - 1]!.end;
+    const cells = atCommas(
+      tuples.filter(({ start: at, depth }) => at >= start && at < end.start && depth === 1),
+      1,
+    );
+    return coveredColumns(guarded).map((column): Written => {
+      const place = columns.indexOf(column);
+      // A column that is not named is empty: none of those covered has another default.
+      return place < 0 ? { value: null } : written(cells[place] ?? [], sql);
+    });
+  });
+  let sealed = sql;
+  // From behind, so that the places in front stay where they are.
+  for (const [row, end] of [...ends.entries()].toReversed()) {
+    sealed = `${sealed.slice(0, end.start)}, $${parameterCount + row + 1}${sealed.slice(end.start)}`;
+  }
+  const open = words.find(({ text, depth }) => text === ')' && depth === 0)!;
+  sealed = `${sealed.slice(0, open.start)}, ${ROW_SEAL}${sealed.slice(open.start)}`;
+  const upserts = words.slice(Math.max(conflict, 0)).some(({ text, depth }) => text === 'UPDATE' && depth === 0);
+  if (conflict >= 0 && upserts && rows.length !== 1) throw unclear(sql);
+  return { kind: 'insert', guarded, sql: sealed, parameterCount, rows, upserts: conflict >= 0 && upserts };
+}
+
+function written(cell: readonly SqlWord[], sql: string): Written {
+  const [word, ...more] = cell;
+  if (word === undefined || more.length > 0) throw unclear(sql);
+  const { text } = word;
+  if (text.startsWith('$')) return { at: Number(text.slice(1)) - 1 };
+  if (text === 'NULL') return { value: null };
+  if (text.startsWith("'")) return { value: text.slice(1, -1).replaceAll("''", "'") };
+  if (/^\d+$/.test(text)) return { value: Number(text) };
+  throw unclear(sql);
+}
+
+/** `UPDATE table SET column = ..., ... WHERE ...`. One that sets nothing covered leaves the seal right. */
+function planChange(sql: string, words: readonly SqlWord[], engine: 'sqlite' | 'postgres'): GuardedPlan | undefined {
+  const guarded = guardedTable(words[1]?.text ?? '');
+  if (guarded === undefined) return undefined;
+  const where = words.findIndex(({ text, depth }) => text === 'WHERE' && depth === 0);
+  if (words[2]?.text !== 'SET') throw unclear(sql);
+  const set = atCommas(words.slice(3, where < 0 ? words.length : where), 0).map(([column]) => column?.text ?? '');
+  const covered = coveredColumns(guarded);
+  if (!set.some((column) => covered.includes(column))) return undefined;
+  if (where < 0 || words.some(({ text, depth }) => text === 'RETURNING' && depth === 0)) throw unclear(sql);
+  const columns = [...covered, ROW_SEAL].join(', ');
+  const { sql: condition, taken } = renumbered(sql.slice(words[where]!.start));
+  const lock = engine === 'postgres' ? ' FOR UPDATE' : '';
+  return {
+    kind: 'change',
+    guarded,
+    before: `SELECT ${columns} FROM ${guarded.table} ${condition}${lock}`,
+    taken,
+    sql: `${sql} RETURNING ${columns}`,
+  };
+}
