@@ -48,11 +48,14 @@ export async function accountForm<Values extends { form_token: string }>(
   ctx: Context,
   schema: z.ZodType<Values>,
   purpose: string | ((values: Values) => string),
-  { doors, formTokens, origin }: AccountCentreSources,
+  { doors, persons, formTokens, origin }: AccountCentreSources,
 ): Promise<{ readonly values: Values; readonly person: SignedIn; readonly personId: string }> {
   if (isForeignPost(ctx.headers, origin)) throw new Fault('foreign_origin');
   const person = await doors.currentPerson(ctx);
   if (!person) throw new Fault('ceremony_expired');
+  // Whoever was shut out a moment ago may hold a session that is about to end (F2, V42).
+  if ((await persons.find(person.personId))?.status !== 'active')
+    throw new Fault('ceremony_expired', 'the account is shut');
   const form = await readForm(ctx.req, schema);
   if (form.state === 'too_large') throw new Fault('body_too_large');
   if (form.state !== 'read') throw new Fault('malformed_request');
