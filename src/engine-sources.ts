@@ -245,7 +245,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
     pages: createProtocolPages({ renderer, relyingParties, showFault, signedOut }),
     shell: createShell(log, showFault, observe),
     reportError: (id, error) => log.error({ id, err: error }, 'unexpected error in the protocol library'),
-    cookieKeys: createRingCookieKeys(house.secretRing, secrets.cookieKeys) as unknown as EngineSources['cookieKeys'],
+    cookieKeys: createRingCookieKeys(house.secretRing, secrets.cookieKeys),
     dPoPNonceSecret: derived('dpop-nonces'),
     hintSealer: toldSealer(createSealer(derived('login-hints')), house.altered),
     successionSecret: derived('refresh-succession'),

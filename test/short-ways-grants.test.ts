@@ -30,8 +30,12 @@ test.after.always(async () => {
   await server.stop();
 });
 
-/** The watch would end the sessions of whoever's refresh token was used twice, in its own time. */
-const UNWATCHED = { ...ROOMY, watch: { refreshReuse: { enabled: false }, codeReplay: { enabled: false } } } as const;
+/** The watch would end the sessions of whoever's refresh token was used twice, and the sweeper those that are over, in their own time. */
+const UNWATCHED = {
+  ...ROOMY,
+  watch: { refreshReuse: { enabled: false }, codeReplay: { enabled: false } },
+  sweep: { intervalMs: 3_600_000 },
+} as const;
 
 type Model = 'AuthorizationCode' | 'RefreshToken';
 type Build = (twin: Twin) => string | readonly string[];
@@ -108,6 +112,9 @@ const STATES: readonly (readonly [way: Case[0], name: string, likeness: Likeness
   ['long', 'over', { token: { exp: -3 } }],
   ['long', 'of a session that is gone', { token: { expiresWithSession: true, sessionUid: 'gone' } }],
   ['long', 'of a session of another person', { session: true, token: { accountId: 'psn_other' } }],
+  ['long', 'of a session that has ended', { session: 'ended' }],
+  ['long', 'of a session that is over', { session: 'over' }],
+  ['long', 'of a session that holds another grant', { session: 'moved' }],
   ['long', 'of a portal bound to keys', { at: 'bound' }],
   ['long', 'of a portal without codes', { at: 'service' }],
   ['long', 'of a portal that is shut', { at: 'shut' }],

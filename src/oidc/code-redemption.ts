@@ -1,18 +1,23 @@
 import { hash } from 'node:crypto';
 import type { AuthorizationCode } from 'oidc-provider';
 import { equalInConstantTime } from '../crypto/digests.ts';
+import type { Database } from '../storage/database.ts';
 import { createPersonTokens, type PersonTokenSources, type Redemption } from './person-tokens.ts';
 import { issuesRefreshToken } from './provider.ts';
+import { sessionHolds } from './session-rows.ts';
 import type { TokenGrant } from './token-endpoint.ts';
 
 const GTY = 'authorization_code';
+
+/** Judged here to the second, and bound to its session by one look at the row instead of a session made out of it. */
+const AS_IT_STANDS = { ignoreExpiration: true, ignoreSessionBinding: true };
 
 /** RFC 7636 4.1. */
 const VERIFIER = /^[\w.~-]{43,128}$/;
 
 /** A code for its tokens (RFC 6749 4.1.3), with the verifier of its challenge and the address it was sent to. */
-export function createCodeRedemption(sources: PersonTokenSources): TokenGrant {
-  const { provider } = sources;
+export function createCodeRedemption(sources: PersonTokenSources & { readonly database: Database }): TokenGrant {
+  const { provider, database } = sources;
   const tokens = createPersonTokens(sources);
 
   const saveRefreshToken = ({ client, presented, grantId }: Redemption<AuthorizationCode>): Promise<string> => {
@@ -31,8 +36,9 @@ export function createCodeRedemption(sources: PersonTokenSources): TokenGrant {
     async issue({ client, fields }, unit) {
       const { code: presented, redirect_uri: redirectUri, code_verifier: verifier } = fields;
       if (presented === undefined || redirectUri === undefined || verifier === undefined) return undefined;
-      const code = await provider.AuthorizationCode.find(presented, { ignoreExpiration: true });
+      const code = await provider.AuthorizationCode.find(presented, AS_IT_STANDS);
       if (code === undefined || code.redirectUri !== redirectUri || !answers(code, verifier)) return undefined;
+      if (code.expiresWithSession === true && !(await sessionHolds(database, code))) return undefined;
       const redemption = await tokens.judge(client, code);
       if (redemption === undefined) return undefined;
 

@@ -2,6 +2,7 @@ import type { RequestListener } from 'node:http';
 import type { Context, Middleware } from 'koa';
 import { type Client, errors, type Grant, type KoaContextWithOIDC } from 'oidc-provider';
 import type { Config } from '../config/schema.ts';
+import type { CookieKeys } from '../crypto/cookie-keys.ts';
 import type { Sealer } from '../crypto/sealing.ts';
 import type { PortalSecrets } from '../defence/portal-secrets.ts';
 import { DeliveryFailure } from '../delivery/delivery-failure.ts';
@@ -20,6 +21,7 @@ import { createFindAccount } from './accounts.ts';
 import type { Vocabularies } from './acr-levels.ts';
 import { aroundLibrary, type OwnPages, type Publish } from './around-library.ts';
 import { createAssurance } from './assurance.ts';
+import { createAuthorizationEndpoint } from './authorization-endpoint.ts';
 import { createCodeRedemption } from './code-redemption.ts';
 import { commitBeforeAnswer } from './commit.ts';
 import type { IntrospectedToken } from './features.ts';
@@ -28,6 +30,7 @@ import { createInteractions } from './interactions.ts';
 import { createIntrospection } from './introspection.ts';
 import { enqueueLogout, type LogoutNotice } from './logout-notices.ts';
 import type { ProtocolPages } from './pages.ts';
+import { promptPolicy } from './policy.ts';
 import { buildProvider, type ProviderSources } from './provider.ts';
 import { algorithmsOf, publishedKeys, publishedMetadata } from './published.ts';
 import { createPushedRequests } from './pushed-requests.ts';
@@ -63,7 +66,7 @@ export interface EngineSources {
   readonly scales: Vocabularies;
   readonly pages: ProtocolPages;
   readonly documents: Documents;
-  readonly cookieKeys: ProviderSources['cookieKeys'];
+  readonly cookieKeys: CookieKeys;
   readonly dPoPNonceSecret: Buffer;
   /** Seals the `login_hint` of waiting requests. */
   readonly hintSealer: Sealer;
@@ -116,6 +119,8 @@ export function createEngine(sources: EngineSources, keys: EngineKeys): Engine {
     jwks: (document) => publishedKeys(document, keys.sealers),
   };
   const notary = createNotary();
+  const policy = promptPolicy(subjects, assurance);
+  const loadExistingGrant = withApis(grantLoader(database, subjects));
   const { provider, sessions } = buildProvider({
     ...sources,
     keys,
@@ -128,13 +133,12 @@ export function createEngine(sources: EngineSources, keys: EngineKeys): Engine {
       return { ...toLibraryMetadata(party, notary.publicJwk), scope: party.record.scope || 'openid' };
     },
     findAccount,
-    subjects,
-    assurance,
+    policy,
     standings,
     actingClaimsOf,
     requestObjects: createRequestObjects(),
     apiFor: apiLookup(relyingParties, config.ttl.accessTokenSeconds),
-    loadExistingGrant: withApis(grantLoader(database, subjects)),
+    loadExistingGrant,
     renderError: pages.renderError,
     logoutPage: pages.logoutPage,
     loggedOutPage: pages.loggedOutPage,
@@ -194,11 +198,15 @@ export function createEngine(sources: EngineSources, keys: EngineKeys): Engine {
   function shortWays(): ShortWays {
     const ways = new Map<string, ShortWay>();
     if (sources.shortWays === false) return ways;
+    ways.set(
+      provider.pathFor('authorization'),
+      createAuthorizationEndpoint({ ...sources, provider, findAccount, loadExistingGrant, policy }),
+    );
     ways.set(provider.pathFor('introspection'), createIntrospection({ provider, actingClaimsOf }));
     ways.set(provider.pathFor('userinfo'), createUserinfo({ provider, findAccount }));
     ways.set(provider.pathFor('pushed_authorization_request'), createPushedRequests(provider));
     const grants = {
-      authorization_code: createCodeRedemption({ provider, findAccount }),
+      authorization_code: createCodeRedemption({ provider, findAccount, database }),
       client_credentials: createServiceTokens(provider),
       refresh_token: createRefreshRotation({ provider, findAccount }),
     };

@@ -1,5 +1,6 @@
-import { type Client, type Configuration, errors, Provider, type Session } from 'oidc-provider';
+import { type Client, type Configuration, errors, type interactionPolicy, Provider, type Session } from 'oidc-provider';
 import type { Config } from '../config/schema.ts';
+import type { CookieKeys } from '../crypto/cookie-keys.ts';
 import { CLAIMS_BY_SCOPE } from '../people/claims.ts';
 import { EXTRA_METADATA, sectorIsFetched } from '../relying-parties/relying-party.ts';
 import { ACR_VALUES, PLAIN_MODES } from '../relying-parties/schema.ts';
@@ -8,15 +9,12 @@ import type { FindAccount } from './accounts.ts';
 import { ACTING_CLAIMS } from './acting-claims.ts';
 import { checkActingAs } from './acting-hint.ts';
 import { type AdapterSources, ArtifactAdapter, CLOCK_TOLERANCE_SECONDS, SessionAdapter } from './adapter.ts';
-import type { Assurance } from './assurance.ts';
 import { type FeatureHooks, features } from './features.ts';
-import { promptPolicy } from './policy.ts';
 import { isRequestObject } from './request-objects.ts';
 import { type EngineKeys, keysAtHand } from './signing-keys.ts';
 import { SM2_METADATA } from './sm2-client.ts';
 import { STAND_IN_ALG, StandInKey } from './sm2-stand-in.ts';
 import { claimsOfApiToken, type Standings } from './standing.ts';
-import type { Subjects } from './subjects.ts';
 
 /** Signing algorithms of the tokens we issue, as the library knows them, and those accepted from relying parties. */
 const signingAlgorithms = (smOnly: boolean) =>
@@ -36,17 +34,18 @@ export const SUPPORTED_SCOPES: ReadonlySet<string> = new Set([
 export interface ProviderSources extends AdapterSources, FeatureHooks {
   readonly config: Config;
   readonly keys: EngineKeys;
-  /** keygrip-compatible: sign, verify, index (crypto/cookie-keys.ts). */
-  readonly cookieKeys: NonNullable<NonNullable<Configuration['cookies']>['keys']>;
+  readonly cookieKeys: CookieKeys;
   readonly findAccount: FindAccount;
   readonly pairwiseSub: (personId: string, sector: string) => string;
-  readonly subjects: Subjects;
-  readonly assurance: Assurance;
+  readonly policy: readonly interactionPolicy.Prompt[];
   readonly standings: Standings;
   readonly loadExistingGrant: NonNullable<Configuration['loadExistingGrant']>;
   readonly renderError: NonNullable<Configuration['renderError']>;
   readonly outboundFetch: NonNullable<Configuration['fetch']>;
 }
+
+/** Typed as a class of a package we do not have; the library asks for `sign`, `verify` and `index`. */
+type Keygrip = NonNullable<NonNullable<Configuration['cookies']>['keys']>;
 
 export interface BuiltProvider {
   readonly provider: Provider;
@@ -83,7 +82,7 @@ export function buildProvider(sources: ProviderSources): BuiltProvider {
     clockTolerance: CLOCK_TOLERANCE_SECONDS,
     conformIdTokenClaims: true,
     cookies: {
-      keys: sources.cookieKeys,
+      keys: sources.cookieKeys as unknown as Keygrip,
       // __Host- demands https and path=/; the two cookies of a ceremony are bound to its path instead.
       names: {
         session: secure ? '__Host-tongban' : 'tongban',
@@ -103,7 +102,7 @@ export function buildProvider(sources: ProviderSources): BuiltProvider {
       clientAuthSigningAlgValues: [...INBOUND_ALGORITHMS],
       dPoPSigningAlgValues: ['ES256', 'PS256'],
     },
-    expiresWithSession: async (_ctx, token) => !token.scopes.has('offline_access'),
+    expiresWithSession: async (_ctx, token) => endsWithSession(token),
     extraClientMetadata: { properties: [...EXTRA_METADATA, SM2_METADATA] },
     extraParams: {
       async acting_as(ctx, value, client) {
@@ -128,7 +127,7 @@ export function buildProvider(sources: ProviderSources): BuiltProvider {
       ),
     formats: { bitsOfOpaqueRandomness: 256 },
     interactions: {
-      policy: promptPolicy(sources.subjects, sources.assurance),
+      policy: [...sources.policy],
       url: async (_ctx, interaction) => `/interaction/${interaction.uid}`,
     },
     issueRefreshToken: async (_ctx, client, code) => issuesRefreshToken(client, code),
@@ -157,6 +156,10 @@ export function buildProvider(sources: ProviderSources): BuiltProvider {
 /** A portal that may refresh gets a refresh token where the person agreed to access in their absence. */
 export const issuesRefreshToken = (client: Client, { scopes }: { readonly scopes: ReadonlySet<string> }): boolean =>
   client.grantTypeAllowed('refresh_token') && scopes.has('offline_access');
+
+/** What is given to a portal ends with the session it came of, unless the person agreed to access in their absence. */
+export const endsWithSession = ({ scopes }: { readonly scopes: ReadonlySet<string> }): boolean =>
+  !scopes.has('offline_access');
 
 /** How the cookie of a session is set, also where we set it ourselves (session-renewal.ts). */
 export const sessionCookie = (secure: boolean) =>

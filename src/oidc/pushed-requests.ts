@@ -1,16 +1,12 @@
-import type { Client, Provider } from 'oidc-provider';
-import { nowSeconds } from '../shared/clock.ts';
+import type { Provider } from 'oidc-provider';
+import { ANYTHING, allowsScope, CODE_CHALLENGE, requestObject } from './authorization-request.ts';
 import { type KnownField, type PortalForm, readPortalForm } from './portal-form.ts';
-import { SUPPORTED_SCOPES } from './provider.ts';
 import { SCOPE } from './service-tokens.ts';
 import { answerShortly, type ShortWay } from './short-way.ts';
 
 /** As long as the library gives a portal to send the browser after its request (RFC 9126 2.2). */
 const LIFETIME_SECONDS = 60;
 const URN = 'urn:ietf:params:oauth:request_uri:';
-
-/** Said to us or kept for the sign-in, and nothing the library would judge here. */
-const ANYTHING = /./s;
 
 const PARAMETERS: ReadonlyMap<string, RegExp> = new Map([
   ['response_type', /^code$/],
@@ -24,7 +20,7 @@ const PARAMETERS: ReadonlyMap<string, RegExp> = new Map([
   ['acr_values', ANYTHING],
   ['prompt', /^(?:none|login|consent|select_account)$/],
   ['max_age', /^[1-9]\d{0,8}$/],
-  ['code_challenge', /^[\w.~-]{43,128}$/],
+  ['code_challenge', CODE_CHALLENGE],
   ['code_challenge_method', /^S256$/],
 ]);
 
@@ -39,7 +35,7 @@ export function createPushedRequests(provider: Provider): ShortWay {
   return async (ctx) => {
     const form = await readPortalForm(ctx, provider, isKnown);
     if (form === undefined || !isAllowed(form)) return false;
-    const pushed = new provider.PushedAuthorizationRequest({ request: requestObject(form, provider.issuer) });
+    const pushed = new provider.PushedAuthorizationRequest({ request: waiting(form, provider.issuer) });
     // A list by its type; the library itself leaves a mark that the client has proven itself.
     Object.assign(pushed, { trusted: true });
     const id = await pushed.save(LIFETIME_SECONDS);
@@ -61,28 +57,10 @@ const isAllowed = ({ client, fields }: PortalForm): boolean =>
   client.redirectUriAllowed(fields.redirect_uri ?? '') &&
   allowsScope(client, fields);
 
-/** Access in the absence of the person only where they are asked for it; else the library leaves it out without a word. */
-function allowsScope(client: Client, { scope = '', prompt }: PortalForm['fields']): boolean {
-  const scopes = new Set(scope.split(' '));
-  if (scopes.has('offline_access') && !(prompt === 'consent' && client.grantTypeAllowed('refresh_token'))) return false;
-  const registered = new Set(client.scope?.split(' '));
-  return scopes.has('openid') && scopes.isSubsetOf(registered) && scopes.isSubsetOf(SUPPORTED_SCOPES);
-}
-
-const NO_SIGNATURE = Buffer.from('{"alg":"none"}').toString('base64url');
-
-function requestObject({ client, fields }: PortalForm, issuer: string): string {
-  const said = Object.entries(fields).filter(([name]) => PARAMETERS.has(name));
-  const now = nowSeconds();
-  const claims = {
-    ...Object.fromEntries(said),
-    scope: [...new Set(fields.scope?.split(' '))].join(' '),
-    client_id: client.clientId,
-    iat: now,
-    iss: client.clientId,
-    aud: issuer,
-    exp: now + LIFETIME_SECONDS,
-    nbf: now,
-  };
-  return `${NO_SIGNATURE}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.`;
+/** The request as it is kept: without what the client has proven itself with, and each scope once. */
+function waiting({ client, fields }: PortalForm, issuer: string): string {
+  const said = Object.entries(fields).filter(([name]) => PARAMETERS.has(name)) as [string, string][];
+  const scope = [...new Set(fields.scope?.split(' '))].join(' ');
+  const parameters = { ...Object.fromEntries(said), scope };
+  return requestObject(parameters, client, { issuer, lifetimeSeconds: LIFETIME_SECONDS });
 }

@@ -4,6 +4,14 @@ import type { Database, SqlValue, Transaction } from '../storage/database.ts';
 /** The relying parties of a session, by client_id, as the protocol library keeps them. */
 export type Authorizations = Record<string, { sid?: string; grantId?: string; persistsLogout?: boolean }>;
 
+/** What a portal was given in a session. */
+export interface GivenInSession {
+  readonly sessionUid?: string | undefined;
+  readonly accountId?: string | undefined;
+  readonly clientId?: string | undefined;
+  readonly grantId?: string | undefined;
+}
+
 /** A session as stored: the library's payload, without its id, and the relying parties apart. */
 export interface SessionRow {
   readonly uid: string;
@@ -40,6 +48,7 @@ interface StoredSession {
 const COLUMNS = 'uid, id_digest, account_id, payload, authorizations, expires_at, ended_at';
 const BY_ID = `SELECT ${COLUMNS} FROM sessions WHERE id_digest = $1 AND ended_at IS NULL AND expires_at > $2`;
 const BY_UID = `SELECT ${COLUMNS} FROM sessions WHERE uid = $1`;
+const HELD = 'SELECT account_id, authorizations FROM sessions WHERE uid = $1 AND ended_at IS NULL AND expires_at > $2';
 const INSERT = `INSERT INTO sessions
   (uid, id_digest, account_id, payload, authorizations, expires_at, started_at, seen_at, address, user_agent)
   VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9) ON CONFLICT (uid) DO NOTHING`;
@@ -66,6 +75,17 @@ export async function findSessionById(database: Database, idDigest: string): Pro
 export async function findSessionByUid(database: Database, uid: string): Promise<SessionRow | undefined> {
   const stored = await database.get<StoredSession>(BY_UID, [uid]);
   return stored && stored.ended_at === null && stored.expires_at > nowSeconds() ? toRow(stored) : undefined;
+}
+
+/** Whether the session goes on, of the same person, and still holds the grant for the portal: without reading what else it keeps. */
+export async function sessionHolds(database: Database, given: GivenInSession): Promise<boolean> {
+  const { sessionUid = '', accountId, clientId = '', grantId } = given;
+  const row = await database.get<Pick<StoredSession, 'account_id' | 'authorizations'>>(HELD, [
+    sessionUid,
+    nowSeconds(),
+  ]);
+  if (row === undefined || accountId === undefined || row.account_id !== accountId) return false;
+  return grantId !== undefined && (JSON.parse(row.authorizations) as Authorizations)[clientId]?.grantId === grantId;
 }
 
 /**
@@ -184,8 +204,16 @@ export function onlySlides(write: SessionWrite): boolean {
   if (!readAs || readAs.idDigest !== write.idDigest || readAs.accountId !== write.accountId) return false;
   const lifetime = write.expiresAt - nowSeconds();
   if (write.expiresAt - readAs.expiresAt > lifetime / 20 || write.expiresAt < readAs.expiresAt) return false;
-  if (JSON.stringify(readAs.authorizations) !== JSON.stringify(write.authorizations)) return false;
-  const { iat: _iat, exp: _exp, ...before } = readAs.payload;
-  const { iat: _iat2, exp: _exp2, ...after } = write.payload;
-  return JSON.stringify(before) === JSON.stringify(after);
+  return isSame(readAs.authorizations, write.authorizations) && isSameButForTime(readAs.payload, write.payload);
+}
+
+const isSame = (one: unknown, other: unknown): boolean =>
+  one === other || (typeof one === 'object' && JSON.stringify(one) === JSON.stringify(other));
+
+function isSameButForTime(before: Record<string, unknown>, after: Record<string, unknown>): boolean {
+  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+  names.delete('iat');
+  names.delete('exp');
+  for (const name of names) if (!isSame(before[name], after[name])) return false;
+  return true;
 }

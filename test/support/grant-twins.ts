@@ -38,8 +38,8 @@ export interface Likeness {
   /** `gone` for a grant that is no more. */
   readonly grant?: Payload | 'gone';
   readonly spentSecondsAgo?: number;
-  /** Ends with a session that is there. */
-  readonly session?: boolean;
+  /** Ends with a session that is there, or was, or holds another grant by now. */
+  readonly session?: boolean | 'ended' | 'over' | 'moved';
 }
 
 /** A code or refresh token that is in the store, with what differs from one twin to the other. */
@@ -135,10 +135,10 @@ export class GrantTwins {
       ...(model === 'RefreshToken' ? { ...template.refreshToken, iiat: -600 } : template.code),
       ...whose,
       ...{ grantId, sessionUid, exp: FAMILY_SECONDS },
-      ...(session ? { expiresWithSession: true } : {}),
+      ...(session === false ? {} : { expiresWithSession: true }),
       ...token,
     });
-    if (session) await this.#openSession(uid, grantId, payload);
+    if (session) await this.#openSession(uid, session === 'moved' ? 'gr_another' : grantId, payload, session);
     await this.#put(model, keyOf(value), payload, { grantId });
     if (spentSecondsAgo !== undefined) await this.#spend(model, keyOf(value), spentSecondsAgo);
     return { value, grantId, sessionUid };
@@ -155,13 +155,20 @@ export class GrantTwins {
     await database.run(spent, [model, id, nowSeconds() - secondsAgo]);
   }
 
-  async #openSession(uid: string, grantId: string, { accountId, clientId }: Payload): Promise<void> {
+  async #openSession(
+    uid: string,
+    grantId: string,
+    { accountId, clientId }: Payload,
+    state: Likeness['session'],
+  ): Promise<void> {
     const authorizations = JSON.stringify({ [String(clientId)]: { sid: 'sid', grantId } });
     const payload = JSON.stringify({ uid, accountId, kind: 'Session', exp: nowSeconds() + FAMILY_SECONDS });
-    const row = [uid, randomToken(43), String(accountId), payload, authorizations, nowSeconds() + FAMILY_SECONDS];
+    const endsAt = state === 'over' ? nowSeconds() - 1 : nowSeconds() + FAMILY_SECONDS;
+    const endedAt = state === 'ended' ? nowSeconds() : null;
+    const row = [uid, randomToken(43), String(accountId), payload, authorizations, endsAt, endedAt];
     await this.#server.house.database.run(
-      `INSERT INTO sessions (uid, id_digest, account_id, payload, authorizations, expires_at, started_at, seen_at)
-        VALUES ($1, $2, $3, $4, $5, $6, 1, 1)`,
+      `INSERT INTO sessions (uid, id_digest, account_id, payload, authorizations, expires_at, started_at, seen_at, ended_at)
+        VALUES ($1, $2, $3, $4, $5, $6, 1, 1, $7)`,
       row,
     );
   }

@@ -6,11 +6,14 @@ import type { Context, Next } from 'koa';
 import { pino } from 'pino';
 import { createCookieKeys } from '../../src/crypto/cookie-keys.ts';
 import { createSealer } from '../../src/crypto/sealing.ts';
+import { createFactors } from '../../src/factor-doors.ts';
+import { createAttempts } from '../../src/factors/attempts.ts';
 import { houseLadder, partnerVocabularies } from '../../src/ladder-doors.ts';
 import { createFailures } from '../../src/ledger/flood.ts';
 import { createEngine, type EngineSources } from '../../src/oidc/engine.ts';
 import { createProtocolPages } from '../../src/oidc/pages.ts';
 import { createPairwiseSub } from '../../src/oidc/pairwise.ts';
+import { createSqlCounters } from '../../src/storage/sql-counters.ts';
 import { engineKeys } from '../../src/token-doors.ts';
 import { loadAssets } from '../../src/web/assets.ts';
 import { createDocuments, createFront } from '../../src/web/front.ts';
@@ -61,9 +64,10 @@ export async function openTwoWays(server: TestServer, cleanup: Cleanup): Promise
   const showFault = createShowFault(renderer, config);
   const signedOut = { remember: () => {}, progress: async () => [] };
   const shell = createShell(pino({ level: 'silent' }), showFault);
+  const attempts = createAttempts({ counters: createSqlCounters(house.database), limits: config.limits });
   const sources: EngineSources = {
     ...house,
-    ladder: houseLadder(house, []),
+    ladder: houseLadder(house, createFactors(house, { attempts, wakeOutbox: () => {} })),
     scales: partnerVocabularies(config),
     // Every refusal written singly: the second of a pair is not to be counted with the first.
     failures: createFailures({
@@ -74,7 +78,7 @@ export async function openTwoWays(server: TestServer, cleanup: Cleanup): Promise
     pages: createProtocolPages({ ...house, renderer, showFault, signedOut }),
     signedOut,
     documents: createDocuments(config).renew(),
-    cookieKeys: createCookieKeys(config.secrets.cookieKeys) as unknown as EngineSources['cookieKeys'],
+    cookieKeys: createCookieKeys(config.secrets.cookieKeys),
     dPoPNonceSecret: Buffer.alloc(32, 1),
     hintSealer: createSealer(Buffer.alloc(32, 3)),
     successionSecret: Buffer.alloc(32, 2),
