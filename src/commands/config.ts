@@ -2,12 +2,14 @@ import { loadConfig } from '../config/load.ts';
 import { checkConfig } from '../config/prepare.ts';
 import { renderReference, writeReference } from '../config/reference.ts';
 import { type Config, SETTINGS } from '../config/schema.ts';
+import { configRefusal, sealConfigFile } from '../config-doors.ts';
 
 const EXIT_USAGE = 2;
 
 const USAGE = `Usage: tongban config <command>
   show                 print the settings in force, without secrets
   check                say whether the server would start with them; writes nothing
+  seal                 seal the file TONGBAN_CONFIG names, as it is now
   reference [--write]  print the reference of all settings, or write docs/configuration.md
 `;
 
@@ -50,8 +52,33 @@ function check(): number {
     complain(outcome.sentences);
     return outcome.exitCode;
   }
+  const refusal = configRefusal(outcome.config);
+  if (refusal !== undefined) {
+    complain([refusal]);
+    return EXIT_USAGE;
+  }
   complain(outcome.warnings);
   say(`The configuration is in order for the profile ${outcome.config.profile} at ${outcome.config.issuer}.`);
+  return 0;
+}
+
+/** Says that the file was looked at: from here on the server starts with it as it is now and with no other. */
+function seal(): number {
+  const outcome = checkConfig();
+  if (!outcome.ok) {
+    complain(outcome.sentences);
+    return outcome.exitCode;
+  }
+  if (outcome.config.secrets.encryptionKey === '') {
+    complain(['secrets.encryptionKey is not there yet: start once, or configure it, and seal then.']);
+    return 1;
+  }
+  const path = sealConfigFile(outcome.config);
+  if (path === undefined) {
+    complain(['TONGBAN_CONFIG names no file: settings of the environment are told of at the start, and not sealed.']);
+    return 1;
+  }
+  say(`Sealed: ${path}`);
   return 0;
 }
 
@@ -68,6 +95,8 @@ export async function run(args: readonly string[]): Promise<number> {
       return show();
     case 'check':
       return check();
+    case 'seal':
+      return seal();
     case 'reference':
       return reference(false);
     case 'reference --write':

@@ -1,6 +1,7 @@
 import { userInfo } from 'node:os';
 import { type House, openHouse } from '../app.ts';
 import { checkConfig, prepareConfig } from '../config/prepare.ts';
+import { configRefusal } from '../config-doors.ts';
 import { createOutbound } from '../delivery/outbound.ts';
 import { counterDesk } from '../enrol-doors.ts';
 import { loadFeeds } from '../monitoring/feeds/feed-config.ts';
@@ -84,6 +85,11 @@ export async function runInHouse(name: HouseCommand, args: readonly string[]): P
   if (!prepared.ok) {
     stderr.write(`${prepared.sentences.join('\n')}\n`);
     return prepared.exitCode;
+  }
+  const refusal = configRefusal(prepared.config);
+  if (refusal !== undefined) {
+    stderr.write(`${refusal}\n`);
+    return 2;
   }
   const operator = userInfo().username;
   const house = await openHouse(prepared.config, operator);

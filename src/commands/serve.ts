@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { openHouse } from '../app.ts';
 import { prepareConfig } from '../config/prepare.ts';
 import type { Config } from '../config/schema.ts';
+import { configRefusal } from '../config-doors.ts';
 import { type Serving, serve } from '../serve.ts';
 import { Fault } from '../shared/fault.ts';
 import type { Demonstration } from './demo.ts';
@@ -19,6 +20,11 @@ export async function run(args: readonly string[]): Promise<number> {
   if (!prepared.ok) {
     process.stderr.write(`${prepared.sentences.join('\n')}\n`);
     return prepared.exitCode;
+  }
+  const refusal = configRefusal(prepared.config);
+  if (refusal !== undefined) {
+    process.stderr.write(`${refusal}\n`);
+    return 2;
   }
   for (const warning of prepared.warnings) process.stderr.write(`${warning}\n`);
   const { config } = prepared;

@@ -16,8 +16,10 @@ export type LoadOutcome =
   | { readonly ok: true; readonly config: Config }
   | { readonly ok: false; readonly faults: readonly ConfigFault[] };
 
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 export interface LoadInput {
-  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly env?: Environment;
   readonly overrides?: ConfigOverrides;
 }
 
@@ -114,16 +116,27 @@ function readVariable(
   return undefined;
 }
 
+/** The operator's own file of settings, where one is named, and whether its seal is demanded (config-doors.ts). */
+export function configFileOf(env: Environment = process.env): {
+  readonly file: string | undefined;
+  readonly needsSeal: boolean;
+} {
+  const { TONGBAN_CONFIG: file, TONGBAN_CONFIG_SEAL: seal } = env;
+  return { file: file === '' ? undefined : file, needsSeal: seal === 'required' };
+}
+
 /** Unknown names are faults: a misspelt limit must not leave the default in force unnoticed. */
 function fromEnvironment(env: Readonly<Record<string, string | undefined>>, faults: ConfigFault[]): Tree {
   let tree: Tree = {};
-  const known = new Set(['TONGBAN_CONFIG']);
+  const known = new Set(['TONGBAN_CONFIG', 'TONGBAN_CONFIG_SEAL']);
   for (const setting of SETTINGS) {
     const name = environmentName(setting.path);
     known.add(name).add(`${name}_FILE`);
     const text = readVariable(setting, env, faults);
     if (text !== undefined) tree = plant(tree, setting.path, fromText(setting.schema, text));
   }
+  if (!['', 'required', undefined].includes(env.TONGBAN_CONFIG_SEAL))
+    faults.push({ path: 'TONGBAN_CONFIG_SEAL', reason: 'must be required, or be left out' });
   for (const name of Object.keys(env).sort()) {
     if (name.startsWith('TONGBAN_') && !known.has(name))
       faults.push({ path: name, reason: 'is not a setting; see docs/configuration.md' });

@@ -15,7 +15,7 @@ Every setting has a default in \`config/default.json\`. Over the defaults come, 
 
 1. \`config/policy-mlps3.json\`, when \`policy\` is \`mlps3\`: [what the policies set](policies.md).
 2. \`config/demo.json\` or \`config/test.json\`, when that is the profile. Production has no file: the defaults are made for it.
-3. The JSON file that \`TONGBAN_CONFIG\` names. \`config/production.example.json\` is one to begin with.
+3. The JSON file that \`TONGBAN_CONFIG\` names. \`config/production.example.json\` is one to begin with. It may [be sealed](operations.md#a-sealed-configuration); \`TONGBAN_CONFIG_SEAL=required\` demands it.
 4. The environment. The name follows from the key: \`session.idleSeconds\` is \`TONGBAN_SESSION_IDLE_SECONDS\`; the section
    \`secrets\` is left out. With \`_FILE\` at the end of the name the value is read from that file, without the blanks around it.
    Lists are separated by commas.

@@ -1,5 +1,6 @@
 import { nowSeconds } from '../shared/clock.ts';
 import type { Database, Transaction } from '../storage/database.ts';
+import { UNJUDGED } from '../storage/guarded-statements.ts';
 import type { NightlyJob, NightlyStep } from '../storage/nightly-job.ts';
 
 const DAY_SECONDS = 86_400;
@@ -10,7 +11,7 @@ const PER_SECOND = 20;
 const AGING = `FROM passwords w JOIN persons p ON p.id = w.person_id AND p.status = 'active'
   WHERE w.changed_at <= $1 AND (w.warned_at IS NULL OR w.warned_at < w.changed_at)`;
 const COUNT = `SELECT count(*) AS total ${AGING}`;
-const PAGE = `SELECT w.person_id, w.changed_at ${AGING} AND w.person_id > $2 ORDER BY w.person_id LIMIT $3`;
+const PAGE = `SELECT ${UNJUDGED} w.person_id, w.changed_at ${AGING} AND w.person_id > $2 ORDER BY w.person_id LIMIT $3`;
 const MARK = 'UPDATE passwords SET warned_at = $1 WHERE person_id = $2 AND changed_at = $3';
 
 export interface PasswordWarningSources {

@@ -17,7 +17,7 @@ export const KEYS_TABLE = 'keys';
 export const GUARDED_TABLES: readonly GuardedTable[] = [
   { table: KEYS_TABLE, row: ['kid'], columns: ['purpose', 'alg', 'state', 'public_jwk'] },
   { table: 'relying_parties', row: ['client_id'], columns: ['record', 'secret_digest', 'status'] },
-  { table: 'staff', row: ['person_id'], columns: ['role', 'status'] },
+  { table: 'staff', row: ['person_id'], columns: ['role', 'status', 'account'] },
   {
     table: 'persons',
     row: ['id'],
