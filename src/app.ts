@@ -36,7 +36,7 @@ import { alteredRowEvent, createRowDoors, openRowSealing, type RowDoors } from '
 import { endInTurn } from './shared/end-in-turn.ts';
 import { openRemoteSigning, type RemoteSigning } from './signer-doors.ts';
 import type { ArtifactStore } from './storage/artifact-store.ts';
-import type { Database } from './storage/database.ts';
+import type { Connection, Database } from './storage/database.ts';
 import { openDatabase } from './storage/open.ts';
 import { storeOf } from './store-doors.ts';
 import { DOCUMENT_AGE_SECONDS } from './web/front.ts';
@@ -97,13 +97,16 @@ async function openAtRest(
 
 const bytesOf = (secret: string): Buffer => Buffer.from(secret, 'utf8');
 
+/** Who gives a command, by what the store knows of members of staff. */
+export type OperatorIn = (connection: Connection) => Promise<string>;
+
 /**
  * The composition root: the one place that chooses concrete parts. Checks the primitives first, for nothing may be sealed or
  * indexed by an algorithm that computes something else.
- * `operator` is who acts when a command, and no person or portal, changes something.
+ * `by` is who acts when a command, and no person or portal, changes something, or how the store says so.
  * Throws `Fault('storage_unavailable')` when the store cannot be opened.
  */
-export async function openHouse(config: Config, operator?: string): Promise<House> {
+export async function openHouse(config: Config, by?: string | OperatorIn): Promise<House> {
   selfTest();
   const { secrets } = config;
   const registers = openRegisters(config);
@@ -118,6 +121,7 @@ export async function openHouse(config: Config, operator?: string): Promise<Hous
   const { rows, keys } = await openAtRest(config, raw, altered, (place) => tell(alteredRowEvent(place)));
   const { database } = rows;
   const { sealer, index } = keys;
+  const operator = typeof by === 'function' ? await by(database) : by;
   const openings = createOpenings(database, sealer);
   const events = createEventCounts();
   const written = createLedger({

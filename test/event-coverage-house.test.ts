@@ -351,6 +351,8 @@ const ELSEWHERE: Readonly<Partial<Record<EventType, string>>> = {
   'factor.refused': 'account-factors',
   'staff.added': 'staff',
   'staff.role-changed': 'staff',
+  'staff.account-changed': 'acting-staff',
+  'staff.refused': 'acting-staff',
   'staff.disabled': 'staff',
   'staff.enabled': 'staff',
   'key.resealed': 'key-rotation',

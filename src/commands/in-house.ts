@@ -9,6 +9,7 @@ import { createIncidents } from '../monitoring/watch/incidents.ts';
 import { loadPartnerScales } from '../proofing/partner-scales.ts';
 import { nightlyJobs } from '../proofing-doors.ts';
 import { languageOfTag } from '../web/language.ts';
+import { actingOffice, byIn, keepsBy, refusalEvent, refusalText } from './acting-staff.ts';
 
 /** A command that works on an open house. */
 type InHouse = (args: readonly string[], house: House, operator: string) => Promise<number>;
@@ -92,9 +93,17 @@ export async function runInHouse(name: HouseCommand, args: readonly string[]): P
     return 2;
   }
   const operator = userInfo().username;
-  const house = await openHouse(prepared.config, operator);
+  const line = { command: name, args };
+  const office = actingOffice(line, operator);
+  const house = await openHouse(prepared.config, office.operatorIn);
   try {
-    return await COMMANDS[name](args, house, operator);
+    const acting = office.acting();
+    if (acting.state === 'refused') {
+      await house.ledger.record(refusalEvent(line, acting));
+      stderr.write(`${refusalText(line, acting.reason)}\n`);
+      return 1;
+    }
+    return await COMMANDS[name](acting.args, house, operator);
   } finally {
     await house.close();
   }
@@ -104,7 +113,8 @@ export async function runInHouse(name: HouseCommand, args: readonly string[]): P
 export async function runAudit(args: readonly string[]): Promise<number> {
   const [{ run }, { Refused }] = await Promise.all([import('./audit.ts'), import('./audit-words.ts')]);
   const operator = userInfo().username;
-  return run(args, {
+  const line = { command: 'audit', args };
+  return run(keepsBy(line) ? args : byIn(args).rest, {
     stdin,
     stdout,
     stderr,
@@ -114,7 +124,13 @@ export async function runAudit(args: readonly string[]): Promise<number> {
     openHouse: async () => {
       const prepared = prepareConfig();
       if (!prepared.ok) throw new Refused(prepared.sentences.join('\n'), prepared.exitCode === 1 ? 1 : 2);
-      return openHouse(prepared.config, operator);
+      const office = actingOffice(line, operator);
+      const house = await openHouse(prepared.config, office.operatorIn);
+      const acting = office.acting();
+      if (acting.state !== 'refused') return house;
+      await house.ledger.record(refusalEvent(line, acting));
+      await house.close();
+      throw new Refused(refusalText(line, acting.reason), 1);
     },
   });
 }

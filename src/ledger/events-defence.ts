@@ -45,6 +45,20 @@ export const DEFENCE_EVENTS = {
     'A member of staff got another role in place of the one they held.',
     'origin role formerly',
   ),
+  'staff.account-changed': event(
+    'notice',
+    ADMINISTRATION,
+    ACCOUNT.other,
+    'A member of staff gives commands under another account of the machine from now on; empty for none in particular.',
+    'origin account',
+  ),
+  'staff.refused': event(
+    'warning',
+    ADMINISTRATION,
+    ACCOUNT.other,
+    'A command was refused: nobody was named who may give it.',
+    'action reason role',
+  ),
   'staff.disabled': event(
     'warning',
     ADMINISTRATION,

@@ -1,6 +1,6 @@
 import type { Ledger } from '../ledger/ledger.ts';
 import { nowSeconds } from '../shared/clock.ts';
-import type { Database, Transaction } from '../storage/database.ts';
+import type { Connection, Database, Transaction } from '../storage/database.ts';
 
 /**
  * The three administrators of MLPS level 3 (GB/T 22239-2019, 8.1.5.1 to 8.1.5.3) and those who serve people. They exclude each other: an
@@ -15,10 +15,12 @@ export interface StaffMember {
   readonly status: 'active' | 'disabled';
   /** Epoch seconds. */
   readonly addedAt: number;
+  /** Under which account of the machine they give commands, where that was said. */
+  readonly account?: string;
 }
 
-/** `same`: it is so already. */
-export type StaffOutcome = 'done' | 'same' | 'unknown';
+/** `same`: it is so already. `taken`: the account of the machine is another member's. */
+export type StaffOutcome = 'done' | 'same' | 'unknown' | 'taken';
 
 /**
  * Which people work here, and as what. A member of staff signs in as the person they are, with the factors they have bound; what they
@@ -30,6 +32,8 @@ export interface Staff {
   setRole(personId: string, role: StaffRole, origin: string): Promise<StaffOutcome>;
   /** Afterwards the caller ends the sessions of whoever was disabled. */
   setStatus(personId: string, status: StaffMember['status'], origin: string): Promise<StaffOutcome>;
+  /** Under which account of the machine this member gives commands; undefined for none in particular. */
+  setAccount(personId: string, account: string | undefined, origin: string): Promise<StaffOutcome>;
   list(): Promise<readonly StaffMember[]>;
   /** The role of an active member; undefined for everybody else. */
   roleOf(personId: string): Promise<StaffRole | undefined>;
@@ -40,15 +44,30 @@ interface Row {
   readonly role: StaffRole;
   readonly status: StaffMember['status'];
   readonly added_at: number;
+  readonly account: string | null;
 }
 
 const OPEN = "SELECT 1 AS one FROM persons WHERE id = $1 AND status = 'active'";
 const INSERT = `INSERT INTO staff (person_id, role, status, added_at, changed_at) VALUES ($1, $2, 'active', $3, $3)
   ON CONFLICT DO NOTHING`;
-const FIND = 'SELECT person_id, role, status, added_at FROM staff WHERE person_id = $1';
-const LIST = 'SELECT person_id, role, status, added_at FROM staff ORDER BY added_at, person_id';
+const COLUMNS = 'person_id, role, status, added_at, account';
+const FIND = `SELECT ${COLUMNS} FROM staff WHERE person_id = $1`;
+const LIST = `SELECT ${COLUMNS} FROM staff ORDER BY added_at, person_id`;
+const WHOSE = 'SELECT person_id FROM staff WHERE account = $1';
+const SET_ACCOUNT = 'UPDATE staff SET account = $2, changed_at = $3 WHERE person_id = $1';
 const SET_ROLE = 'UPDATE staff SET role = $2, changed_at = $3 WHERE person_id = $1 AND role = $4';
 const SET_STATUS = 'UPDATE staff SET status = $2, changed_at = $3 WHERE person_id = $1 AND status = $4';
+
+/** All members; for whoever looks before there is a house. */
+export async function staffIn(connection: Connection): Promise<readonly StaffMember[]> {
+  return (await connection.all<Row>(LIST, [])).map((row) => ({
+    personId: row.person_id,
+    role: row.role,
+    status: row.status,
+    addedAt: Number(row.added_at),
+    ...(row.account === null ? {} : { account: row.account }),
+  }));
+}
 
 export function createStaff({ database, ledger }: { readonly database: Database; readonly ledger: Ledger }): Staff {
   const change = (
@@ -84,14 +103,16 @@ export function createStaff({ database, ledger }: { readonly database: Database;
         await ledger.append(tx, { type, personId, details: { origin, role: row.role } });
         return 'done';
       }),
-    async list() {
-      return (await database.all<Row>(LIST, [])).map((row) => ({
-        personId: row.person_id,
-        role: row.role,
-        status: row.status,
-        addedAt: Number(row.added_at),
-      }));
-    },
+    setAccount: (personId, account, origin) =>
+      change(personId, async (tx, row) => {
+        if ((row.account ?? undefined) === account) return 'same';
+        if (account !== undefined && (await tx.get(WHOSE, [account])) !== undefined) return 'taken';
+        await tx.run(SET_ACCOUNT, [personId, account ?? null, nowSeconds()]);
+        const details = { origin, account: account ?? '' };
+        await ledger.append(tx, { type: 'staff.account-changed', personId, details });
+        return 'done';
+      }),
+    list: () => staffIn(database),
     async roleOf(personId) {
       const row = await database.get<Row>(FIND, [personId]);
       return row?.status === 'active' ? row.role : undefined;
