@@ -6,9 +6,16 @@ type Fill =
   | { readonly kind: 'constant'; readonly value: string | number }
   | { readonly kind: 'number' | 'bytes' | 'null' };
 
+interface ColumnRow {
+  readonly name: string;
+  readonly type: string;
+  /** 1 where a row must have one. */
+  readonly notnull: number;
+}
+
 export interface RowMaker {
   readonly table: string;
-  readonly columns: readonly { readonly name: string; readonly type: string; readonly fill: Fill }[];
+  readonly columns: readonly (ColumnRow & { readonly fill: Fill })[];
   /** Tables of which the row refers to the n-th. */
   readonly after: readonly string[];
 }
@@ -27,11 +34,6 @@ const TOGETHER: Readonly<Record<string, Readonly<Record<string, Fill>>>> = {
 
 const TABLES = "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
 const ONE_ROW = new Set(['migrations', 'change_stamp', 'ledger_tree']);
-
-interface ColumnRow {
-  readonly name: string;
-  readonly type: string;
-}
 
 /** Makers of rows that a schema takes, one for each table, those referred to first; read out of a SQLite store of that schema. */
 export async function rowMakers(sqlite: Pick<Connection, 'all'>): Promise<readonly RowMaker[]> {

@@ -1,0 +1,29 @@
+import pg from 'pg';
+
+/** A statement as it went to PostgreSQL, with the values it last had. */
+export interface Heard {
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
+/**
+ * Listens to everything this process says to PostgreSQL from now on, whichever connection it takes. Resolves what was heard, each text once;
+ * ends with `stop`.
+ */
+export function listenToPostgres(): { heard(): readonly Heard[]; stop(): void } {
+  const said = new Map<string, Heard>();
+  const speak = pg.Client.prototype.query;
+  pg.Client.prototype.query = function listening(this: pg.Client, ...args: readonly unknown[]) {
+    const [query, values] = args as [string | { text?: string; values?: unknown[] }, unknown];
+    const text = typeof query === 'string' ? query : query.text;
+    const given = typeof query === 'string' ? values : query.values;
+    if (text !== undefined) said.set(text, { text, values: Array.isArray(given) ? given : [] });
+    return Reflect.apply(speak, this, args) as never;
+  } as typeof speak;
+  return {
+    heard: () => [...said.values()],
+    stop: () => {
+      pg.Client.prototype.query = speak;
+    },
+  };
+}
