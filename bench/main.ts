@@ -7,7 +7,7 @@ import { ENGINES } from './engine-space.ts';
 import { measureLedgerCost } from './ledger-cost.ts';
 import { measureLimiterCost } from './limiter-cost.ts';
 import { median } from './measure.ts';
-import { FULL_HASH, LEAST_HASH, type PeerName, type Started, startPeer } from './peers.ts';
+import { FULL_HASH, NO_HASH, type PeerName, type Started, startPeer } from './peers.ts';
 import { measureRedisSession } from './redis-sessions.ts';
 import { type Extra, missedBars, printExtras, printRows, type Row } from './report.ts';
 import { CONNECTIONS, measureScenario, QUICK, THOROUGH } from './rounds.ts';
@@ -77,16 +77,16 @@ async function coldStart(server: Started): Promise<number> {
 async function measurePair(hash: Scenario['hash'], rows: Row[], extras: Extra[]): Promise<void> {
   const scenarios = SCENARIOS.filter((scenario) => scenario.hash === hash && wanted(scenario.name));
   const stormy = hash === 'full' && wanted(STORM);
-  const starting = hash === 'least' && wanted(COLD_START);
+  const starting = hash === 'full' && wanted(COLD_START);
   if (scenarios.length === 0 && !stormy && !starting) return;
-  const cost = hash === 'full' ? FULL_HASH : LEAST_HASH;
+  const cost = hash === 'full' ? FULL_HASH : NO_HASH;
   const servers: Started[] = [];
   try {
     for (const peer of peers)
       servers.push(await startPeer(peer, { hash: cost, peopleCount: pace.peopleCount, engine }));
     for (const scenario of scenarios) {
       process.stderr.write(`${scenario.name} ...\n`);
-      rows.push(await measureScenario(scenario, servers, cost, pace, bars.of(scenario.name)));
+      rows.push(await measureScenario(scenario, servers, pace, bars.of(scenario.name)));
     }
     for (const server of servers) {
       // The bare library is here to compare, and nobody waits for it in a hurry.
@@ -95,7 +95,7 @@ async function measurePair(hash: Scenario['hash'], rows: Row[], extras: Extra[])
       if (stormy)
         extras.push({ peer: server.name, storm: await measureStorm(server, pace.stormRounds, pace.stormRoundMs) });
       if (starting) extras.push({ peer: server.name, coldStartMs: await coldStart(server) });
-      const redisSession = hash === 'least' ? await measureRedisSession(server) : undefined;
+      const redisSession = hash === 'none' ? await measureRedisSession(server) : undefined;
       if (redisSession !== undefined) extras.push({ peer: server.name, redisSession });
     }
   } finally {
@@ -108,7 +108,7 @@ if (options.scale) process.exit(await runScale(Number(options.people), options))
 const rows: Row[] = [];
 const extras: Extra[] = [];
 try {
-  await measurePair('least', rows, extras);
+  await measurePair('none', rows, extras);
   await measurePair('full', rows, extras);
   rows.push(
     ...(await measureStrongSignIns(

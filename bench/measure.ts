@@ -10,6 +10,7 @@ export interface Operation {
 
 /** What one round, or the median of several, came to. Times in milliseconds, processor time in microseconds. */
 export interface Measured {
+  readonly operationCount: number;
   readonly operationsPerSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -31,6 +32,7 @@ export function quantile(values: readonly number[], q: number): number {
 export function medianOf(rounds: readonly Measured[]): Measured {
   const of = (member: keyof Measured): number => median(rounds.map((round) => round[member]));
   return {
+    operationCount: of('operationCount'),
     operationsPerSecond: of('operationsPerSecond'),
     p50Ms: of('p50Ms'),
     p99Ms: of('p99Ms'),
@@ -71,6 +73,7 @@ export async function closedLoop(pid: number, lanes: readonly Operation[], durat
   const elapsedSeconds = (monotonicMs() - startedMs) / 1000;
   const count = latenciesMs.length;
   return {
+    operationCount: count,
     operationsPerSecond: count / elapsedSeconds,
     p50Ms: quantile(latenciesMs, 0.5),
     p99Ms: quantile(latenciesMs, 0.99),

@@ -16,7 +16,7 @@ export async function measureSm2Cost(pace: Pace): Promise<readonly Sm2Cost[]> {
     try {
       const costs: Sm2Cost[] = [];
       for (const scenario of SCENARIOS.filter(({ name }) => MEASURED.has(name))) {
-        const [classic, national] = await measureRounds(scenario, [es256, sm2], LEAST_HASH, pace);
+        const [classic, national] = await measureRounds(scenario, [es256, sm2], pace);
         costs.push({ scenario: scenario.name, es256: classic!.measured, sm2: national!.measured });
       }
       return costs;
