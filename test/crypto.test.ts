@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, createSecretKey } from 'node:crypto';
 import test from 'ava';
 import { createBlindIndex } from '../src/crypto/blind-index.ts';
 import { createCookieKeys } from '../src/crypto/cookie-keys.ts';
@@ -11,6 +11,7 @@ import {
   sm3,
   tokenDigest,
 } from '../src/crypto/digests.ts';
+import { hmac } from '../src/crypto/hmac.ts';
 import { createSealer } from '../src/crypto/sealing.ts';
 import { selfTest } from '../src/crypto/self-test.ts';
 import { Fault } from '../src/shared/fault.ts';
@@ -31,6 +32,30 @@ test('SM3 and HMAC-SM3 give the published answers', (t) => {
   const repeated = hmacKey(Buffer.alloc(20, 0x0b));
   t.is(hex(hmacSm3(repeated, 'Hi There')), '51b00d1fb49832bfb01c3ce27848e59f871d9ba938dc563b338ca964755cce70');
   t.notThrows(selfTest);
+});
+
+test('an HMAC is what RFC 4231 publishes and what OpenSSL makes of it, for keys and messages of every length', (t) => {
+  const published = hmac('sha256', createSecretKey(Buffer.from('Jefe')), 'what do ya want for nothing?', 'binary');
+  t.is(
+    Buffer.from(published, 'latin1').toString('hex'),
+    '5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843',
+  );
+  const filled = (length: number): Buffer => Buffer.from(Array.from({ length }, (_, at) => (at * 167 + length) % 256));
+  for (const algorithm of ['sm3', 'sha256'] as const) {
+    for (const keyBytes of [0, 1, 32, 63, 64, 65, 131]) {
+      const key = createSecretKey(filled(keyBytes));
+      for (const bytes of [2112, 2049, 2048, 2047, 600, 65, 64, 63, 1, 0]) {
+        const expected = createHmac(algorithm, key).update(filled(bytes)).digest('base64url');
+        t.is(
+          hmac(algorithm, key, filled(bytes), 'base64url'),
+          expected,
+          `${algorithm}, key ${keyBytes}, message ${bytes}`,
+        );
+      }
+      const text = '通办 é \u{1f512}'.repeat(3);
+      t.is(hmac(algorithm, key, text, 'base64url'), createHmac(algorithm, key).update(text).digest('base64url'));
+    }
+  }
 });
 
 test('values that are framed cannot run into one another', (t) => {

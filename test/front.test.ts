@@ -120,6 +120,31 @@ test('H3 TRACE and methods nobody needs are refused without an echo', async (t) 
   t.true([404, 405].includes(override.status));
 });
 
+test('G6 a form or a call without any body is answered at once, and the connection serves the next request', async (t) => {
+  const form = 'Content-Type: application/x-www-form-urlencoded\r\n';
+  const portalProof = `Authorization: ${basic(portal).authorization}\r\n`;
+  for (const [path, headers, expected] of [
+    ['/token', portalProof, /^400$/],
+    ['/token', form + portalProof, /^400$/],
+    ['/token/introspection', form + portalProof, /^400$/],
+    ['/request', form + portalProof, /^400$/],
+    ['/me', form, /^40[01]$/],
+    ['/auth', form, /^400$/],
+    ['/session/end', form, /^400$/],
+    ['/interaction/x/identify', form, /^400$/],
+    ['/register', form, /^400$/],
+    ['/account/sign-out', form, /^[34]\d\d$/],
+  ] as const) {
+    const first = `POST ${path} HTTP/1.1\r\nHost: ${hostOf(server.issuer)}\r\nAccept: text/html\r\n${headers}\r\n`;
+    const next = `GET /jwks HTTP/1.1\r\nHost: ${hostOf(server.issuer)}\r\nConnection: close\r\n\r\n`;
+    const answers = (await speak(server.issuer, first + next)) ?? '';
+    const statuses = [...answers.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => status!);
+    t.is(statuses.length, 2, `${path} ${answers.slice(0, 200)}`);
+    t.regex(statuses[0]!, expected, path);
+    t.is(statuses[1], '200', path);
+  }
+});
+
 test('H3 no answer shows a stack, a path of the machine or a version', async (t) => {
   for (const path of [
     '/auth/unknown-uid?client_id=x',

@@ -1,6 +1,7 @@
-import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { type KeyObject, timingSafeEqual } from 'node:crypto';
 import { Fault } from '../shared/fault.ts';
 import { hmacKey } from './digests.ts';
+import { hmac } from './hmac.ts';
 import { CONFIGURED, type RingKey, type SecretRing } from './secret-ring.ts';
 
 /** 27 characters of base64url are 162 bits: no shorter than 128, and every byte of a cookie is sent with every request. */
@@ -81,7 +82,7 @@ class CookieKeyRing implements CookieKeys {
 }
 
 const signatureOf = (text: string, key: KeyObject): string =>
-  createHmac('sha256', key).update(text).digest('base64url').slice(0, SIGNATURE_CHARS);
+  hmac('sha256', key, text, 'base64url').slice(0, SIGNATURE_CHARS);
 
 /** The keys over `secrets`, newest first; each is text of 32 characters or more. Throws `Fault('internal')` without one. */
 export function createCookieKeys(secrets: readonly string[]): CookieKeys {

@@ -1,4 +1,5 @@
-import { framed, hmacKey, hmacSm3 } from '../crypto/digests.ts';
+import { framed, hmacKey } from '../crypto/digests.ts';
+import { hmac } from '../crypto/hmac.ts';
 import { nowMs } from '../shared/clock.ts';
 
 /**
@@ -42,7 +43,7 @@ export type Succession = (model: keyof typeof PREFIXES, spentToken: string) => s
 export function createSuccession(secret: Uint8Array): Succession {
   const key = hmacKey(secret);
   return (model, spentToken) => {
-    const mac = hmacSm3(key, framed(model, spentToken)).toString('base64url');
+    const mac = hmac('sm3', key, framed(model, spentToken), 'base64url');
     return `${PREFIXES[model]}${issueTimeOf(spentToken, PREFIXES.RefreshToken)}${mac}`;
   };
 }

@@ -16,6 +16,8 @@ type StoredArtifact = Artifact & { readonly id: string; readonly grantId: string
 const COLUMNS = 'id, payload, grant_id, consumed_at, expires_at';
 /** Some 9 MB: what is handed out now is looked at again within seconds. */
 const ROWS_KEPT_MAX = 10_000;
+/** Looked at once and spent: to keep such a row is to copy it for nobody. */
+const SPENT_BY_USE: ReadonlySet<string> = new Set(['AuthorizationCode', 'PushedAuthorizationRequest', 'RefreshToken']);
 const FIND = `SELECT ${COLUMNS} FROM artifacts WHERE model = $1 AND id = $2 AND expires_at > $3`;
 const FIND_BY_UID = `SELECT ${COLUMNS} FROM artifacts WHERE uid = $2 AND model = $1 AND expires_at > $3`;
 const FIND_BY_USER_CODE = `SELECT ${COLUMNS} FROM artifacts WHERE user_code = $2 AND model = $1 AND expires_at > $3`;
@@ -71,6 +73,7 @@ export function createSqlArtifacts(database: Database): ArtifactStore {
 
   return {
     async find(model, id) {
+      if (SPENT_BY_USE.has(model)) return findOne(FIND, model, id);
       const kept = await cache.find(`${model}:${id}`, () => findOne(FIND, model, id));
       return kept && kept.expiresAt > nowSeconds() ? { ...kept, payload: copyOf(kept.payload) } : undefined;
     },

@@ -1,5 +1,7 @@
-import { createHmac, createSecretKey, hkdfSync, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
+import { equalInConstantTime } from '../crypto/digests.ts';
+import { hmac } from '../crypto/hmac.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import { randomToken } from '../shared/random.ts';
 import { hostCookieName, readCookie, writeCookie } from './cookies.ts';
@@ -59,13 +61,12 @@ export function createFormTokens(options: {
     },
     issue(browser, purpose) {
       const time = nowSeconds().toString(36);
-      return `${time}.${digest(key, time, browser, purpose).toString('base64url')}`;
+      return `${time}.${digest(key, time, browser, purpose)}`;
     },
     accepts(token, browser, purpose) {
       const [, time, mac] = TOKEN_FORM.exec(token) ?? [];
       if (browser === undefined || time === undefined || mac === undefined) return false;
-      const expected = digest(key, time, browser, purpose);
-      if (!timingSafeEqual(expected, Buffer.from(mac, 'base64url'))) return false;
+      if (!equalInConstantTime(digest(key, time, browser, purpose), mac)) return false;
       const age = nowSeconds() - Number.parseInt(time, 36);
       return age >= 0 && age <= lifetimeSeconds;
     },
@@ -73,8 +74,8 @@ export function createFormTokens(options: {
 }
 
 /** Browser names have one length and no NUL, so the three parts cannot run into one another. */
-const digest = (key: KeyObject, time: string, browser: string, purpose: string): Buffer =>
-  createHmac('sha256', key).update(`${time}\0${browser}\0${purpose}`).digest();
+const digest = (key: KeyObject, time: string, browser: string, purpose: string): string =>
+  hmac('sha256', key, `${time}\0${browser}\0${purpose}`, 'base64url');
 
 /**
  * Whether a POST was sent by a page of another site, judged by what browsers add and pages cannot forge (E2, ASVS 3.5.1). `origin`

@@ -192,6 +192,8 @@ export function createHttpServer(config: Config, front: RequestListener): Server
       maxHeaderSize: http.headerBytesMax,
       keepAliveTimeout: 65_000,
       insecureHTTPParser: false,
+      // Without a body there is no stream to open and to end: a twelfth of what a constant document costs. Node 24.10 and later.
+      optimizeEmptyRequests: true,
     },
     front,
   );
