@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { turnClock } from '../src/shared/clock.ts';
-import { makeCertificate } from './support/certificate-maker.ts';
 import { codeFor, codesFor, enrolToPassword, freshPhone } from './support/enrolment.ts';
 import type { HttpBrowser, Page } from './support/http-client.ts';
+import { webServer } from './support/listeners.ts';
+import { type MakerCertificate, makerCertificate } from './support/maker-certificate.ts';
 import { ROOMY } from './support/portal-calls.ts';
 import {
   authorizationPath,
@@ -259,26 +260,91 @@ test.serial('V14 a new passkey of another origin, relying party or unverified de
   t.is((await server.events('factor.bound')).length, 0);
 });
 
-test.serial('D14 where makers must sign for their devices, a device that signs for itself is refused', async (t) => {
-  const roots = join(await mkdtemp(join(tmpdir(), 'tongban-makers-')), 'roots.pem');
-  const maker = makeCertificate({
-    subject: 'A maker',
-    validFrom: 1_700_000_000,
-    validTo: 2_700_000_000,
-    authority: {},
+/** A house that takes devices of one maker alone. */
+async function madeBy(
+  t: ExecutionContext,
+  roots: readonly MakerCertificate[],
+  more: { allowedAaguids?: string[] } = {},
+) {
+  const file = join(await mkdtemp(join(tmpdir(), 'tongban-makers-')), 'root.pem');
+  t.teardown(() => rm(dirname(file), { recursive: true }));
+  const files = roots.map((_root, at) => `${file}.${at}`);
+  for (const [at, { pem }] of roots.entries()) await writeFile(files[at]!, pem);
+  return signedIn(t, { passkeys: { attestation: 'direct', attestationRootFiles: files, ...more } });
+}
+
+const reasonsOf = async (server: TestServer): Promise<readonly unknown[]> =>
+  (await server.events('factor.refused')).map(({ data }) => data.reason);
+
+test.serial(
+  'D14 where makers must sign for their devices, one that leads to a root we know is taken, no other',
+  async (t) => {
+    const root = makerCertificate({ name: 'Root', authority: true });
+    const between = makerCertificate({ name: 'Between', authority: true }, root);
+    const other = makerCertificate({ name: 'Other', authority: true });
+    const { server, browser } = await madeBy(t, [makerCertificate({ name: 'First', authority: true }), root]);
+    const options = JSON.parse(optionsIn((await browser.get(ENROL)).text, ENROL));
+    t.is(options.attestation, 'direct');
+    const offer = (attestation: Kind['attestation']) =>
+      enrolPasskey(browser, createAuthenticator(server.issuer, attestation === undefined ? {} : { attestation }));
+    const device = (issuer: MakerCertificate, chain: readonly MakerCertificate[], wishes = {}) => {
+      const own = makerCertificate({ name: 'Device', ...wishes }, issuer);
+      return { chain: [own, ...chain].map(({ der }) => der), key: own.key };
+    };
+    const stranger = makerCertificate({ name: 'Between', authority: true }, other);
+    const noAuthority = makerCertificate({ name: 'No authority' }, root);
+    const namesake = makerCertificate({ name: 'Root', authority: true });
+    for (const [what, attestation] of [
+      ['says nothing', 'none'],
+      ['signs for itself', 'self'],
+      ['of another maker', device(other, [])],
+      ['of another maker, with our root shown beside it', device(other, [root])],
+      ['of another maker, by way of theirs', device(stranger, [stranger, other])],
+      ['of a root that is called like ours', device(namesake, [])],
+      ['signed by somebody else in the name of ours', device(root, [], { signer: other.key })],
+      ['of one who may sign for nobody', device(noAuthority, [noAuthority])],
+      ['without the maker between', device(between, [])],
+      ['by a maker whose time is over', device(root, [], { to: 1_710_000_000 })],
+      ['that signs with another key', { ...device(root, []), key: other.key }],
+    ] as const) {
+      const refused = await offer(attestation);
+      t.is(refused.status, 400, what);
+    }
+    t.is((await server.events('factor.bound')).length, 0);
+    for (const [what, attestation] of [
+      ['of our root', device(root, [])],
+      ['by way of a maker between', device(between, [between])],
+      ['with the root shown as well', device(between, [between, root])],
+    ] as const)
+      t.is((await offer(attestation)).location, `${server.issuer}/account/methods?done=passkey`, what);
+    t.is((await server.events('factor.bound')).length, 3);
+  },
+);
+
+test.serial('D14 of a maker we know, only models that are named are taken', async (t) => {
+  const root = makerCertificate({ name: 'Root', authority: true });
+  const own = makerCertificate({ name: 'Device' }, root);
+  const attestation = { chain: [own.der], key: own.key };
+  const model = '07070707-0707-0707-0707-070707070707';
+  const { server, browser } = await madeBy(t, [root], { allowedAaguids: ['01010101-0101-0101-0101-010101010101'] });
+  t.is((await enrolPasskey(browser, createAuthenticator(server.issuer, { attestation }))).status, 403);
+  t.deepEqual(await reasonsOf(server), ['model']);
+  const named = await madeBy(t, [root], { allowedAaguids: [model] });
+  t.is((await enrolPasskey(named.browser, createAuthenticator(named.server.issuer, { attestation }))).status, 303);
+});
+
+test.serial('G2 V16 H7 a certificate of a device makes us ask nobody for its list', async (t) => {
+  let asked = 0;
+  const trap = await webServer(t, (_request, response) => {
+    asked += 1;
+    response.end();
   });
-  await writeFile(roots, maker.pem);
-  t.teardown(() => rm(dirname(roots), { recursive: true }));
-  const { server, browser } = await signedIn(t, {
-    passkeys: { attestation: 'direct', attestationRootFiles: [roots] },
-  });
-  const options = JSON.parse(optionsIn((await browser.get(ENROL)).text, ENROL));
-  t.is(options.attestation, 'direct');
-  for (const attestation of ['none', 'self'] as const) {
-    const page = await enrolPasskey(browser, createAuthenticator(server.issuer, { attestation }));
-    t.is(page.status, 400, attestation);
-  }
-  t.is((await server.events('factor.bound')).length, 0);
+  const root = makerCertificate({ name: 'Root', authority: true });
+  const own = makerCertificate({ name: 'Device', revocationsAt: `${trap}/list.crl` }, root);
+  const { server, browser } = await madeBy(t, [root]);
+  const attestation = { chain: [own.der], key: own.key };
+  t.is((await enrolPasskey(browser, createAuthenticator(server.issuer, { attestation }))).status, 303);
+  t.is(asked, 0);
 });
 
 test.serial(

@@ -82,10 +82,12 @@ async function postPasskey(ctx: Context, sources: AccountCentreSources): Promise
   const profile = await sources.persons.profile(personId);
   if (profile?.status !== 'active') throw new Fault('ceremony_expired', 'the signed-in person may not act any more');
   const visitor = { ...person, profile };
-  const { passkeys, boundFactors, database, notices } = sources;
+  const { passkeys, boundFactors, database, ledger, notices } = sources;
   const records = await boundFactors.records(personId, 'passkey');
   const offer = await passkeys.accept(boundOf(ctx, person, sources), attestation, ownerOf(visitor), records);
   if (offer.state !== 'good') {
+    const details = { origin: 'account', kind: 'passkey', reason: offer.reason };
+    await ledger.record({ ...visitOf(ctx), type: 'factor.refused', outcome: 'failure', personId, details });
     const problem = offer.state === 'refused' && offer.reason === 'model' ? 'model' : offer.state;
     return render(ctx, visitor, sources, problem);
   }

@@ -57,9 +57,15 @@ interface Held {
   handle: string;
 }
 
+/** By whom it was made: certificates, its own first, and the key of that. */
+export interface Made {
+  readonly chain: readonly Uint8Array[];
+  readonly key: KeyObject;
+}
+
 export interface Kind {
   /** What it signs for its model, if anything. */
-  readonly attestation?: 'none' | 'self';
+  readonly attestation?: 'none' | 'self' | Made;
   readonly synced?: boolean;
   /** A device that counts begins at 0 and adds one; one that does not says 0 for ever. */
   readonly counts?: boolean;
@@ -91,10 +97,21 @@ export function createAuthenticator(origin: string, kind: Kind = {}, held?: Held
       (more.length > 0 ? FLAGS.attested : 0);
     return Buffer.concat([sha256(oddity.rpId ?? rpId), Buffer.of(flags), counter, ...more]);
   };
-  const sign = (data: Buffer, client: string): Buffer =>
+  const sign = (data: Buffer, client: string, key: KeyObject = own.privateKey): Buffer =>
     createSign('sha256')
       .update(Buffer.concat([data, sha256(Buffer.from(client, 'base64url'))]))
-      .sign(own.privateKey);
+      .sign(key);
+  /** WebAuthn Level 3, 8.2. */
+  const statementOf = (data: Buffer, client: string): Map<string, unknown> => {
+    const { attestation = 'none' } = kind;
+    if (attestation === 'none') return new Map();
+    const made = attestation === 'self' ? undefined : attestation;
+    const signed: [string, unknown][] = [
+      ['alg', -7],
+      ['sig', sign(data, client, made?.key)],
+    ];
+    return new Map(made === undefined ? signed : [...signed, ['x5c', [...made.chain]]]);
+  };
 
   return {
     credential: text(own.id),
@@ -112,17 +129,10 @@ export function createAuthenticator(origin: string, kind: Kind = {}, held?: Held
       const length = Buffer.of(0, own.id.length);
       const client = clientData('webauthn.create', challenge, oddity);
       const data = authenticatorData(rp.id, oddity, [AAGUID, length, own.id, cbor(key)]);
-      const statement =
-        kind.attestation === 'self'
-          ? new Map<string, unknown>([
-              ['alg', -7],
-              ['sig', sign(data, client)],
-            ])
-          : new Map();
       const attestation = cbor(
         new Map<string, unknown>([
-          ['fmt', kind.attestation === 'self' ? 'packed' : 'none'],
-          ['attStmt', statement],
+          ['fmt', (kind.attestation ?? 'none') === 'none' ? 'none' : 'packed'],
+          ['attStmt', statementOf(data, client)],
           ['authData', data],
         ]),
       );

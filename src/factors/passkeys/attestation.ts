@@ -1,4 +1,5 @@
 import { passkeyLibrary } from './library.ts';
+import { leadsToRoot } from './maker-chain.ts';
 import type { Attestation } from './passkey-form.ts';
 
 /**
@@ -30,13 +31,15 @@ export interface Expected {
   readonly policy: AttestationPolicy;
 }
 
-/** The formats in which a maker signs for a device. The library knows the roots of some by heart; only ours count here. */
+/** The formats in which a maker signs for a device. */
 const FORMATS = ['packed', 'tpm', 'android-key', 'apple', 'fido-u2f'] as const;
+/** Formats for which the library has roots of its own. */
+const KNOWN_BY_HEART = [...FORMATS, 'android-safetynet'] as const;
 
-/** Hands the library the roots of the policy; it keeps them for the whole process, of which there is one policy. */
-async function trustRoots({ roots }: AttestationPolicy): Promise<void> {
+/** The library judges signatures and forms; whose certificates they are is judged by ours alone (maker-chain.ts). It keeps this for the whole process. */
+async function forgetRoots(): Promise<void> {
   const { SettingsService } = await passkeyLibrary();
-  for (const identifier of FORMATS) SettingsService.setRootCertificates({ identifier, certificates: [...roots] });
+  for (const identifier of KNOWN_BY_HEART) SettingsService.setRootCertificates({ identifier, certificates: [] });
 }
 
 /** The new passkey, or why it is refused, in words for the ledger (WebAuthn Level 3, 7.1). */
@@ -44,7 +47,7 @@ export async function attested(attestation: Attestation, expected: Expected): Pr
   const { credential: id, clientData: clientDataJSON, attestation: attestationObject } = attestation;
   const { policy } = expected;
   const { verifyRegistrationResponse } = await passkeyLibrary();
-  if (policy.conveyance === 'direct') await trustRoots(policy);
+  await forgetRoots();
   try {
     const outcome = await verifyRegistrationResponse({
       response: {
@@ -64,8 +67,8 @@ export async function attested(attestation: Attestation, expected: Expected): Pr
     const { credential, credentialDeviceType, aaguid, fmt } = outcome.registrationInfo;
     if (credential.id !== id) return 'credential';
     if (policy.conveyance === 'direct') {
-      if (!FORMATS.some((format) => format === fmt) || !(await isSignedByMaker(attestationObject)))
-        return 'attestation';
+      if (!FORMATS.some((format) => format === fmt)) return 'attestation';
+      if (!leadsToRoot(await certificatesOf(attestationObject), policy.roots)) return 'maker';
       if (policy.allowedAaguids.length > 0 && !policy.allowedAaguids.includes(aaguid)) return 'model';
     }
     return {
@@ -80,9 +83,9 @@ export async function attested(attestation: Attestation, expected: Expected): Pr
   }
 }
 
-/** A device that signs for itself proves nothing about its model. */
-async function isSignedByMaker(attestationObject: string): Promise<boolean> {
+/** What a device shows of its maker, its own certificate first. One that signs for itself shows none, and proves nothing about its model. */
+async function certificatesOf(attestationObject: string): Promise<readonly Uint8Array[]> {
   const { decodeAttestationObject } = await import('@simplewebauthn/server/helpers');
   const statement = decodeAttestationObject(Buffer.from(attestationObject, 'base64url')).get('attStmt');
-  return (statement.get('x5c')?.length ?? 0) > 0;
+  return statement.get('x5c') ?? [];
 }
