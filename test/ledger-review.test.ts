@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
+import { openHouse } from '../src/app.ts';
 import { createBlindIndex } from '../src/crypto/blind-index.ts';
 import { createSealer } from '../src/crypto/sealing.ts';
 import { encodeVerifierKey, parseNote, parseVerifierKey, signNote } from '../src/ledger/checkpoints/checkpoint.ts';
@@ -18,7 +19,7 @@ import { claimFeed } from '../src/monitoring/feeds/feed-lease.ts';
 import { WatchCursor } from '../src/monitoring/watch/watch-cursor.ts';
 import { turnClock } from '../src/shared/clock.ts';
 import type { Database } from '../src/storage/database.ts';
-import { openDatabase } from '../src/storage/open.ts';
+
 import { postgresDatabase, postgresTest, sqliteDatabase } from './support/databases.ts';
 import { temporaryFolder } from './support/folders.ts';
 import { ledgerEntries } from './support/ledger.ts';
@@ -196,8 +197,8 @@ test('F2 what a crash has left of a shut account ends before it opens; who was n
   const person = await server.addPerson(WANG);
   const portal = await server.addPortal();
   const { persons, sessionEnds } = server.house;
-  const elsewhere = await openDatabase({ file: join(server.dataDir, 'tongban.db') });
-  t.teardown(() => elsewhere.close());
+  const another = await openHouse(server.house.config);
+  t.teardown(() => another.close());
   const sessions = async (): Promise<number> => (await sessionEnds.list(person)).length;
   await server.signIn(server.browser(), portal);
   t.is(await persons.unfreeze(person, 'command', 'mistaken'), 'unchanged');
@@ -208,7 +209,7 @@ test('F2 what a crash has left of a shut account ends before it opens; who was n
     ['frozen', () => persons.unfreeze(person, 'command', 'came to the counter')],
   ] as const) {
     await server.signIn(server.browser(), portal);
-    await elsewhere.run('UPDATE persons SET status = $1 WHERE id = $2', [status, person]);
+    await another.database.run('UPDATE persons SET status = $1 WHERE id = $2', [status, person]);
     t.is(await open(), 'changed');
     t.is(await sessions(), 0, status);
   }

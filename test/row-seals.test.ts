@@ -237,7 +237,6 @@ test('H10 what nobody can follow is no statement on rows under seal', (t) => {
   for (const sql of [
     "INSERT INTO staff (person_id, role, status) SELECT id, 'audit', 'active' FROM persons",
     'INSERT INTO staff (person_id, role, status) VALUES ($1, lower($2), $3)',
-    'UPDATE staff SET role = $1',
     'UPDATE staff SET role = $1 WHERE person_id = $2 RETURNING role',
     'SELECT role FROM staff UNION SELECT status FROM persons',
   ])

@@ -140,7 +140,7 @@ function written(cell: readonly SqlWord[], sql: string): Written {
   throw unclear(sql);
 }
 
-/** `UPDATE table SET column = ..., ... WHERE ...`. One that sets nothing covered leaves the seal right. */
+/** `UPDATE table SET column = ..., ... [WHERE ...]`. One that sets nothing covered leaves the seal right. */
 function planChange(sql: string, words: readonly SqlWord[], engine: 'sqlite' | 'postgres'): GuardedPlan | undefined {
   const guarded = guardedTable(words[1]?.text ?? '');
   if (guarded === undefined) return undefined;
@@ -149,9 +149,9 @@ function planChange(sql: string, words: readonly SqlWord[], engine: 'sqlite' | '
   const set = atCommas(words.slice(3, where < 0 ? words.length : where), 0).map(([column]) => column?.text ?? '');
   const covered = coveredColumns(guarded);
   if (!set.some((column) => covered.includes(column))) return undefined;
-  if (where < 0 || words.some(({ text, depth }) => text === 'RETURNING' && depth === 0)) throw unclear(sql);
+  if (words.some(({ text, depth }) => text === 'RETURNING' && depth === 0)) throw unclear(sql);
   const columns = [...covered, ROW_SEAL].join(', ');
-  const { sql: condition, taken } = renumbered(sql.slice(words[where]!.start));
+  const { sql: condition, taken } = renumbered(where < 0 ? '' : sql.slice(words[where]!.start));
   const lock = engine === 'postgres' ? ' FOR UPDATE' : '';
   return {
     kind: 'change',
