@@ -80,7 +80,7 @@ export function createRowSeals(encryptionKey: Uint8Array): RingRowSeals {
     isRight(guarded, values, seal) {
       if (!(seal instanceof Uint8Array)) return false;
       const { table } = guarded;
-      const name = values.slice(0, guarded.row.length).join('\n');
+      const name = guarded.row.length === 1 ? String(values[0]) : values.slice(0, guarded.row.length).join('\n');
       const last = kept.get(table)?.get(name);
       // The very same values under the very same seal: nothing is computed that was computed before.
       if (last !== undefined && sameValues(last.values, values) && sameBytes(last.seal, seal)) return true;

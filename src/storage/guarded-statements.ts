@@ -6,6 +6,9 @@ import { atCommas, renumbered, type SqlWord, sqlWords } from './sql-words.ts';
 /** The mark of a walk over many rows that decides nothing for anybody: its rows are not judged, so that one altered row cannot hold it up. */
 export const UNJUDGED = '/* unjudged */';
 
+/** What the columns that are read beside those asked for begin with. */
+export const GUARD_PREFIX = 'guard';
+
 /** A guarded table a statement reads from: what its columns are called in the rows that come back, in the order of `coveredColumns`. */
 export interface ReadSource {
   readonly guarded: GuardedTable;
@@ -69,6 +72,9 @@ function planRead(sql: string, words: readonly SqlWord[]): GuardedPlan | undefin
   if (words.slice(1, from).some(({ text, depth }) => depth === 0 && GATHERING.test(text))) return undefined;
   const sources: ReadSource[] = [];
   const fragments: string[] = [];
+  const asked = plainlyAsked(words.slice(1, from));
+  const isAlone =
+    !words.slice(from).some(({ text, depth }) => depth === 0 && text === 'JOIN') && words[from + 2]?.text !== ',';
   for (let at = from; at < words.length; at += 1) {
     const { text, depth } = words[at]!;
     if (depth > 0) continue;
@@ -79,15 +85,34 @@ function planRead(sql: string, words: readonly SqlWord[]): GuardedPlan | undefin
     if (guarded === undefined) continue;
     const next = words[at + 2]?.text ?? '(';
     const alias = NO_ALIAS.test(next) ? guarded.table : next;
-    const prefix = `guard${sources.length}_`;
-    const columns = [...coveredColumns(guarded), ROW_SEAL];
-    fragments.push(...columns.map((column) => `${alias}.${column} AS ${prefix}${column}`));
-    const names = coveredColumns(guarded).map((column) => `${prefix}${column}`);
-    sources.push({ guarded, names, sealName: `${prefix}${ROW_SEAL}` });
+    const prefix = `${GUARD_PREFIX}${sources.length}_`;
+    // What is asked for anyway is not read twice: it costs as much as judging it.
+    const nameFor = (column: string): string => {
+      if (asked.has(`${alias}.${column}`) || (isAlone && asked.has(column))) return column;
+      fragments.push(`${alias}.${column} AS ${prefix}${column}`);
+      return `${prefix}${column}`;
+    };
+    const names = coveredColumns(guarded).map(nameFor);
+    sources.push({ guarded, names, sealName: nameFor(ROW_SEAL) });
   }
   if (sources.length === 0) return undefined;
   const before = words[from]!.start;
   return { kind: 'read', sql: `${sql.slice(0, before)}, ${fragments.join(', ')} ${sql.slice(before)}`, sources };
+}
+
+/** Columns a list asks for as they are called, as `alias.column` or bare: a name that comes back once is nobody else's. */
+function plainlyAsked(list: readonly SqlWord[]): ReadonlySet<string> {
+  const plain = atCommas(list, 0).map((item) => item.map(({ text }) => text));
+  const names = plain.map((item) => item.at(-1));
+  return new Set(
+    plain
+      .filter(
+        (item) =>
+          (item.length === 1 || (item.length === 3 && item[1] === '.')) &&
+          names.indexOf(item.at(-1)) === names.lastIndexOf(item.at(-1)),
+      )
+      .map((item) => item.join('')),
+  );
 }
 
 /** `INSERT INTO table (columns) VALUES (...), (...) [ON CONFLICT ...]`, of parameters, numbers, texts and NULL. */
