@@ -10,7 +10,7 @@ import { createReaching, keysOf, type Reaching } from './enrol-doors.ts';
 import { createFactorDoors, type FactorDoors } from './factor-doors.ts';
 import { createBreachedPasswords } from './factors/breached-passwords.ts';
 import { createPasswordFactor, type PasswordFactor } from './factors/password.ts';
-import { alteredEvent, createKeyDoors, type KeyDoors, openKeys } from './key-doors.ts';
+import { alteredEvent, createKeyDoors, type KeyDoors, openKeys, openMaster } from './key-doors.ts';
 import { levelRules, scaleNames } from './ladder-doors.ts';
 import { type LedgerKey, ledgerKey, ledgerOrigin } from './ledger/checkpoints/ledger-key.ts';
 import { createFailures, type Failures } from './ledger/flood.ts';
@@ -20,6 +20,7 @@ import { createLedgerReader, type LedgerReader } from './ledger/reader.ts';
 import { nodeName } from './ledger-doors.ts';
 import { createLegalDoors, type LegalDoors } from './legal-doors.ts';
 import { createLifeDoors, type LifeDoors } from './life-doors.ts';
+import { fetchMasterKeys } from './master-doors.ts';
 import { type ArtifactCounts, countedArtifacts, createArtifactCounts } from './monitoring/artifact-counts.ts';
 import { countedLedger, createEventCounts, type EventCounts } from './monitoring/event-counts.ts';
 import { createLevelEnds } from './oidc/level-ends.ts';
@@ -77,16 +78,18 @@ export interface House extends FactorDoors, KeyDoors, LegalDoors, LifeDoors, Pos
   close(): Promise<void>;
 }
 
-/** Opens what keeps everything at rest: first the seals of rows, for the keys stand in rows themselves. */
+/** Opens what keeps everything at rest: after the master key the seals of rows, for the keys stand in rows themselves. */
 async function openAtRest(
   config: Config,
   raw: Database,
+  fetched: readonly Uint8Array[],
   altered: (place: string) => void,
   alteredRow: (place: string) => void,
 ) {
   try {
-    const rows = await openRowSealing(config, raw, alteredRow);
-    const keys = await openKeys(config, rows.database, altered);
+    const master = await openMaster(config, raw, fetched);
+    const rows = await openRowSealing(config, raw, master.root, alteredRow);
+    const keys = await openKeys(config, rows.database, master, altered);
     rows.seals.follow(keys.ring);
     return { rows, keys };
   } catch (error) {
@@ -95,8 +98,6 @@ async function openAtRest(
   }
 }
 
-const bytesOf = (secret: string): Buffer => Buffer.from(secret, 'utf8');
-
 /** Who gives a command, by what the store knows of members of staff. */
 export type OperatorIn = (connection: Connection) => Promise<string>;
 
@@ -104,11 +105,11 @@ export type OperatorIn = (connection: Connection) => Promise<string>;
  * The composition root: the one place that chooses concrete parts. Checks the primitives first, for nothing may be sealed or
  * indexed by an algorithm that computes something else.
  * `by` is who acts when a command, and no person or portal, changes something, or how the store says so.
- * Throws `Fault('storage_unavailable')` when the store cannot be opened.
+ * Throws `Fault('storage_unavailable')` when the store cannot be opened, and `Fault('internal')` when no master key is to be had for it.
  */
 export async function openHouse(config: Config, by?: string | OperatorIn): Promise<House> {
   selfTest();
-  const { secrets } = config;
+  const fetched = await fetchMasterKeys(config);
   const registers = openRegisters(config);
   const remoteSigning = openRemoteSigning(config);
   const raw = await openDatabase(storeOf(config), { mayMigrate: config.database.migrateAtStart });
@@ -118,7 +119,7 @@ export async function openHouse(config: Config, by?: string | OperatorIn): Promi
     toldTo?.record(event).catch((error: unknown) => process.emitWarning(String(error)));
   };
   const altered = (place: string): void => tell(alteredEvent(place));
-  const { rows, keys } = await openAtRest(config, raw, altered, (place) => tell(alteredRowEvent(place)));
+  const { rows, keys } = await openAtRest(config, raw, fetched, altered, (place) => tell(alteredRowEvent(place)));
   const { database } = rows;
   const { sealer, index } = keys;
   const operator = typeof by === 'function' ? await by(database) : by;
@@ -208,7 +209,7 @@ export async function openHouse(config: Config, by?: string | OperatorIn): Promi
     ledgerKey: ledgerKey({
       origin: await ledgerOrigin(database, config.ledger.origin, config.issuer),
       file: config.ledger.signingKeyFile,
-      rootKey: bytesOf(secrets.encryptionKey),
+      rootKey: keys.master.root,
     }),
     events,
     artifacts,

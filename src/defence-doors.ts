@@ -37,7 +37,7 @@ export function regionsOf({ watch }: Config): RegionTable | undefined {
 export function createDefence(house: House, log: Logger, counters: Counters): DefenceDoors {
   const { config, ledger, passwords } = house;
   const { defence, limits } = config;
-  const root = hmacKey(Buffer.from(config.secrets.encryptionKey, 'utf8'));
+  const root = hmacKey(house.rootKey);
   const suspicion = createSuspicion({
     counters,
     limits: defence,

@@ -64,7 +64,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
   const { secrets } = config;
   const origin = config.issuer;
   const secure = origin.startsWith('https:');
-  const derived = (label: string): Buffer => deriveKeyBytes(hmacKey(Buffer.from(secrets.encryptionKey)), label);
+  const derived = (label: string): Buffer => deriveKeyBytes(hmacKey(house.rootKey), label);
   const assets = loadAssets(join(VIEWS, 'assets'));
   const renderer = createRenderer({
     viewsDir: VIEWS,

@@ -4,14 +4,17 @@ import type { Config } from './config/schema.ts';
 import { type BlindIndex, createRingIndex } from './crypto/blind-index.ts';
 import { dependentsOf } from './crypto/key-dependents.ts';
 import { createKeyRotation, type KeyRotation } from './crypto/key-rotation.ts';
+import { type MasterKeys, openMasterKeys } from './crypto/master-keys.ts';
+import { createMasterRotation, type MasterRotation } from './crypto/master-rotation.ts';
 import { createResealing, sealedWalks } from './crypto/resealing.ts';
 import { createRingSealer } from './crypto/ring-sealer.ts';
 import { configuredRowKey } from './crypto/row-seals.ts';
 import { sealWalks } from './crypto/row-walks.ts';
-import { createSealer, type Sealer, toldSealer } from './crypto/sealing.ts';
+import { type Sealer, toldSealer } from './crypto/sealing.ts';
 import { openSecretRing, type SecretRing } from './crypto/secret-ring.ts';
 import type { Ledger, LedgerEvent } from './ledger/ledger.ts';
 import { companyIndexWalks } from './legal-persons/reindexing.ts';
+import { fetchMasterKeys } from './master-doors.ts';
 import type { Persons } from './people/persons.ts';
 import { peopleIndexWalks } from './people/reindexing.ts';
 import type { RowSealing } from './row-doors.ts';
@@ -22,7 +25,7 @@ import { type NightlyJob, type RunningNightlyJob, startNightlyJob } from './stor
 export interface KeyMaterial {
   readonly ring: SecretRing;
   /** Seals the keys themselves. */
-  readonly master: Sealer;
+  readonly master: MasterKeys;
   readonly sealer: Sealer;
   readonly index: BlindIndex;
 }
@@ -30,28 +33,40 @@ export interface KeyMaterial {
 export interface KeyDoors {
   readonly secretRing: SecretRing;
   readonly keyRotation: KeyRotation;
+  readonly masterRotation: MasterRotation;
+  /** What keys of the house are derived from that are in no ring. It outlives the master key (crypto/master-keys.ts). */
+  readonly rootKey: Uint8Array;
   /** The walk that brings everything under the keys in use, at so many rows a second. */
   readonly resealing: (rowsPerSecond: number) => NightlyJob;
 }
 
 const bytesOf = (secret: string): Buffer => Buffer.from(secret, 'utf8');
 
+/** The master keys that are configured, the first of which begins a new store. */
+const masterKeysOf = ({ encryptionKey, otherEncryptionKeys }: Config['secrets']): readonly Uint8Array[] =>
+  [encryptionKey, ...otherEncryptionKeys].filter((key) => key !== '').map(bytesOf);
+
+/** Opens what seals the keys. `fetched` are the master keys of the key service, for those who have asked it already. */
+export async function openMaster(config: Config, raw: Database, fetched?: readonly Uint8Array[]): Promise<MasterKeys> {
+  return openMasterKeys(raw, [...masterKeysOf(config.secrets), ...(fetched ?? (await fetchMasterKeys(config)))]);
+}
+
 /** Opens the ring of the house. `altered` is told of every place whose sealed value does not open. */
 export async function openKeys(
   { secrets }: Config,
   database: Database,
+  master: MasterKeys,
   altered: (place: string) => void,
 ): Promise<KeyMaterial> {
-  const master = createSealer(bytesOf(secrets.encryptionKey));
   const ring = await openSecretRing({
     database,
     master,
     configured: {
-      sealing: bytesOf(secrets.encryptionKey),
+      sealing: master.root,
       index: bytesOf(secrets.indexKey),
       pepper: bytesOf(secrets.pepper),
       cookies: bytesOf(secrets.cookieKeys[0] ?? ''),
-      rows: configuredRowKey(bytesOf(secrets.encryptionKey)),
+      rows: configuredRowKey(master.root),
     },
   });
   return {
@@ -86,6 +101,8 @@ export function createKeyDoors(
   ];
   return {
     secretRing: ring,
+    rootKey: master.root,
+    masterRotation: createMasterRotation({ database, master, ring, ledger }),
     keyRotation: createKeyRotation({
       database,
       ring,

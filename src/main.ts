@@ -50,7 +50,7 @@ const COMMANDS: Readonly<Record<string, { readonly means: string; readonly load:
   logout: { means: 'follow the notices by which portals learn of a sign-out', load: async () => withHouse('logout') },
   keys: {
     means: 'list, rotate and retire keys, and bring what is sealed under new ones',
-    load: async () => withHouse('keys'),
+    load: async () => (await import('./commands/in-house.ts')).runKeys,
   },
   rows: {
     means: 'hold what decides who may do what against its seals',

@@ -30,13 +30,14 @@ export interface RowDoors {
   readonly sealAlteredRows: (reason: string) => Promise<number>;
 }
 
-/** Puts the rows of a store under seal. `tell` hears of every row that does not match, as `table:row`. */
+/** Puts the rows of a store under seal, with keys out of the root (crypto/master-keys.ts). `tell` hears of every row that does not match, as `table:row`. */
 export async function openRowSealing(
-  { secrets, keys }: Config,
+  { keys }: Config,
   raw: Database,
+  rootKey: Uint8Array,
   tell: (place: string) => void,
 ): Promise<RowSealing> {
-  const seals = createRowSeals(Buffer.from(secrets.encryptionKey, 'utf8'));
+  const seals = createRowSeals(rootKey);
   const database = guardDatabase(raw, { seals, tell, refuses: keys.alteredRows === 'refuse' });
   const isDone = await beginRowSeals(raw, seals);
   return {

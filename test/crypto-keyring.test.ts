@@ -9,6 +9,7 @@ import { turnClock } from '../src/shared/clock.ts';
 import { Fault } from '../src/shared/fault.ts';
 import type { Database } from '../src/storage/database.ts';
 import { sqliteDatabase } from './support/databases.ts';
+import { fixedMaster } from './support/key-house.ts';
 import { ledgerEntries, testLedger } from './support/ledger.ts';
 
 const LONGEST = 3600;
@@ -18,7 +19,7 @@ function keyringOn(database: Database, rootByte = 1) {
   return createKeyring({
     database,
     algorithms: SIGNING_ALGORITHMS,
-    sealer: createSealer(Buffer.alloc(32, rootByte)),
+    sealer: fixedMaster(createSealer(Buffer.alloc(32, rootByte))),
     ledger: testLedger(database),
     longestTokenLifeSeconds: LONGEST,
     publishedBeforeUseSeconds: PUBLISHED,

@@ -10,8 +10,10 @@ import { until } from './support/waiting.ts';
 
 test.afterEach.always(() => turnClock(0));
 
-async function keysOf(t: ExecutionContext) {
-  const house: House = await openHouse(configFor({ dataDir: temporaryFolder(t) }));
+async function keysOf(t: ExecutionContext, otherEncryptionKeys: readonly string[] = []) {
+  const config = configFor({ dataDir: temporaryFolder(t) });
+  const secrets = { ...config.secrets, otherEncryptionKeys };
+  const house: House = await openHouse({ ...config, secrets });
   t.teardown(() => house.close());
   return {
     house,
@@ -53,6 +55,35 @@ test.serial('the command waits until every process must know the new key, and th
   t.is(early.code, 1);
   t.regex(early.stderr, /may still come back until/);
   t.is((await keys('reseal')).code, 0);
+});
+
+test.serial('the command puts another master key in use and retires the last one, and tells no secret', async (t) => {
+  const alone = await keysOf(t);
+  const [, only] = /^master {2}([0-9a-f]{8}) {2}current$/m.exec((await alone.keys('list')).stdout) ?? [];
+  t.truthy(only);
+  const none = await alone.keys('rotate', 'master');
+  t.is(none.code, 1);
+  t.regex(none.stderr, /nothing was changed.*TONGBAN_OTHER_ENCRYPTION_KEYS/);
+
+  const fresh = 'q7Jm2vX0Zp4sT8uLw1yB6nE3rH5kD9aGcF_-iOMtQVU';
+  const { keys } = await keysOf(t, [fresh]);
+  const early = await keys('retire', 'master', String(only));
+  t.is(early.code, 1);
+  t.regex(early.stderr, /It is in use; rotate first/);
+  const rotated = await keys('rotate', 'master');
+  t.is(rotated.code, 0, rotated.stderr);
+  const [, id] = /^master: ([0-9a-f]{8}) is in use now, \d+ keys were sealed anew/.exec(rotated.stdout) ?? [];
+  t.regex((await keys('list')).stdout, new RegExp(`^master  ${id}  current\nmaster  ${only}  given$`, 'm'));
+  t.is((await keys('retire', 'master', String(only))).code, 0);
+  t.regex((await keys('list')).stdout, new RegExp(`^master  ${only}  retired$`, 'm'));
+  t.regex((await keys('rotate', 'master', String(only))).stderr, /It is retired/);
+  for (const words of [
+    ['rotate', 'master', 'a', 'b'],
+    ['retire', 'master'],
+  ]) {
+    t.is((await keys(...words)).code, 2, words.join(' '));
+  }
+  t.false([none, early, rotated].some(({ stdout, stderr }) => (stdout + stderr).includes(fresh)));
 });
 
 test.serial('the command refuses what cannot be, and says why', async (t) => {

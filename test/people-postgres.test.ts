@@ -3,6 +3,7 @@ import { SIGNING_ALGORITHMS } from '../src/crypto/signing-key.ts';
 import { createKnownDevices } from '../src/people/known-devices.ts';
 import type { Database } from '../src/storage/database.ts';
 import { postgresDatabase, postgresTest } from './support/databases.ts';
+import { fixedMaster } from './support/key-house.ts';
 import { testLedger } from './support/ledger.ts';
 import { idNumberOf, SEALER, testPasswords, testPersons } from './support/people.ts';
 
@@ -17,7 +18,7 @@ const partsOn = (database: Database) => ({
     createKeyring({
       database,
       algorithms: SIGNING_ALGORITHMS,
-      sealer: SEALER,
+      sealer: fixedMaster(SEALER),
       ledger: testLedger(database),
       longestTokenLifeSeconds: 3600,
       publishedBeforeUseSeconds: 0,

@@ -1,4 +1,4 @@
-import { createECDH } from 'node:crypto';
+import { createECDH, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -13,15 +13,22 @@ export interface KeyStore {
   /** Makes a key and gives it the next number, or undefined when as many are there as it holds. */
   make(): { readonly keyId: string; readonly publicKeyHex: string } | undefined;
   find(keyId: string): HeldKey | undefined;
+  /** The SM4 key that wraps master keys, 16 bytes; undefined where there is none of this name. */
+  wrapping(keyId: string): Buffer | undefined;
 }
 
 const KEYS_MAX = 1_000;
 const KEY_ID = /^[1-9]\d{0,3}$/;
+const WRAPPING_KEY = 'master';
 
 /** A file for each key, readable by this user alone, named after its number. */
 export function openKeyStore(folder: string): KeyStore {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const known = new Map<string, HeldKey>();
+  const wrappingFile = join(folder, `${WRAPPING_KEY}.kek`);
+  if (!existsSync(wrappingFile))
+    writeFileSync(wrappingFile, randomBytes(16).toString('hex'), { mode: 0o600, flag: 'wx' });
+  const wrappingKey = Buffer.from(readFileSync(wrappingFile, 'utf8'), 'hex');
   const fileOf = (keyId: string): string => join(folder, `${keyId}.key`);
   return {
     make() {
@@ -35,6 +42,7 @@ export function openKeyStore(folder: string): KeyStore {
       }
       return undefined;
     },
+    wrapping: (keyId) => (keyId === WRAPPING_KEY ? wrappingKey : undefined),
     find(keyId) {
       if (!KEY_ID.test(keyId)) return undefined;
       const kept = known.get(keyId);

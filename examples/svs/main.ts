@@ -21,3 +21,7 @@ if (MOODS.includes(mood as Mood)) server.mood = mood as Mood;
 const settings = { url: server.url, authentication: 'shared-key', appId: APP_ID, sharedKeyFile };
 console.log(`The signature server listens at ${server.url} (${server.mood}). Settings for TONGBAN_CONFIG:`);
 console.log(JSON.stringify({ signer: { sm2: 'server', server: settings } }, null, 2));
+console.log('And to let it open the master key, once `tongban keys wrap master.json` has made one:');
+console.log(
+  JSON.stringify({ keyService: { ...settings, keyId: 'master', keyFiles: [resolve('master.json')] } }, null, 2),
+);

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { encryptSm2, readSm2PublicKey } from '../../src/crypto/sm2/sm2.ts';
 import { answerTo } from './answers.ts';
 import { type Caller, createGate, macOf } from './gate.ts';
 import type { KeyStore } from './keys.ts';
@@ -84,10 +85,11 @@ export async function startSignatureServer(options: SignatureServerOptions): Pro
     const told = {
       ...answer,
       ...(state.mood === 'mixed-up' && { requestId: 'somebody-elses-question' }),
-      ...(state.mood === 'malformed' && { signature: '00'.repeat(64) }),
+      ...(state.mood === 'malformed' && { signature: '00'.repeat(64), key: '00'.repeat(129) }),
+      ...(state.mood === 'other-key' && path === '/unwrap' && otherKey(body)),
     };
     const said = made(path, nonce, JSON.stringify(told));
-    if (path === '/sign') state.first ??= said;
+    if (path === '/sign' || path === '/unwrap') state.first ??= said;
     say(response, 200, state.mood === 'repeating' ? (state.first ?? said) : said);
   };
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
@@ -140,8 +142,15 @@ interface Made {
 function lied(question: unknown, mood: Mood): unknown {
   const asked = Object(question) as Readonly<Record<string, unknown>>;
   if (mood === 'other-digest') return { ...asked, digest: '5a'.repeat(32) };
-  if (mood === 'other-key') return { ...asked, keyId: asked.keyId === '1' ? '2' : '1' };
+  if (mood === 'other-key' && 'digest' in asked) return { ...asked, keyId: asked.keyId === '1' ? '2' : '1' };
   return question;
+}
+
+/** Another master key than the one that was asked for, properly encrypted. */
+function otherKey(body: string): { readonly key?: string } {
+  const { to } = Object(parsed(body)) as { readonly to?: string };
+  const key = readSm2PublicKey(Buffer.from(String(to), 'hex'));
+  return { key: encryptSm2(Buffer.alloc(32, 0x5a), key).toString('hex') };
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string | undefined> {

@@ -1,5 +1,6 @@
 import { userInfo } from 'node:os';
 import { type House, openHouse } from '../app.ts';
+import { loadConfig } from '../config/load.ts';
 import { checkConfig, prepareConfig } from '../config/prepare.ts';
 import { configRefusal } from '../config-doors.ts';
 import { createOutbound } from '../delivery/outbound.ts';
@@ -107,6 +108,15 @@ export async function runInHouse(name: HouseCommand, args: readonly string[]): P
   } finally {
     await house.close();
   }
+}
+
+/** `tongban keys`: to let a key service make a master key no house is opened, for there may be none yet. */
+export async function runKeys(args: readonly string[]): Promise<number> {
+  if (args[0] !== 'wrap') return runInHouse('keys', args);
+  const loaded = loadConfig();
+  if (loaded.ok) return (await import('./keys-wrap.ts')).runWrap(args.slice(1), { ...loaded, stdout, stderr });
+  for (const { path, reason } of loaded.faults) stderr.write(`${path}: ${reason}.\n`);
+  return 2;
 }
 
 /** `tongban audit`: the house is opened only by those actions that need one, so that auditors can verify on any machine. */

@@ -3,10 +3,14 @@ import type { House } from '../app.ts';
 import type { Retirement } from '../crypto/key-rotation.ts';
 import { RING_ALGORITHMS, RING_PURPOSES, type RingPurpose } from '../crypto/secret-ring.ts';
 import { remoteKeyId, type SigningAlgorithm } from '../crypto/signing-key.ts';
+import { MASTER, runMaster } from './keys-master.ts';
 import { runReseal } from './keys-reseal.ts';
 
 export interface KeysCommandContext {
-  readonly house: Pick<House, 'keyring' | 'keyRotation' | 'secretRing' | 'resealing' | 'database' | 'config'>;
+  readonly house: Pick<
+    House,
+    'keyring' | 'keyRotation' | 'masterRotation' | 'secretRing' | 'resealing' | 'database' | 'config'
+  >;
   readonly stdout: { write(text: string): unknown };
   readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
 }
@@ -15,9 +19,11 @@ export const USAGE = `Usage:
   tongban keys list                the keys, those in use first
   tongban keys rotate [KIND ...]   let the next keys be used; running servers follow within a second. KIND is an algorithm
                                    (ES256, RS256, SGD_SM3_SM2), sealing, index, pepper, cookies, rows or all; without one, every algorithm
+  tongban keys rotate master [ID]  seal every key anew with the other master key that was given (secrets.otherEncryptionKeys)
+  tongban keys wrap FILE           let the key service make a master key, and keep it wrapped in a new file
   tongban keys reseal [--per-second N] [--status]
                                    bring what stands under replaced keys under those in use, now; otherwise it is done at night
-  tongban keys retire KIND ID      remove a replaced key for good; refused while anything depends on it
+  tongban keys retire KIND ID      remove a replaced key for good, master keys too; refused while anything depends on it
 `;
 
 const PAIRWISE = `The pairwise salt is never replaced: every portal would take everybody for somebody else. See docs/crypto.md.\n`;
@@ -26,6 +32,9 @@ const PAIRWISE = `The pairwise salt is never replaced: every portal would take e
 export async function run(args: readonly string[], context: KeysCommandContext): Promise<number> {
   const [action, ...words] = args;
   if (action === 'list' && words.length === 0) return list(context);
+  if (words[0] === MASTER && (action === 'rotate' || action === 'retire')) {
+    return runMaster(action, words.slice(1), USAGE, context);
+  }
   if (action === 'rotate') return rotate(words, context);
   if (action === 'reseal') return runReseal(words, context);
   if (action === 'retire' && words.length === 2) return retire(words[0]!, words[1]!, context);
@@ -34,6 +43,7 @@ export async function run(args: readonly string[], context: KeysCommandContext):
 }
 
 async function list({ house, stdout }: KeysCommandContext): Promise<number> {
+  for (const { id, state } of await house.masterRotation.list()) stdout.write(`${MASTER}  ${id}  ${state}\n`);
   await house.keyring.ensure();
   for (const jwk of (await house.keyring.jwks()).privateKeys) {
     const held = remoteKeyId(jwk);

@@ -1,8 +1,9 @@
 import { dirname } from 'node:path';
 import type { PrepareOutcome } from '../config/prepare.ts';
 import type { Config } from '../config/schema.ts';
+import { missingSecrets } from '../config/secrets.ts';
 import { sm3 } from '../crypto/digests.ts';
-import { openKeys } from '../key-doors.ts';
+import { openKeys, openMaster } from '../key-doors.ts';
 import { parseVerifierKey } from '../ledger/checkpoints/checkpoint.ts';
 import { ledgerKey, ledgerOrigin } from '../ledger/checkpoints/ledger-key.ts';
 import { createLedger } from '../ledger/ledger.ts';
@@ -66,14 +67,14 @@ export async function run(args: readonly string[], context: MoveContext): Promis
 async function refuseUnready({ file }: MoveWords, config: Config): Promise<void> {
   if (config.database.url === '') throw new Refusal('Say where to: --to postgres://... or TONGBAN_DATABASE_URL.');
   if (!(await exists(file))) throw new Refusal(`There is no file ${file}.`);
-  const missing = Object.entries(config.secrets).filter(([, secret]) => secret.length === 0);
+  const missing = missingSecrets(config, config.secrets);
   if (missing.length > 0)
     throw new Refusal(
-      `secrets.${missing.map(([name]) => name).join(', secrets.')} are neither configured nor in ${dirname(file)}: what is sealed there could not be opened.`,
+      `secrets.${missing.join(', secrets.')} are neither configured nor in ${dirname(file)}: what is sealed there could not be opened.`,
     );
   const database = await openDatabase({ file }, { mayMigrate: false });
   try {
-    const { ring } = await openKeys(config, database, () => {});
+    const { ring } = await openKeys(config, database, await openMaster(config, database), () => {});
     ring.close();
   } finally {
     await database.close();
@@ -165,10 +166,11 @@ async function verified(
   config: Config,
   onProgress: (done: number, total: number) => void,
 ): Promise<Outcome> {
+  const { root } = await openMaster(config, target);
   const { verifierKey } = ledgerKey({
     origin: await ledgerOrigin(target, config.ledger.origin, config.issuer),
     file: config.ledger.signingKeyFile,
-    rootKey: Buffer.from(config.secrets.encryptionKey, 'utf8'),
+    rootKey: root,
   });
   const key = parseVerifierKey(verifierKey);
   if (key === undefined) throw new Refusal('The verifier key of the ledger is not well formed.');
@@ -184,7 +186,7 @@ async function finish(
     ...details
   }: { readonly tables: number; readonly rows: number; readonly size: number; readonly operator: string },
 ): Promise<void> {
-  const { ring, sealer, index } = await openKeys(config, target, () => {});
+  const { ring, sealer, index } = await openKeys(config, target, await openMaster(config, target), () => {});
   try {
     const ledger = createLedger({
       database: target,

@@ -31,7 +31,8 @@ function secretRefusals(
   const samples = SECRET_NAMES.filter((name) =>
     [config.secrets[name]].flat().some((secret) => secret !== '' && looksLikeSample(secret)),
   );
-  const values = SECRET_NAMES.flatMap((name) => config.secrets[name]).filter((secret) => secret !== '');
+  const others = config.secrets.otherEncryptionKeys;
+  const values = [...SECRET_NAMES.flatMap((name) => config.secrets[name]), ...others].filter((secret) => secret !== '');
   const shared = [config.database.url, config.redis.url].some((url) => url !== '');
   const refusals = openPaths.map(
     (path) => `${path} can be read by the group or by others: take their rights away (chmod go-rwx).`,
@@ -48,6 +49,10 @@ function secretRefusals(
     );
   for (const name of samples)
     refusals.push(`secrets.${name} is a sample or not random: configure 32 random bytes in base64url.`);
+  if (others.some(looksLikeSample))
+    refusals.push(
+      'secrets.otherEncryptionKeys holds a sample or one not random: configure 32 random bytes in base64url.',
+    );
   if (new Set(values).size < values.length) refusals.push('Two secrets have the same value: each needs its own.');
   return refusals;
 }
@@ -76,6 +81,8 @@ export function productionRefusals(config: Config, facts: StartFacts): readonly 
   }
   if (config.signer.server.url.startsWith('http:'))
     refusals.push('signer.server.url is not https: whoever is in between could keep every signature from us.');
+  if (config.keyService.url.startsWith('http:'))
+    refusals.push('keyService.url is not https: whoever is in between could keep every start from us.');
   if (config.registration.enabled && config.registers.population === 'sample')
     refusals.push('registration.enabled lets anybody open an account on the word of the sample register.');
   if (config.messenger === 'mailbox')

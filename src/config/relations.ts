@@ -63,6 +63,30 @@ const signerRelations = (): readonly Relation[] => [
   ),
 ];
 
+/** A key service needs the same, and the name of the key it wraps with. */
+const keyServiceRelations = (): readonly Relation[] => [
+  {
+    paths: ['keyService.url', 'keyService.keyFiles'],
+    broken: ({ keyService }) => keyService.keyFiles.length > 0 && keyService.url === '',
+    reason: 'must be set when keyService.keyFiles names a file',
+  },
+  {
+    paths: ['keyService.keyId', 'keyService.url'],
+    broken: ({ keyService }) => keyService.url !== '' && keyService.keyId === '',
+    reason: 'must be set when keyService.url is',
+  },
+  ...[...SIGNER_AUTHENTICATION['mutual-tls'], ...SIGNER_AUTHENTICATION['shared-key']].map(
+    (path): Relation => ({
+      paths: [`keyService.${path}`, 'keyService.url', 'keyService.authentication'],
+      broken: ({ keyService }) => {
+        const wanted: readonly string[] = SIGNER_AUTHENTICATION[keyService.authentication];
+        return keyService.url !== '' && wanted.includes(path) && keyService[path] === '';
+      },
+      reason: 'must be set when keyService.url is, and authenticated in this way',
+    }),
+  ),
+];
+
 /** A level never asks for less than the one below it. */
 const levelRelations = (lower: 2 | 3, higher: 3 | 4): readonly Relation[] =>
   (['ial', 'aal'] as const).map((axis) => ({
@@ -187,6 +211,7 @@ const RELATIONS: readonly Relation[] = [
   ...registerRelations('population'),
   ...registerRelations('legalPersons'),
   ...signerRelations(),
+  ...keyServiceRelations(),
 ];
 
 /**

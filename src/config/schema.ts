@@ -10,7 +10,7 @@ import { person } from './sections-person.ts';
 import * as possession from './sections-possession.ts';
 import * as proofing from './sections-proofing.ts';
 import * as server from './sections-server.ts';
-import { signer } from './sections-signer.ts';
+import { keyService, signer } from './sections-signer.ts';
 import { staff } from './sections-staff.ts';
 import { watch } from './sections-watch.ts';
 
@@ -79,6 +79,7 @@ export const configSchema = z.strictObject({
   secrets: identity.secrets,
   keys: server.keys,
   signer,
+  keyService,
   ledger: server.ledger,
   outbound: server.outbound,
   outbox: server.outbox,

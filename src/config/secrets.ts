@@ -5,7 +5,8 @@ import { randomSecret, randomToken } from '../shared/random.ts';
 import { type Config, configSchema, PROFILES, type Profile } from './schema.ts';
 
 export type Secrets = Config['secrets'];
-export type SecretName = keyof Secrets;
+/** Of those that are generated where they are not configured. */
+export type SecretName = Exclude<keyof Secrets, 'otherEncryptionKeys'>;
 
 /** Where each secret comes from, and for which profile the generated ones were made. */
 export interface SecretOrigins {
@@ -22,8 +23,7 @@ const SECRET_BYTES = 32;
 const FILE = z.strictObject({
   format: z.literal(1),
   generatedFor: z.enum(PROFILES),
-  secrets: z.strictObject({
-    ...configSchema.shape.secrets.shape,
+  secrets: configSchema.shape.secrets.omit({ otherEncryptionKeys: true }).extend({
     cookieKeys: configSchema.shape.secrets.shape.cookieKeys.min(1),
   }),
 });
@@ -33,6 +33,18 @@ type ReadOutcome = SecretsFile | 'missing' | Exclude<SecretsOutcome, { readonly 
 export const secretsPath = (dataDir: string): string => join(dataDir, 'secrets.json');
 
 const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : 'unknown');
+
+/** Where a key service opens the master key, none is generated: it would lie beside the data and begin a new store. */
+const isFetched = ({ keyService }: Config): boolean => keyService.keyFiles.length > 0;
+
+/** Those a house cannot be opened without that are neither configured nor generated yet. */
+export const missingSecrets = (
+  config: Config,
+  { otherEncryptionKeys: _, encryptionKey, ...secrets }: Secrets,
+): readonly string[] =>
+  Object.entries({ ...(isFetched(config) ? {} : { encryptionKey }), ...secrets })
+    .filter(([, secret]) => !isConfigured(secret))
+    .map(([name]) => name);
 
 const isConfigured = (value: string | readonly string[]): boolean => value.length > 0;
 
@@ -98,7 +110,7 @@ function place(dataDir: string, file: SecretsFile): void {
 function originsOf(config: Config, generatedFor: Profile): SecretOrigins {
   const from = (name: SecretName) => (isConfigured(config.secrets[name]) ? 'configured' : 'generated');
   const origin = {
-    encryptionKey: from('encryptionKey'),
+    encryptionKey: isFetched(config) ? 'configured' : from('encryptionKey'),
     indexKey: from('indexKey'),
     pepper: from('pepper'),
     pairwiseSalt: from('pairwiseSalt'),
@@ -114,7 +126,8 @@ function combine(config: Config, file: SecretsFile): SecretsOutcome {
     ok: true,
     origins: originsOf(config, file.generatedFor),
     secrets: Object.freeze({
-      encryptionKey: secrets.encryptionKey || file.secrets.encryptionKey,
+      encryptionKey: secrets.encryptionKey || (isFetched(config) ? '' : file.secrets.encryptionKey),
+      otherEncryptionKeys: secrets.otherEncryptionKeys,
       indexKey: secrets.indexKey || file.secrets.indexKey,
       pepper: secrets.pepper || file.secrets.pepper,
       pairwiseSalt: secrets.pairwiseSalt || file.secrets.pairwiseSalt,
@@ -139,7 +152,7 @@ export function findSecrets(config: Config): SecretsOutcome {
  */
 export function completeSecrets(config: Config): SecretsOutcome {
   const found = findSecrets(config);
-  if (!found.ok || Object.values(found.secrets).every(isConfigured)) return found;
+  if (!found.ok || missingSecrets(config, found.secrets).length === 0) return found;
   try {
     place(config.dataDir, freshFile(config.profile));
   } catch (error) {

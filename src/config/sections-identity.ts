@@ -89,7 +89,11 @@ export const registration = z.strictObject({
 });
 
 export const secrets = z.strictObject({
-  encryptionKey: secret('Seals personal columns and signing keys. Must be configured in production.'),
+  encryptionKey: secret('The master key: seals the keys of everything at rest. Must be configured in production.'),
+  otherEncryptionKeys: secretList(
+    4,
+    'Further master keys: the next one before it is put in use by tongban keys rotate master, the last one until it is retired.',
+  ),
   indexKey: secret('Keys the index by which an ID number is found.'),
   pepper: secret('Mixed into every password hash; kept apart from the database.'),
   pairwiseSalt: secret('Makes the subject identifiers of each sector. Changing it makes every person a stranger.'),

@@ -3,8 +3,8 @@ import { randomSecret } from '../shared/random.ts';
 import type { Database, Transaction } from '../storage/database.ts';
 import type { KeyEvents } from './keyring.ts';
 import { lockKeys, raiseKeysVersion } from './keys-version.ts';
-import type { Sealer } from './sealing.ts';
-import { RING_ALGORITHMS, type RingPurpose, ringContext, ringKid, type SecretRing } from './secret-ring.ts';
+import { type KeySealer, keyContext } from './master-keys.ts';
+import { RING_ALGORITHMS, type RingPurpose, ringKid, type SecretRing } from './secret-ring.ts';
 
 /** A new key is in the ring so long before it is used: every process looks once a second and must know it before anything is sealed with it. */
 export const SETTLE_SECONDS = 10;
@@ -39,7 +39,7 @@ export interface KeyRotation {
 export interface KeyRotationOptions {
   readonly database: Database;
   readonly ring: SecretRing;
-  readonly master: Sealer;
+  readonly master: KeySealer;
   readonly ledger: KeyEvents;
   readonly dependents: (purpose: RingPurpose, id: string) => Promise<Dependents>;
   /** How long what was made with a replaced key may still come back: for cookies their longest life. */
@@ -79,8 +79,9 @@ export function createKeyRotation(options: KeyRotationOptions): KeyRotation {
     stage: (purpose) =>
       change(async (tx) => {
         if ((await tx.get<Row>(OF_STATE, [purpose, 'next'])) !== undefined) return;
+        await master.refresh(tx);
         const kid = randomSecret(ID_BYTES).toString('hex');
-        const sealed = master.seal(randomSecret(KEY_BYTES).toString('base64url'), ringContext(kid));
+        const sealed = master.seal(randomSecret(KEY_BYTES).toString('base64url'), keyContext(kid));
         await tx.run(INSERT, [kid, purpose, RING_ALGORITHMS[purpose], sealed, nowSeconds()]);
         const details = { kid, alg: RING_ALGORITHMS[purpose], purpose, state: 'next' };
         await ledger.append(tx, { type: 'key.created', details });

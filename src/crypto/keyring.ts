@@ -3,7 +3,7 @@ import { nowSeconds } from '../shared/clock.ts';
 import { Fault } from '../shared/fault.ts';
 import type { Connection, Database, Transaction } from '../storage/database.ts';
 import { KEYS_VERSION, lockKeys, raiseKeysVersion } from './keys-version.ts';
-import type { Sealer } from './sealing.ts';
+import { type KeySealer, keyContext } from './master-keys.ts';
 import { freshSigningKey, type MakeSigningKey, type SigningAlgorithm, type SigningKey } from './signing-key.ts';
 
 const PURPOSE = 'signing';
@@ -31,7 +31,7 @@ export interface KeyEvents {
 
 export interface KeyringOptions {
   readonly database: Database;
-  readonly sealer: Sealer;
+  readonly sealer: KeySealer;
   readonly ledger: KeyEvents;
   /** Those in use. Keys of others are left where they are, and are neither made nor handed out. */
   readonly algorithms: readonly SigningAlgorithm[];
@@ -82,7 +82,7 @@ export function createKeyring(options: KeyringOptions): Keyring {
       key.alg,
       state,
       JSON.stringify(key.publicJwk),
-      sealer.seal(JSON.stringify(key.privateJwk), sealContext(key.kid)),
+      sealer.seal(JSON.stringify(key.privateJwk), keyContext(key.kid)),
       now,
       state === 'current' ? now : null,
     ]);
@@ -96,6 +96,7 @@ export function createKeyring(options: KeyringOptions): Keyring {
     if (spare.length === 0) return;
     await database.write(async (tx) => {
       await lockKeys(tx);
+      await sealer.refresh(tx);
       const missing = missingStates(await rowsOf(tx, alg));
       for (const state of missing.slice(0, spare.length)) await insert(tx, spare.pop()!, state);
       if (missing.length > 0) await raiseKeysVersion(tx);
@@ -121,6 +122,7 @@ export function createKeyring(options: KeyringOptions): Keyring {
     const successor = await makeKey(alg);
     return database.write(async (tx) => {
       await lockKeys(tx);
+      await sealer.refresh(tx);
       const rows = await rowsOf(tx, alg);
       const current = rows.find(({ state }) => state === 'current');
       const next = rows.find(({ state }) => state === 'next');
@@ -148,7 +150,7 @@ export function createKeyring(options: KeyringOptions): Keyring {
       const privateKeys = rows
         .filter(({ alg }) => options.algorithms.includes(alg))
         .toSorted((left, right) => STATE_ORDER[left.state] - STATE_ORDER[right.state])
-        .map(({ kid, private_sealed }) => JSON.parse(sealer.unseal(private_sealed, sealContext(kid))) as JWK);
+        .map(({ kid, private_sealed }) => JSON.parse(sealer.unseal(private_sealed, keyContext(kid))) as JWK);
       return { privateKeys };
     },
 
@@ -198,8 +200,6 @@ const rowsOf = (connection: Connection, alg: SigningAlgorithm): Promise<KeyRow[]
 
 const missingStates = (rows: readonly KeyRow[]): KeyState[] =>
   (['current', 'next'] as const).filter((wanted) => !rows.some(({ state }) => state === wanted));
-
-const sealContext = (kid: string): string => `keys:private_sealed:${kid}`;
 
 const incomplete = (alg: string): Fault =>
   new Fault('internal', `The keyring has no current or no next key for ${alg}: it was never completed at a start.`);

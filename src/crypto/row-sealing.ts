@@ -117,6 +117,6 @@ export async function finishRowSeals(
 }
 
 const MARK_WRONG =
-  'The setting rows.sealed in the store was made with another secrets.encryptionKey, or was altered. Nothing is sealed or served.';
+  'The setting rows.sealed in the store was made with another root than that of this store, or was altered. Nothing is sealed or served.';
 const MARK_GONE =
   'The ledger says that the rows of this store have had their seals, but the setting rows.sealed is gone: somebody removed it, so that altered rows would be sealed as they stand. See docs/keys.md.';

@@ -25,16 +25,15 @@ export interface RingRowSeals extends RowSeals {
 }
 
 /** The key of the purpose `rows` that stands in the configuration: out of the one that seals. */
-export const configuredRowKey = (encryptionKey: Uint8Array): Uint8Array =>
-  deriveKeyBytes(hmacKey(encryptionKey), 'row-seals');
+export const configuredRowKey = (rootKey: Uint8Array): Uint8Array => deriveKeyBytes(hmacKey(rootKey), 'row-seals');
 
 /**
  * HMAC-SM3 (GB/T 15852.2) over table, name and covered values of a row. Layout as of sealed values: header (layout 1 for the configured key, or
  * layout 2 and the id of the key) | tag (32). Values go in as a JSON list of texts and nulls, which is one text for one row and no other.
- * The rows of `keys` stand under a key of their own out of the master key.
+ * The rows of `keys` stand under a key of their own out of the root, which outlives the master key.
  */
-export function createRowSeals(encryptionKey: Uint8Array): RingRowSeals {
-  const root = hmacKey(encryptionKey);
+export function createRowSeals(rootKey: Uint8Array): RingRowSeals {
+  const root = hmacKey(rootKey);
   const ofKeys = hmacKey(deriveKeyBytes(root, 'row-seals/keys'));
   const statements = hmacKey(deriveKeyBytes(root, 'row-seals/statements'));
   const prepared = new WeakMap<RingKey, { readonly header: Uint8Array; readonly key: KeyObject }>();

@@ -2,7 +2,7 @@ import { monotonicMs } from '../shared/clock.ts';
 import { Fault } from '../shared/fault.ts';
 import type { Connection, Database } from '../storage/database.ts';
 import { KEYS_VERSION } from './keys-version.ts';
-import type { Sealer } from './sealing.ts';
+import { type KeySealer, keyContext } from './master-keys.ts';
 
 /** What the secrets of the house are for. A key serves one purpose and no other. */
 export const RING_PURPOSES = ['sealing', 'index', 'pepper', 'cookies', 'rows'] as const;
@@ -28,8 +28,8 @@ export interface RingKey {
 }
 
 /**
- * The symmetric keys of the house as this process knows them. They lie in the table `keys`, sealed with the configured encryption key, which
- * thereby is the master key. Written only by key-rotation.ts; every process looks twice a second whether something changed.
+ * The symmetric keys of the house as this process knows them. They lie in the table `keys`, sealed with the master key in use. Written only by
+ * key-rotation.ts and master-rotation.ts; every process looks twice a second whether something changed.
  */
 export interface SecretRing {
   /** The one in use first, then the one that waits, then the replaced ones, newest first. The same array until something changes. */
@@ -46,8 +46,7 @@ export interface SecretRing {
 
 export interface SecretRingOptions {
   readonly database: Database;
-  /** Seals the keys themselves, with the configured encryption key. */
-  readonly master: Sealer;
+  readonly master: KeySealer;
   readonly configured: Readonly<Record<RingPurpose, Uint8Array>>;
 }
 
@@ -85,7 +84,6 @@ const STATE_ORDER: Readonly<Record<RingState, number>> = { current: 0, next: 1, 
 
 /** Where the key `id` of a purpose stands in the table. */
 export const ringKid = (purpose: RingPurpose, id: string): string => (id === CONFIGURED ? `${purpose}:${id}` : id);
-export const ringContext = (kid: string): string => `keys:private_sealed:${kid}`;
 
 /**
  * Opens the ring; at the first start the configured keys become its first ones. Throws `Fault('internal')` when the keys in the store were
@@ -129,6 +127,7 @@ export async function openSecretRing({ database, master, configured }: SecretRin
     const row = await connection.get<{ value: string }>(VERSION, [KEYS_VERSION]);
     const seen = row?.value ?? '0';
     if (seen !== version) {
+      await master.refresh(connection);
       await load(connection);
       version = seen;
     }
@@ -137,7 +136,7 @@ export async function openSecretRing({ database, master, configured }: SecretRin
 
   for (const purpose of RING_PURPOSES) {
     const kid = ringKid(purpose, CONFIGURED);
-    const row = [kid, purpose, RING_ALGORITHMS[purpose], master.seal('', ringContext(kid))];
+    const row = [kid, purpose, RING_ALGORITHMS[purpose], master.seal('', keyContext(kid))];
     await database.write(async (tx) => {
       if ((await tx.get(ANY, [purpose])) === undefined) await tx.run(ADOPT, row);
     });
@@ -162,13 +161,13 @@ export async function openSecretRing({ database, master, configured }: SecretRin
   };
 }
 
-function opened(master: Sealer, sealed: Uint8Array, kid: string): string {
+function opened(master: KeySealer, sealed: Uint8Array, kid: string): string {
   try {
-    return master.unseal(sealed, ringContext(kid));
+    return master.unseal(sealed, keyContext(kid));
   } catch (cause) {
     throw new Fault(
       'internal',
-      `The key ${kid} in the store does not open: secrets.encryptionKey is not the one it was sealed with, or the row was altered.`,
+      `The key ${kid} in the store does not open: secrets.encryptionKey is not the one it was sealed with, nor another master key given, or the row was altered.`,
       { cause },
     );
   }

@@ -10,7 +10,7 @@ export interface GuardedTable {
 /** The column that holds the seal of a row (migration 18). */
 export const ROW_SEAL = 'row_seal';
 
-/** The keys of the house cannot vouch for themselves: their rows stand under the master key. */
+/** The keys of the house cannot vouch for themselves: their rows stand under a key out of the root. */
 export const KEYS_TABLE = 'keys';
 
 /** Which tables and columns, and why not others: docs/decisions/0011-sealed-rows.md. Every statement on them goes through guarded-database.ts. */

@@ -1,11 +1,13 @@
 import type { ExecutionContext } from 'ava';
 import { prepareConfig } from '../../src/config/prepare.ts';
-import type { Config } from '../../src/config/schema.ts';
+import type { Config, ConfigOverrides } from '../../src/config/schema.ts';
 import { SETTLE_SECONDS } from '../../src/crypto/key-rotation.ts';
+import type { KeySealer } from '../../src/crypto/master-keys.ts';
 import { createRingPeppers } from '../../src/crypto/peppers.ts';
+import type { Sealer } from '../../src/crypto/sealing.ts';
 import type { RingPurpose } from '../../src/crypto/secret-ring.ts';
 import { createPasswordFactor } from '../../src/factors/password.ts';
-import { createKeyDoors, openKeys } from '../../src/key-doors.ts';
+import { createKeyDoors, openKeys, openMaster } from '../../src/key-doors.ts';
 import { createIdentifiers } from '../../src/people/identifiers.ts';
 import { createPersons } from '../../src/people/persons.ts';
 import { openRowSealing } from '../../src/row-doors.ts';
@@ -16,11 +18,14 @@ import { temporaryFolder } from './folders.ts';
 import { testLedger } from './ledger.ts';
 import { CHEAP_PASSWORDS } from './people.ts';
 
+/** A master key that is never replaced. */
+export const fixedMaster = ({ seal, unseal }: Sealer): KeySealer => ({ seal, unseal, refresh: async () => undefined });
+
 /** The settings of a house that exists as far as its keys go. */
-export function keyConfig(t: ExecutionContext): Config {
+export function keyConfig(t: ExecutionContext, secrets: ConfigOverrides['secrets'] = {}): Config {
   const prepared = prepareConfig({
     env: { TONGBAN_PROFILE: 'test' },
-    overrides: { dataDir: temporaryFolder(t), issuer: 'http://localhost:4870' },
+    overrides: { dataDir: temporaryFolder(t), issuer: 'http://localhost:4870', secrets },
   });
   if (!prepared.ok) throw new Error(prepared.sentences.join('\n'));
   return prepared.config;
@@ -32,9 +37,10 @@ export function keyConfig(t: ExecutionContext): Config {
  */
 export async function keyNode(t: ExecutionContext, raw: Database, config: Config) {
   const altered: string[] = [];
-  const rows = await openRowSealing(config, raw, (place) => altered.push(place));
+  const master = await openMaster(config, raw);
+  const rows = await openRowSealing(config, raw, master.root, (place) => altered.push(place));
   const { database } = rows;
-  const keys = await openKeys(config, database, (place) => altered.push(place));
+  const keys = await openKeys(config, database, master, (place) => altered.push(place));
   rows.seals.follow(keys.ring);
   t.teardown(() => keys.ring.close());
   const { sealer, index, ring } = keys;
@@ -49,6 +55,7 @@ export async function keyNode(t: ExecutionContext, raw: Database, config: Config
     ledger,
     rows,
     ring,
+    master,
     sealer,
     index,
     persons,

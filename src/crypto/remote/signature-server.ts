@@ -1,12 +1,11 @@
 import { z } from 'zod';
 import type { BulkheadRules } from '../../calling/bulkhead.ts';
-import { CallFailure, type CallTrouble } from '../../calling/call-failure.ts';
+import type { CallTrouble } from '../../calling/call-failure.ts';
 import type { CircuitRules } from '../../calling/circuit.ts';
 import { type CallLoad, GuardedCalls } from '../../calling/guarded-calls.ts';
-import { answerIn } from '../../calling/json-exchange.ts';
 import { Fault } from '../../shared/fault.ts';
-import { randomToken } from '../../shared/random.ts';
 import { isSm2PublicKey, SM2_PUBLIC_KEY_BYTES, SM2_SIGNATURE_BYTES } from '../signer.ts';
+import { createQuestions, troubleOf } from './questions.ts';
 import type { SignatureServerTransport } from './signature-server-transport.ts';
 
 /** An SM2 key that is held elsewhere: the name it has there, and its public half, 65 bytes 04 || X || Y. */
@@ -41,10 +40,8 @@ export interface SignatureServerOptions {
 
 const KEY_ID = /^[\w.-]{1,64}$/;
 
-const NONCE_CHARACTERS = 32;
 const RETRY_AFTER_SECONDS = 5;
 const HEX = /^[0-9a-f]+$/;
-const REFUSAL = z.looseObject({ refused: z.enum(['unknown_key', 'no_key_left']).optional() });
 const NEW_KEY = z.looseObject({
   keyId: z.string().regex(KEY_ID),
   publicKey: z
@@ -70,28 +67,7 @@ export function createSignatureServer(options: SignatureServerOptions): Signatur
     onCircuit: (state, error) => onCircuit(state, state === 'open' ? troubleOf(error) : undefined),
   });
 
-  const ask = async <Answer>(
-    path: string,
-    question: Readonly<Record<string, unknown>>,
-    form: z.ZodType<Answer>,
-    isGenuine: (answer: Answer) => boolean = () => true,
-  ): Promise<Answer> => {
-    const requestId = randomToken(NONCE_CHARACTERS);
-    const call = async () => {
-      const text = await transport(url + path, requestId, JSON.stringify({ requestId, ...question }));
-      const { refused } = answerIn(text, requestId, REFUSAL);
-      if (refused !== undefined) return { refused };
-      const answer = answerIn(text, requestId, form);
-      if (!isGenuine(answer)) throw new CallFailure('signature');
-      return { answer };
-    };
-    const outcome = await calls.run(call).catch((error: unknown) => {
-      throw away(`could not be used: ${troubleOf(error)}`, error);
-    });
-    if (!outcome.started) throw away(outcome.reason === 'busy' ? 'has no place free' : 'is left alone for a while');
-    if ('refused' in outcome.value) throw away(`refuses ${path}: ${outcome.value.refused}`);
-    return outcome.value.answer;
-  };
+  const { ask } = createQuestions({ url, transport, calls, refusals: ['unknown_key', 'no_key_left'], away });
 
   return {
     newKey: () => ask('/keys', { algorithm: 'SM2' }, NEW_KEY),
@@ -105,9 +81,6 @@ export function createSignatureServer(options: SignatureServerOptions): Signatur
     load: () => calls.load(),
   };
 }
-
-const troubleOf = (error: unknown): CallTrouble | 'internal' =>
-  error instanceof CallFailure ? error.trouble : 'internal';
 
 const away = (what: string, cause?: unknown): Fault =>
   new Fault('signer_unavailable', `The signature server ${what}.`, { cause, retryAfterSeconds: RETRY_AFTER_SECONDS });
