@@ -24,6 +24,8 @@ export function configRefusal(config: Pick<Config, 'secrets'>, env?: Environment
   const seal = textOf(sealPath(file));
   if (seal === undefined)
     return needsSeal ? `${file} has no seal: look at it, then run "tongban config seal".` : undefined;
+  // Under no key at all anybody could have made it.
+  if (config.secrets.encryptionKey === '') return NO_KEY;
   if (equalInConstantTime(seal, sealOf(config, readFileSync(file)))) return undefined;
   return `${file} is not as it was sealed, or was sealed with another secrets.encryptionKey. Compare it with the version you know, then run "tongban config seal".`;
 }
@@ -39,6 +41,7 @@ export function sealConfigFile(config: Pick<Config, 'secrets'>, env?: Environmen
   return path;
 }
 
+const NO_KEY = 'The seal of the configuration cannot be judged: secrets.encryptionKey is empty (keyService.keyFiles).';
 const NOTHING_TO_SEAL = 'TONGBAN_CONFIG_SEAL is required, but TONGBAN_CONFIG names no file.';
 
 function textOf(file: string): string | undefined {

@@ -10,6 +10,7 @@ import { runWrap } from '../src/commands/keys-wrap.ts';
 import { prepareConfig } from '../src/config/prepare.ts';
 import type { Config, ConfigOverrides } from '../src/config/schema.ts';
 import { secretsPath } from '../src/config/secrets.ts';
+import { configRefusal, sealConfigFile } from '../src/config-doors.ts';
 import { fetchMasterKeys, openKeyService, wrappedKeyText } from '../src/master-doors.ts';
 import { Fault } from '../src/shared/fault.ts';
 import { temporaryFolder } from './support/folders.ts';
@@ -215,6 +216,17 @@ test('H2 the command lets the service make a key where there is no house yet, an
   t.is(await runWrap([`${file}.2`], { ...words, config: configWith(t, {}) }), 1);
   t.is(await runWrap([], { ...words, config: configWith(t, {}) }), 2);
   t.regex(said.join(''), /EEXIST.*never replaced[\s\S]*There is no key service/);
+});
+
+test('H1 without a configured key no seal of the configuration is believed', async (t) => {
+  const { settings } = await sharedKeyServer(t);
+  const file = await wrapped(t, configWith(t, { keyService: sectionOf(settings) }));
+  const config = configWith(t, { keyService: sectionOf(settings, { keyFiles: [file] }) });
+  const env = { TONGBAN_CONFIG: join(temporaryFolder(t), 'settings.json') };
+  writeFileSync(env.TONGBAN_CONFIG, '{}');
+  t.is(configRefusal(config, env), undefined);
+  sealConfigFile(config, env);
+  t.regex(String(configRefusal(config, env)), /cannot be judged/);
 });
 
 test('H1 a key service is configured whole, and in production over https', (t) => {
