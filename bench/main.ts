@@ -18,6 +18,7 @@ import { endServersOnSignal } from './server-process.ts';
 import { measureSm2Cost } from './sm2-cost.ts';
 import { measureStorm } from './storm.ts';
 import { measureStrongSignIns, STRONG_SCENARIOS } from './strong-sign-in.ts';
+import { measureWorkers } from './workers.ts';
 
 /*
  * Tongban ID beside a bare oidc-provider, each in a process of its own, driven in turn by the same sixteen connections.
@@ -27,8 +28,10 @@ import { measureStrongSignIns, STRONG_SCENARIOS } from './strong-sign-in.ts';
  *   npm run bench -- [--quick] [--only NAME]... [--peer ours|bare] [--engine sqlite|postgres-redis] [--json FILE]
  *   npm run bench -- --scale [--people 1000000] [--stores FOLDER] [--json FILE]
  *   npm run bench -- --crypto
+ *   npm run bench -- --workers 2 [--quick]
  *
  * With --engine postgres-redis the product keeps what it keeps in a PostgreSQL and a Redis on this machine, and has other bars (bars.ts).
+ * With --workers nothing else is measured: sign-ins of so many workers beside those of one (workers.ts).
  * With --scale nothing else is measured: a store of a thousand people beside one of a million (scale.ts). FOLDER keeps the two
  * for the next run. With --crypto only the rates of the cryptography, without a server (crypto-rates.ts).
  */
@@ -53,6 +56,7 @@ const { values: options } = parseArgs({
     people: { type: 'string', default: '1000000' },
     stores: { type: 'string' },
     crypto: { type: 'boolean', default: false },
+    workers: { type: 'string' },
   },
 });
 
@@ -104,6 +108,7 @@ async function measurePair(hash: Scenario['hash'], rows: Row[], extras: Extra[])
 }
 
 endServersOnSignal();
+if (options.workers !== undefined) process.exit((await measureWorkers(Number(options.workers), pace)) ? 0 : 1);
 if (options.scale) process.exit(await runScale(Number(options.people), options));
 const rows: Row[] = [];
 const extras: Extra[] = [];

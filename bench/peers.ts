@@ -89,6 +89,8 @@ export interface PeerOptions {
   readonly nodeArguments?: readonly string[];
   /** Parts taken out of the product (altered-server.ts) besides the hash, which goes where it costs nothing. Ours only. */
   readonly without?: readonly 'ledger'[];
+  /** How many processes of it serve; one unless told. Ours only. */
+  readonly workers?: number;
   /** Where the product keeps what it keeps; SQLite unless told. Ours only. */
   readonly engine?: EngineName;
   /** A data folder that is there already and stays, with people in it; nobody is added. Ours only. */
@@ -163,6 +165,7 @@ async function startProduct(options: PeerOptions): Promise<Started> {
   const env = {
     ...space?.env,
     TONGBAN_PROFILE: 'test',
+    TONGBAN_WORKERS: String(options.workers ?? 1),
     TONGBAN_HOST: '127.0.0.1',
     TONGBAN_PORT: String(port),
     TONGBAN_ISSUER: origin.origin,

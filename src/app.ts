@@ -9,6 +9,7 @@ import { freshSigningKey, remoteSigningKeys, signingAlgorithms } from './crypto/
 import { createReaching, keysOf, type Reaching } from './enrol-doors.ts';
 import { createFactorDoors, type FactorDoors } from './factor-doors.ts';
 import { createBreachedPasswords } from './factors/breached-passwords.ts';
+import type { HashPlaces } from './factors/hash-queue.ts';
 import { createPasswordFactor, type PasswordFactor } from './factors/password.ts';
 import { alteredEvent, createKeyDoors, type KeyDoors, openKeys, openMaster } from './key-doors.ts';
 import { levelRules, scaleNames } from './ladder-doors.ts';
@@ -101,13 +102,20 @@ async function openAtRest(
 /** Who gives a command, by what the store knows of members of staff. */
 export type OperatorIn = (connection: Connection) => Promise<string>;
 
+/** Where a house stands that is one of several on its machine. */
+export interface Place {
+  /** Told in every entry of the ledger behind the name of the machine. */
+  readonly worker: number;
+  readonly hashPlaces: HashPlaces;
+}
+
 /**
  * The composition root: the one place that chooses concrete parts. Checks the primitives first, for nothing may be sealed or
  * indexed by an algorithm that computes something else.
  * `by` is who acts when a command, and no person or portal, changes something, or how the store says so.
  * Throws `Fault('storage_unavailable')` when the store cannot be opened, and `Fault('internal')` when no master key is to be had for it.
  */
-export async function openHouse(config: Config, by?: string | OperatorIn): Promise<House> {
+export async function openHouse(config: Config, by?: string | OperatorIn, place?: Place): Promise<House> {
   selfTest();
   const fetched = await fetchMasterKeys(config);
   const registers = openRegisters(config);
@@ -129,7 +137,7 @@ export async function openHouse(config: Config, by?: string | OperatorIn): Promi
     database,
     openings,
     index,
-    node: nodeName(),
+    node: nodeName(place?.worker),
     ...(operator === undefined ? {} : { operator: `operator:${operator}` }),
   });
   const ledger = countedLedger(written, events);
@@ -251,6 +259,7 @@ export async function openHouse(config: Config, by?: string | OperatorIn): Promi
       ledger,
       peppers: createRingPeppers(keys.ring),
       options: config.password,
+      places: place?.hashPlaces,
       breached: createBreachedPasswords({
         file: config.password.breachedFile,
         onFault: (error) => process.emitWarning(`password.breachedFile could not be read again: ${String(error)}`),

@@ -123,10 +123,15 @@ export function createKeyDoors(
 }
 
 /** Has what stands under replaced keys brought under those in use, at night, by whichever node comes first. */
-export const runKeyNights = ({ database, config, resealing }: House, log: Logger): RunningNightlyJob =>
+export const runKeyNights = (
+  { database, config, resealing }: House,
+  log: Logger,
+  isOurs: () => boolean,
+): RunningNightlyJob =>
   startNightlyJob({
     database,
     job: resealing(config.keys.resealedPerSecond),
+    isOurs,
     window: config.recheck.window,
     onFault: (error) => log.error({ err: error }, 'sealing anew broke off and is tried again'),
   });

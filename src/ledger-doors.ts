@@ -14,7 +14,8 @@ import { Fault } from './shared/fault.ts';
 const NODE_NAME_LENGTH_MAX = 64;
 
 /** The name of this node, as it stands in every entry. */
-export const nodeName = (): string => hostname().slice(0, NODE_NAME_LENGTH_MAX);
+export const nodeName = (worker?: number): string =>
+  `${hostname()}${worker === undefined ? '' : `/${worker}`}`.slice(-NODE_NAME_LENGTH_MAX);
 
 /** The ledger of a house that serves: its sequencer runs until `stop`. */
 export interface LedgerRunning {

@@ -112,11 +112,13 @@ function noticesFor(legalPersons: LegalPersons, secretFile: string): LegalDoors[
 export function runCompanyNights(
   { config, database, registers, legalPersons }: Pick<House, 'config' | 'database' | 'registers' | 'legalPersons'>,
   log: Logger,
+  isOurs: () => boolean,
 ): { readonly stop: () => Promise<void> } {
   if (registers.legalPersons === undefined) return { stop: async () => {} };
   return startNightlyJob({
     database,
     job: legalPersons.job,
+    isOurs,
     window: config.recheck.window,
     onFault: (error) => log.error({ err: error }, 'the nightly look at companies broke off and is tried again'),
   });

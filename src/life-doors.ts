@@ -145,11 +145,13 @@ function passwordJobs({ password }: Config, database: Database, notices: Notices
 export function runLifeNights(
   { database, config, lifeJobs }: Pick<House, 'database' | 'config' | 'lifeJobs'>,
   log: Logger,
+  isOurs: () => boolean,
 ): { readonly stop: () => Promise<void> } {
   const running = lifeJobs.map((job) =>
     startNightlyJob({
       database,
       job,
+      isOurs,
       window: config.recheck.window,
       onFault: (error) => log.error({ err: error, job: job.name }, 'a job of the night broke off and is tried again'),
     }),

@@ -70,11 +70,12 @@ export function nightlyJobs(house: House, by: { readonly actor?: 'system' } = {}
 }
 
 /** Has the jobs of the night done by whichever node comes first. */
-export function runNights(house: House, log: Logger): { readonly stop: () => Promise<void> } {
+export function runNights(house: House, log: Logger, isOurs: () => boolean): { readonly stop: () => Promise<void> } {
   const running = nightlyJobs(house, { actor: 'system' }, log).map((job) =>
     startNightlyJob({
       database: house.database,
       job,
+      isOurs,
       window: house.config.recheck.window,
       onFault: (error) => log.error({ err: error, job: job.name }, 'a job of the night broke off and is tried again'),
     }),

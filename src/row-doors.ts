@@ -90,10 +90,15 @@ export function createRowDoors({ raw, seals, tell }: RowSealing, ledger: Ledger)
 }
 
 /** Has every row held against its seal at night, by whichever node comes first. */
-export const runRowNights = ({ database, config, rowCheck }: House, log: Logger): RunningNightlyJob =>
+export const runRowNights = (
+  { database, config, rowCheck }: House,
+  log: Logger,
+  isOurs: () => boolean,
+): RunningNightlyJob =>
   startNightlyJob({
     database,
     job: rowCheck(config.keys.checkedPerSecond),
+    isOurs,
     window: config.recheck.window,
     onFault: (error) => log.error({ err: error }, 'the check of sealed rows broke off and is tried again'),
   });

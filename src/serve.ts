@@ -6,6 +6,7 @@ import { ensureAccountCentre } from './account-doors.ts';
 import type { House } from './app.ts';
 import { logRedis } from './artifact-doors.ts';
 import { followChanges } from './change-doors.ts';
+import type { Config } from './config/schema.ts';
 import { followCertifiedKeys } from './crypto/jose/certified-keys.ts';
 import type { TokenSealer } from './crypto/jose/token-sealer.ts';
 import { networkOf } from './defence/networks.ts';
@@ -17,6 +18,7 @@ import { runKeyNights } from './key-doors.ts';
 import { recordStart, runLedger } from './ledger-doors.ts';
 import { runCompanyNights } from './legal-doors.ts';
 import { runLifeNights } from './life-doors.ts';
+import type { Telling } from './monitoring/monitoring.ts';
 import { createRequestCounts } from './monitoring/request-counts.ts';
 import { createEngine, type Engine } from './oidc/engine.ts';
 import { sweepGrantSubjects } from './oidc/grant-subjects.ts';
@@ -27,6 +29,7 @@ import { logRegisters, runNights } from './proofing-doors.ts';
 import { isSmOnly } from './relying-parties/sm2-rules.ts';
 import { runRowNights } from './row-doors.ts';
 import { endInTurn } from './shared/end-in-turn.ts';
+import { startOffice } from './storage/office.ts';
 import { createSqlCounters } from './storage/sql-counters.ts';
 import { startSweeper } from './storage/sweeper.ts';
 import { watchSubjects } from './subject-doors.ts';
@@ -45,6 +48,7 @@ const DELIVERIES_KEPT_SECONDS = 7 * 86_400;
 export interface Serving {
   readonly server: Server;
   readonly port: number;
+  readonly telling: Telling;
   /**
    * Is not ready from now on; after `http.drainDelayMs` stops accepting, finishes what is under way for at most ten seconds, settles the
    * outbox and signs the ledger (X7).
@@ -52,8 +56,17 @@ export interface Serving {
   stop(signal?: string): Promise<void>;
 }
 
+/** What is different in a server that is one of several workers. */
+export interface WorkerOptions {
+  /** The undivided configuration, where this worker tells the ledger of the start. */
+  readonly tellsStart: Config | undefined;
+  /** Whether this worker tells the ledger of the end; asked then. */
+  readonly tellsEnd: () => boolean;
+}
+
 export interface ServeOptions {
   readonly demo?: HomeDemo;
+  readonly worker?: WorkerOptions;
   /** Starts the ledger's sequencer; measurements of what the ledger costs hand in another. */
   readonly runLedger?: typeof runLedger;
 }
@@ -115,7 +128,14 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
     engine = createEngine({ ...sources, documents: documents.renew() }, keys);
     sealers = keys.sealers;
   });
+  const office = startOffice({
+    database,
+    name: 'scheduler',
+    onFault: (error) => log.error({ err: error }, 'the office of the scheduler could not be asked for'),
+  });
+  const isOurs = office.isHeld;
   const upkeepTimer = setInterval(() => {
+    if (!isOurs()) return;
     keepKeysYoung(house).catch((error: unknown) => log.error({ err: error }, 'signing keys could not be rotated'));
   }, KEY_UPKEEP_MS);
   upkeepTimer.unref();
@@ -125,6 +145,7 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
     artifacts: store,
     intervalMs: config.sweep.intervalMs,
     batch: config.sweep.batchRowsMax,
+    isOurs,
     others: [
       createSessionExpiry({ database, ledger, wakeOutbox: () => outbox.wake() }).endExpired,
       (limit) => sweepOutbox(database, { keepSeconds: DELIVERIES_KEPT_SECONDS, limit }),
@@ -138,12 +159,12 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
     onError: (error) => log.error({ err: error }, 'expired rows could not be swept'),
   });
 
-  const endSubjectWatch = watchSubjects(house, log, () => outbox.wake());
-  const companyNights = runCompanyNights(house, log);
-  const nights = runNights(house, log);
-  const lifeNights = runLifeNights(house, log);
-  const keyNights = runKeyNights(house, log);
-  const rowNights = runRowNights(house, log);
+  const endSubjectWatch = watchSubjects(house, log, () => outbox.wake(), isOurs);
+  const companyNights = runCompanyNights(house, log, isOurs);
+  const nights = runNights(house, log, isOurs);
+  const lifeNights = runLifeNights(house, log, isOurs);
+  const keyNights = runKeyNights(house, log, isOurs);
+  const rowNights = runRowNights(house, log, isOurs);
   let draining = false;
   const watch = await runWatch(house, log, {
     requests,
@@ -167,11 +188,13 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
   await once(server, 'listening');
   const address = server.address();
   const port = typeof address === 'object' && address ? address.port : config.port;
-  await recordStart(house);
+  const { worker } = options;
+  if (worker === undefined || worker.tellsStart) await recordStart({ ...house, config: worker?.tellsStart ?? config });
 
   return {
     server,
     port,
+    telling: watch.telling,
     async stop(signal) {
       draining = true;
       clearInterval(upkeepTimer);
@@ -186,9 +209,13 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
         () => rowNights.stop(),
         endSubjectWatch,
         () => companyNights.stop(),
+        () => office.stop(),
         () => outbox.stop(DRAIN_MS),
         () => house.failures.settle(),
-        () => ledger.record({ type: 'server.stopped', ...(signal ? { details: { signal } } : {}) }),
+        async () => {
+          if (worker !== undefined && !worker.tellsEnd()) return;
+          await ledger.record({ type: 'server.stopped', ...(signal ? { details: { signal } } : {}) });
+        },
         () => evidence.stop(),
         () => watch.stop(),
       ]);

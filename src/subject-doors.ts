@@ -7,6 +7,7 @@ export function watchSubjects(
   { database, acting, subjectEnds, relyingParties }: House,
   log: Logger,
   wakeOutbox: () => void,
+  isOurs: () => boolean,
 ): () => Promise<void> {
   subjectEnds.whenEnded(wakeOutbox);
   const watch = startSubjectWatch({
@@ -14,6 +15,7 @@ export function watchSubjects(
     acting,
     ends: subjectEnds,
     relyingParties,
+    isOurs,
     onError: (error) => log.error({ err: error }, 'grants of people who act for others could not be looked after'),
   });
   return () => watch.stop();

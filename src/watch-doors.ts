@@ -9,7 +9,7 @@ import { createTileService } from './ledger/witness/tile-service.ts';
 import { startClockWatch } from './monitoring/clock-watch.ts';
 import { loadFeeds } from './monitoring/feeds/feed-config.ts';
 import { type RunningFeeds, startFeeds } from './monitoring/feeds/feeds.ts';
-import { createMonitoring } from './monitoring/monitoring.ts';
+import { createMonitoring, type Telling } from './monitoring/monitoring.ts';
 import type { RequestCounts } from './monitoring/request-counts.ts';
 import { startWatch, type Watch } from './monitoring/watch/watch.ts';
 import { nowSeconds } from './shared/clock.ts';
@@ -32,6 +32,7 @@ export interface Watched {
 export interface WatchRunning {
   /** Whether this node should be given requests (H4). */
   isReady(): Promise<boolean>;
+  readonly telling: Telling;
   stop(): Promise<void>;
 }
 
@@ -73,6 +74,7 @@ export async function runWatch(house: House, log: Logger, watched: Watched): Pro
   });
   return {
     isReady: async () => (await monitoring.readiness()).status !== 'unready',
+    telling: monitoring.telling,
     async stop() {
       clock.stop();
       await Promise.all([feeds.stop(), detections.stop()]);

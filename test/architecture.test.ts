@@ -45,6 +45,8 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   'sign-in': PAGES_STAND_ON,
   'account-centre': PAGES_STAND_ON,
   monitoring: [...GROUND, 'calling', ...DOMAIN],
+  // Processes of one server on one machine; what they serve is handed to them.
+  workers: GROUND,
   oidc: [
     ...GROUND,
     'storage',

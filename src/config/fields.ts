@@ -5,6 +5,13 @@ const SECRET_CHARACTERS_MAX = 256;
 
 export const whole = (min: number, max: number, description: string) => z.int().min(min).max(max).meta({ description });
 
+/** A number of at least one, or the word that leaves it to the machine. */
+export const countOrAuto = (max: number, description: string) => {
+  const error = `must be auto or a whole number from 1 to ${max}`;
+  const count = z.int({ error }).min(1, { error }).max(max, { error });
+  return z.union([z.literal('auto'), count], { error }).meta({ description });
+};
+
 export const flag = (description: string) => z.boolean().meta({ description });
 
 export const text = (max: number, description: string) => z.string().trim().min(1).max(max).meta({ description });

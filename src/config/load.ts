@@ -85,6 +85,7 @@ export const shippedSettings = (name: 'default' | 'demo' | 'test' | 'policy-mlps
 /** Turns the text of a variable into what the schema expects; what cannot be turned stays text and fails the schema. */
 function fromText(schema: z.ZodType, text: string): unknown {
   if (schema instanceof z.ZodNumber) return /^-?\d{1,15}$/.test(text.trim()) ? Number(text) : text;
+  if (schema instanceof z.ZodUnion) return /^\d{1,15}$/.test(text.trim()) ? Number(text) : text.trim();
   if (schema instanceof z.ZodBoolean) return text === 'true' ? true : text === 'false' ? false : text;
   if (schema instanceof z.ZodArray) {
     const element = schema.element;

@@ -39,6 +39,8 @@ const UNITS: readonly (readonly [ending: RegExp, unit: string])[] = [
 ];
 
 interface JsonType {
+  readonly const?: string;
+  readonly anyOf?: readonly JsonType[];
   readonly type?: string;
   readonly enum?: readonly string[];
   readonly minimum?: number;
@@ -50,6 +52,8 @@ interface JsonType {
 
 function describe({ type, minimum, maximum, items, ...rest }: JsonType): string {
   if (rest.enum !== undefined) return rest.enum.map((value) => `\`${value}\``).join(', ');
+  if (rest.const !== undefined) return `\`${rest.const}\``;
+  if (rest.anyOf !== undefined) return rest.anyOf.map(describe).join(' or ');
   if (type === 'integer') return `${minimum} to ${maximum}`;
   if (type === 'boolean') return '`true`, `false`';
   if (type === 'array' && items !== undefined) return `list, ${rest.maxItems} at most: ${describe(items)}`;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { choice, isWebOrigin, text, whole } from './fields.ts';
+import { choice, countOrAuto, isWebOrigin, text, whole } from './fields.ts';
 import { account } from './sections-account.ts';
 import { defence } from './sections-defence.ts';
 import * as identity from './sections-identity.ts';
@@ -41,6 +41,10 @@ export const configSchema = z.strictObject({
     }),
   host: text(255, 'The local address to listen on.'),
   port: whole(0, 65_535, 'The port to listen on; 0 lets the system choose and needs an issuer.'),
+  workers: countOrAuto(
+    64,
+    'Processes that serve on this machine, behind one address; auto means one for each processor core (docs/operations.md).',
+  ),
   dataDir: text(1024, 'The folder of everything this server writes; it belongs to its user alone.'),
   messenger: choice(
     ['none', 'mailbox', 'gateway'],

@@ -8,6 +8,39 @@ export interface HashQueueOptions {
   readonly queueDeadlineMs: number;
 }
 
+/**
+ * Where a hash gets its turn: places of this process alone, or those that all workers of a machine share. `share` is how many of them this
+ * process may count on when everybody is busy.
+ */
+export interface HashPlaces {
+  readonly share: number;
+  /** Calls back once, perhaps at once, when there is a place; whoever needs it no more gives it back. */
+  ask(granted: () => void): void;
+  giveBack(): void;
+}
+
+function ownPlaces(count: number): HashPlaces {
+  const asking: (() => void)[] = [];
+  let free = count;
+  const lend = (): void => {
+    while (free > 0 && asking.length > 0) {
+      free -= 1;
+      asking.shift()!();
+    }
+  };
+  return {
+    share: count,
+    ask(granted) {
+      asking.push(granted);
+      lend();
+    },
+    giveBack() {
+      free += 1;
+      lend();
+    },
+  };
+}
+
 export type Queued<T> = { readonly state: 'done'; readonly value: T } | { readonly state: 'busy' };
 
 /**
@@ -51,8 +84,10 @@ const TURNS = 5;
 /** How much the newest hash moves what one is expected to take. */
 const NEWEST_SHARE = 0.1;
 
-export function createHashQueue({ hashesAtOnce, queueMax, queueDeadlineMs }: HashQueueOptions): HashQueue {
-  const limit = hashesAtOnce > 0 ? hashesAtOnce : Math.max(1, availableParallelism() - 1);
+export function createHashQueue(
+  { hashesAtOnce, queueMax, queueDeadlineMs }: HashQueueOptions,
+  places: HashPlaces = ownPlaces(hashesAtOnce > 0 ? hashesAtOnce : Math.max(1, availableParallelism() - 1)),
+): HashQueue {
   const lines: Readonly<Record<HashFor, Waiting[]>> = { known: [], stranger: [] };
   let running = 0;
   let started = 0;
@@ -73,10 +108,13 @@ export function createHashQueue({ hashesAtOnce, queueMax, queueDeadlineMs }: Has
     return turn === 0 ? stranger.shift() : known.shift();
   };
 
-  const release = (): void => {
-    running -= 1;
+  /** A place goes to whoever should be next now, which need not be who asked for it; or back, when they have all given up. */
+  const granted = (): void => {
     const waiting = next();
-    if (waiting === undefined) return;
+    if (waiting === undefined) {
+      places.giveBack();
+      return;
+    }
     clearTimeout(waiting.timer);
     waitedMs += monotonicMs() - waiting.sinceMs;
     waiting.start();
@@ -91,7 +129,8 @@ export function createHashQueue({ hashesAtOnce, queueMax, queueDeadlineMs }: Has
     } finally {
       const tookMs = monotonicMs() - sinceMs;
       expectedMs = expectedMs === 0 ? tookMs : expectedMs + (tookMs - expectedMs) * NEWEST_SHARE;
-      release();
+      running -= 1;
+      places.giveBack();
     }
   };
 
@@ -107,17 +146,17 @@ export function createHashQueue({ hashesAtOnce, queueMax, queueDeadlineMs }: Has
         }, queueDeadlineMs),
       };
       line.push(place);
+      places.ask(granted);
     });
 
   /** Whoever cannot be served in time is told so now: a refusal after seconds helps nobody. */
   const isHopeless = (who: HashFor): boolean => {
     const ahead = lines.known.length + (who === 'stranger' ? lines.stranger.length : 0);
-    return lines[who].length >= queueMax || (ahead / limit) * expectedMs > queueDeadlineMs;
+    return lines[who].length >= queueMax || (ahead / places.share) * expectedMs > queueDeadlineMs;
   };
 
   return {
     async run(work, who = 'stranger') {
-      if (running < limit) return begin(work);
       return isHopeless(who) ? refuse() : wait(work, lines[who]);
     },
     load: () => {

@@ -9,7 +9,7 @@ import { rowShape } from '../storage/row-shape.ts';
 import { type Argon2Cost, costOf, sameCost, unmatchableHash } from './argon2-phc.ts';
 import type { BreachedPasswords } from './breached-passwords.ts';
 import { hashesOf, keepEarlier } from './earlier-passwords.ts';
-import { createHashQueue, type HashFor, type HashLoad, type HashQueueOptions } from './hash-queue.ts';
+import { createHashQueue, type HashFor, type HashLoad, type HashPlaces, type HashQueueOptions } from './hash-queue.ts';
 import { normalisePassword } from './password-policy.ts';
 
 /** Where a password was set, if by somebody with a browser. */
@@ -79,6 +79,8 @@ export interface PasswordFactorParts {
   /** Held apart from the database: a stolen copy of the hashes cannot even be guessed at (D5). */
   readonly peppers: Peppers;
   readonly options: PasswordFactorOptions;
+  /** Shared ones, where several workers serve on one machine. */
+  readonly places?: HashPlaces | undefined;
   readonly breached: BreachedPasswords;
 }
 
@@ -102,9 +104,10 @@ export function createPasswordFactor({
   ledger,
   peppers,
   options,
+  places,
   breached,
 }: PasswordFactorParts): PasswordFactor {
-  const queue = createHashQueue(options);
+  const queue = createHashQueue(options, places);
   const nobodysHash = unmatchableHash(options);
 
   const prepare: PasswordFactor['prepare'] = async (password) => {

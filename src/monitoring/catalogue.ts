@@ -3,14 +3,18 @@ export interface MetricKind {
   readonly type: 'counter' | 'gauge' | 'histogram';
   readonly help: string;
   readonly labels: readonly string[];
+  /** What several processes on one machine say together: the sum, or the largest or smallest of what each says of the same thing. */
+  readonly over: 'sum' | 'max' | 'min';
 }
 
 const kind =
-  (type: MetricKind['type']) =>
-  (help: string, ...labels: readonly string[]): MetricKind => ({ type, help, labels });
+  (type: MetricKind['type'], over: MetricKind['over'] = 'sum') =>
+  (help: string, ...labels: readonly string[]): MetricKind => ({ type, help, labels, over });
 const counter = kind('counter');
 const gauge = kind('gauge');
 const histogram = kind('histogram');
+const most = kind('gauge', 'max');
+const least = kind('gauge', 'min');
 
 /**
  * The closed list of our own metrics; nothing else is ever shown beside those of the process. Units are seconds and bytes. No label
@@ -24,7 +28,7 @@ export const METRICS = {
   tongban_hash_queue_depth: gauge('Password hashes that wait for their turn.'),
   tongban_hash_queue_limit: gauge('Password hashes that may wait at once.'),
   tongban_hash_queue_running: gauge('Password hashes under way.'),
-  tongban_hash_queue_oldest_seconds: gauge('How long the longest waiting password hash has waited.'),
+  tongban_hash_queue_oldest_seconds: most('How long the longest waiting password hash has waited.'),
   tongban_hash_queue_started_total: counter('Password hashes started since the start.'),
   tongban_hash_queue_refused_total: counter('Password hashes refused because the queue was full or the wait too long.'),
   tongban_hash_queue_wait_seconds_total: counter('Time all password hashes together waited for their turn.'),
@@ -33,10 +37,10 @@ export const METRICS = {
   tongban_database_group_size: histogram('Writes that shared one transaction and its fsync.'),
   tongban_database_commit_seconds: histogram('Time of one COMMIT with its fsync.'),
   tongban_database_connections: gauge('Connections of this process to PostgreSQL.', 'state'),
-  tongban_redis_up: gauge('1 while Redis answers, 0 while SQL stands in for it.'),
+  tongban_redis_up: least('1 while Redis answers, 0 while SQL stands in for it.'),
   tongban_redis_lost_total: counter('How often Redis was given up for the time being, since the start.'),
   tongban_swept_rows_total: counter('Expired rows removed since the start.'),
-  tongban_data_folder_free_bytes: gauge('Free space on the disk of the data folder.'),
+  tongban_data_folder_free_bytes: least('Free space on the disk of the data folder.'),
 
   tongban_artifact_changes_total: counter(
     'Codes, tokens, grants and other artifacts of the protocol written, consumed or removed since the start.',
@@ -51,18 +55,18 @@ export const METRICS = {
 
   tongban_ledger_events_total: counter('Ledger events written by this process since the start.', 'type'),
   tongban_ledger_append_failures_total: counter('Ledger events that could not be written since the start.'),
-  tongban_ledger_entries: gauge('Entries of the ledger, in the store.'),
-  tongban_ledger_unsigned_entries: gauge('Entries no checkpoint covers yet, in the store.'),
-  tongban_ledger_unsigned_seconds: gauge('Age of the oldest entry no checkpoint covers yet, in the store.'),
-  tongban_ledger_checkpoint_age_seconds: gauge(
+  tongban_ledger_entries: most('Entries of the ledger, in the store.'),
+  tongban_ledger_unsigned_entries: most('Entries no checkpoint covers yet, in the store.'),
+  tongban_ledger_unsigned_seconds: most('Age of the oldest entry no checkpoint covers yet, in the store.'),
+  tongban_ledger_checkpoint_age_seconds: most(
     'Age of the newest checkpoint, in the store; a quiet ledger signs nothing.',
   ),
 
-  tongban_feed_lag_events: gauge('Events a feed has not delivered yet.', 'feed'),
-  tongban_feed_lag_seconds: gauge('Age of the oldest event a feed has not delivered yet.', 'feed'),
-  tongban_feed_up: gauge('1 while a feed delivers, 0 while it cannot.', 'feed'),
+  tongban_feed_lag_events: most('Events a feed has not delivered yet.', 'feed'),
+  tongban_feed_lag_seconds: most('Age of the oldest event a feed has not delivered yet.', 'feed'),
+  tongban_feed_up: most('1 while a feed delivers, 0 while it cannot.', 'feed'),
   tongban_detections_total: counter('Detections of the watch since the start.', 'rule'),
-  tongban_incidents_open: gauge('Incidents that are not closed, by level, in the store.', 'level'),
+  tongban_incidents_open: most('Incidents that are not closed, by level, in the store.', 'level'),
 
   tongban_sign_ins_total: counter('Sign-in attempts of people, by outcome and factor.', 'outcome', 'factor'),
   tongban_sessions_begun_total: counter('Sign-ins that began or renewed a session.'),
@@ -71,7 +75,7 @@ export const METRICS = {
     'cause',
   ),
   tongban_logout_deliveries_total: counter('Logout notices to portals that came to an end, by outcome.', 'outcome'),
-  tongban_deliveries_waiting: gauge('Messages in the outbox that are not delivered yet, in the store.'),
+  tongban_deliveries_waiting: most('Messages in the outbox that are not delivered yet, in the store.'),
   tongban_deliveries_running: gauge('Deliveries under way in this process.'),
   tongban_delivery_failures_total: counter('Single attempts to deliver that failed since the start.'),
 
@@ -81,20 +85,22 @@ export const METRICS = {
     'register',
     'reason',
   ),
-  tongban_register_circuit: gauge(
+  tongban_register_circuit: most(
     '0 while a register is asked, 1 while it is tried again, 2 while it is left alone.',
     'register',
   ),
   tongban_register_running: gauge('Questions to a register under way.', 'register'),
   tongban_register_waiting: gauge('Questions to a register that wait for a place.', 'register'),
 
-  tongban_key_retires_seconds: gauge(
+  tongban_key_retires_seconds: most(
     'When a signing key is to be replaced or removed, as seconds since 1970.',
     'kid',
     'alg',
   ),
-  tongban_certificate_expires_seconds: gauge('When a certificate file ends, as seconds since 1970.', 'file'),
-  tongban_readiness: gauge('What /readyz says of a check: 0 ok, 1 warn, 2 fail.', 'check'),
+  tongban_certificate_expires_seconds: least('When a certificate file ends, as seconds since 1970.', 'file'),
+  tongban_workers: gauge('Processes that serve on this machine, where there are several.'),
+  tongban_worker_restarts_total: counter('Workers that were started again since the start.'),
+  tongban_readiness: most('What /readyz says of a check: 0 ok, 1 warn, 2 fail.', 'check'),
   tongban_scrape_failures_total: counter('Sources of metrics that did not answer a scrape.', 'source'),
 } as const satisfies Record<string, MetricKind>;
 

@@ -5,6 +5,7 @@ import type { ArtifactReading } from './artifact-counts.ts';
 import type { EventReading } from './event-counts.ts';
 import type { Verdict } from './readiness.ts';
 import type { RequestCounts } from './request-counts.ts';
+import type { WorkersReading } from './sums.ts';
 
 /** The queue of password hashes. Times in milliseconds; `limit` is how many may wait. */
 export interface HashReading {
@@ -87,6 +88,8 @@ export interface MetricSources {
   readonly keys?: Source<readonly KeyReading[]>;
   readonly certificates?: Source<readonly CertificateReading[]>;
   readonly readiness?: Source<Verdict>;
+  /** Of the primary alone. */
+  readonly workers?: Source<WorkersReading>;
 }
 
 export type SourceName = keyof MetricSources;

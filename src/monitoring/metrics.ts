@@ -15,10 +15,19 @@ export interface Exposition {
   readonly body: string;
 }
 
+/** One metric with its values, as one process may tell it to another. */
+export interface MetricReading {
+  readonly name: string;
+  readonly type: string;
+  readonly values: readonly unknown[];
+}
+
 /** The metrics of one process, in a registry of their own. */
 export interface Metrics {
   /** The text exposition format 0.0.4 of Prometheus. Scrapes that come together share one. Never throws for a source. */
   render(): Promise<Exposition>;
+  /** The same for a sum over several processes (sums.ts). */
+  readings(): Promise<readonly MetricReading[]>;
   /** The names a scrape may show: ours and those of the process. */
   names(): readonly string[];
 }
@@ -44,11 +53,14 @@ export function createMetrics(sources: MetricSources): Metrics {
     return told ?? {};
   };
 
-  const scrape = async (): Promise<Exposition> => {
+  const read = async (): Promise<void> => {
     const told = await Promise.all((Object.keys(TELL) as SourceName[]).map(ask));
     samples = Object.assign({}, ...told, {
       tongban_scrape_failures_total: [...failures].map(([source, value]) => ({ labels: { source }, value })),
     }) as Samples;
+  };
+  const scrape = async (): Promise<Exposition> => {
+    await read();
     return { type: registry.contentType, body: await registry.metrics() };
   };
 
@@ -59,6 +71,10 @@ export function createMetrics(sources: MetricSources): Metrics {
         running = undefined;
       });
       return running;
+    },
+    async readings() {
+      await read();
+      return registry.getMetricsAsJSON() as Promise<unknown> as Promise<readonly MetricReading[]>;
     },
     names: () => registry.getMetricsAsArray().map(({ name }) => name),
   };
@@ -81,12 +97,12 @@ async function answerOf(
  * A metric whose values are read at the scrape. prom-client's own classes count by themselves and cannot be handed a finished
  * histogram; its registry needs no more of a metric than a name and `get`.
  */
-function readMetric(name: string, { type, help }: MetricKind, read: () => readonly Sample[]): Metric {
+function readMetric(name: string, { type, help, over }: MetricKind, read: () => readonly Sample[]): Metric {
   const get = async () => ({
     name,
     help,
     type,
-    aggregator: 'sum',
+    aggregator: over,
     values: read()
       .slice(0, SAMPLES_MAX)
       .map(({ labels, value, suffix }) => ({ labels, value, metricName: `${name}${suffix ?? ''}` })),

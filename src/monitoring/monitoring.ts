@@ -8,6 +8,7 @@ import type { ArtifactReading } from './artifact-counts.ts';
 import { readCertificates } from './certificates.ts';
 import type { EventCounts } from './event-counts.ts';
 import type { FeedReading, HashReading, MetricSources, OutboxReading, StoreReading } from './metric-sources.ts';
+import type { MetricReading, Metrics } from './metrics.ts';
 import { type PrivateAnswer, type PrivatePort, startPrivatePort } from './private-port.ts';
 import { type Check, createReadiness, type Verdict } from './readiness.ts';
 import {
@@ -58,7 +59,15 @@ export interface MonitoredNode {
   readonly onFault?: (error: unknown) => void;
 }
 
+/** What a worker tells its primary, who has the private port. */
+export interface Telling {
+  metrics(): Promise<readonly MetricReading[]>;
+  readiness(): Promise<Verdict>;
+  ledger(path: string): Promise<PrivateAnswer | undefined>;
+}
+
 export interface Monitoring {
+  readonly telling: Telling;
   readonly readiness: () => Promise<Verdict>;
   /** Opens the private port; undefined when the configuration wants none. Rejects when the port cannot be had. */
   open(): Promise<PrivatePort | undefined>;
@@ -92,17 +101,26 @@ export function createMonitoring(node: MonitoredNode): Monitoring {
       redis: node.redis,
     }),
   };
+  let metrics: Promise<Metrics> | undefined;
+  const openMetrics = (): Promise<Metrics> => {
+    metrics ??= import('./metrics.ts').then(({ createMetrics }) => createMetrics(sources));
+    return metrics;
+  };
   return {
     readiness,
+    telling: {
+      metrics: async () => (await openMetrics()).readings(),
+      readiness,
+      ledger: async (path) => node.ledgerFiles?.(path),
+    },
     async open() {
       if (monitoring.port === 0) return undefined;
       const { host, port, allowedNetworks } = monitoring;
-      const { createMetrics } = await import('./metrics.ts');
       return startPrivatePort({
         host,
         port,
         allowedNetworks,
-        metrics: createMetrics(sources),
+        metrics: await openMetrics(),
         readiness,
         ...whatIsThere({ ledger: node.ledgerFiles, onFault: node.onFault }),
       });

@@ -142,6 +142,10 @@ export const TELL: { readonly [Name in SourceName]: (answer: Answer<Name>) => Sa
       registers.map(({ register, waiting }) => [register, waiting]),
     ),
   }),
+  workers: ({ running, restarts }) => ({
+    tongban_workers: one(running),
+    tongban_worker_restarts_total: one(restarts),
+  }),
   keys: (keys) => ({
     tongban_key_retires_seconds: keys.flatMap(({ kid, alg, retiresAt }) =>
       retiresAt === undefined ? [] : [{ labels: { kid, alg }, value: retiresAt }],

@@ -11,6 +11,8 @@ export interface SubjectWatchOptions {
   readonly ends: SubjectEnds;
   readonly relyingParties: Pick<RelyingParties, 'find'>;
   readonly intervalMs?: number;
+  /** Looked at before each round: one process of all walks. */
+  readonly isOurs?: () => boolean;
   readonly onError: (error: unknown) => void;
 }
 
@@ -27,10 +29,10 @@ const LOOKED_AT_MAX = 100;
 /**
  * Each second: ends grants whose mandate has run out, and walks on over the others to end those whose subject no longer stands. Whoever
  * ends a mandate has its grants ended at once, and every use of a token asks anew; this is for the clock, for a process that died
- * between the two, and for portals that accept other subjects than before. Needs no lease: every node may do it at once.
+ * between the two, and for portals that accept other subjects than before. Two at once do no harm.
  */
 export function startSubjectWatch(options: SubjectWatchOptions): SubjectWatch {
-  const { database, acting, ends, relyingParties, intervalMs = INTERVAL_MS, onError } = options;
+  const { database, acting, ends, relyingParties, intervalMs = INTERVAL_MS, isOurs = () => true, onError } = options;
   let place = '';
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
@@ -67,7 +69,7 @@ export function startSubjectWatch(options: SubjectWatchOptions): SubjectWatch {
   const schedule = (): void => {
     if (stopped) return;
     timer = setTimeout(() => {
-      running = round().catch(onError).finally(schedule);
+      running = (isOurs() ? round() : Promise.resolve()).catch(onError).finally(schedule);
     }, intervalMs);
     timer.unref();
   };

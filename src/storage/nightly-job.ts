@@ -132,6 +132,8 @@ export interface NightlySchedule {
   readonly job: NightlyJob;
   /** `HH:MM-HH:MM` in Beijing time. */
   readonly window: string;
+  /** Looked at before each look: one process of all begins. */
+  readonly isOurs?: () => boolean;
   /** Told when a round broke off; the next look tries again. */
   readonly onFault?: (error: unknown) => void;
   readonly lookEveryMs?: number;
@@ -144,13 +146,13 @@ export interface RunningNightlyJob {
 
 /** Looks every half minute whether it is night and the round of this night is not done yet; looking keeps no process alive. */
 export function startNightlyJob(schedule: NightlySchedule): RunningNightlyJob {
-  const { database, job, window, onFault, lookEveryMs = LOOK_EVERY_MS } = schedule;
+  const { database, job, window, onFault, lookEveryMs = LOOK_EVERY_MS, isOurs = () => true } = schedule;
   const ending = new AbortController();
   const isNight = (): boolean => nightAt(window, nowMs()) !== undefined;
 
   const look = async (): Promise<void> => {
     const night = nightAt(window, nowMs());
-    if (night === undefined || (await isDone(database, job.name, night.opensMs))) return;
+    if (night === undefined || !isOurs() || (await isDone(database, job.name, night.opensMs))) return;
     await runNightlyJob({ database, job, mayGoOn: isNight, signal: ending.signal });
   };
   const rounds = (async () => {

@@ -24,6 +24,8 @@ export interface SweeperOptions {
   readonly batch: number;
   /** Further sweeps of the rooms above: each deletes up to `limit` rows and resolves with how many. */
   readonly others?: readonly ((limit: number) => Promise<number>)[];
+  /** Looked at before each round by the clock: one process of all clears up. */
+  readonly isOurs?: () => boolean;
   /** Told when a round failed; the next one tries again. */
   readonly onError?: (error: unknown) => void;
 }
@@ -44,6 +46,7 @@ export function startSweeper({
   intervalMs,
   batch,
   others = [],
+  isOurs = () => true,
   onError,
 }: SweeperOptions): Sweeper {
   let stopped = false;
@@ -75,7 +78,7 @@ export function startSweeper({
   const schedule = (): void => {
     if (stopped) return;
     timer = setTimeout(() => {
-      round = sweep().then(
+      round = (isOurs() ? sweep() : Promise.resolve(0)).then(
         () => schedule(),
         (error: unknown) => {
           onError?.(error);

@@ -7,7 +7,7 @@ import { monotonicMs } from '../../src/shared/clock.ts';
 import { freePort } from './server.ts';
 
 const ROOT = new URL('../../', import.meta.url);
-const READY_DEADLINE_MS = 30_000;
+const READY_DEADLINE_MS = 90_000;
 const POLL_MS = 10;
 
 type Env = Readonly<Record<string, string>>;
