@@ -76,6 +76,8 @@ export interface Running {
 export interface Started extends Running {
   readonly process: ServerProcess;
   /** What its keys take of Redis; undefined where there is no Redis. */
+  /** The settings it runs with. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
   readonly redisBytes?: (() => Promise<RedisBytes>) | undefined;
 }
 
@@ -91,6 +93,8 @@ export interface PeerOptions {
   readonly without?: readonly 'ledger'[];
   /** How many processes of it serve; one unless told. Ours only. */
   readonly workers?: number;
+  /** Environment on top of the usual one. Ours only. */
+  readonly settings?: Readonly<Record<string, string>>;
   /** Where the product keeps what it keeps; SQLite unless told. Ours only. */
   readonly engine?: EngineName;
   /** A data folder that is there already and stays, with people in it; nobody is added. Ours only. */
@@ -182,6 +186,7 @@ async function startProduct(options: PeerOptions): Promise<Started> {
     TONGBAN_LIMITS_FAILURES_PER_ADDRESS: '1000000',
     TONGBAN_LIMITS_FAILURES_PER_NETWORK: '1000000',
     TONGBAN_LIMITS_REGISTRATIONS_PER_ADDRESS: '1000000',
+    ...options.settings,
   };
   const cleanUp = async (): Promise<void> => {
     await rm(folder, { recursive: true, force: true });
@@ -195,7 +200,7 @@ async function startProduct(options: PeerOptions): Promise<Started> {
   const people = options.store?.people ?? Array.from({ length: options.peopleCount }, (_, n) => personOf(n));
   try {
     const client = await register(folder, options.store ? [] : people, env, options.portal);
-    return await run('ours', origin, launch, client, people, cleanUp, space?.redisBytes);
+    return await run('ours', origin, launch, client, people, cleanUp, { env, redisBytes: space?.redisBytes });
   } catch (error) {
     await cleanUp();
     throw error;
@@ -234,7 +239,7 @@ async function run(
   client: Client,
   people: readonly Person[],
   cleanUp: () => Promise<void>,
-  redisBytes?: Started['redisBytes'],
+  own: Pick<Started, 'env' | 'redisBytes'> = {},
 ): Promise<Started> {
   let server = launch();
   try {
@@ -249,7 +254,7 @@ async function run(
       endpoints,
       client,
       people,
-      redisBytes,
+      ...own,
       restart: async () => {
         await server.stop();
         server = launch();
