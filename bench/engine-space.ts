@@ -25,6 +25,18 @@ export interface EngineSpace {
   readonly remove: () => Promise<void>;
 }
 
+/** Servers in place of those of this machine. */
+export interface EngineServers {
+  readonly postgresUrl: string;
+  readonly redisUrl: string;
+}
+
+/** The place an engine needs: none for SQLite. */
+export async function spaceOf(engine: EngineName | EngineServers | undefined): Promise<EngineSpace | undefined> {
+  if (engine === undefined || engine === 'sqlite') return undefined;
+  return engine === 'postgres-redis' ? openEngineSpace() : openEngineSpace(engine.postgresUrl, engine.redisUrl);
+}
+
 /** Makes one; throws where a server does not answer. */
 export async function openEngineSpace(postgresUrl = POSTGRES_URL, redisUrl = REDIS_URL): Promise<EngineSpace> {
   const name = randomToken(12)

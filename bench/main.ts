@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { barsOf } from './bars.ts';
 import { printCryptoRates } from './crypto-rates.ts';
 import { ENGINES } from './engine-space.ts';
+import { printFootprint } from './footprint.ts';
 import { measureLedgerCost } from './ledger-cost.ts';
 import { measureLimiterCost } from './limiter-cost.ts';
 import { median } from './measure.ts';
@@ -29,11 +30,13 @@ import { measureWorkers } from './workers.ts';
  *   npm run bench -- --scale [--people 1000000] [--stores FOLDER] [--json FILE]
  *   npm run bench -- --crypto
  *   npm run bench -- --workers 2 [--quick]
+ *   npm run bench -- --footprint
  *
  * With --engine postgres-redis the product keeps what it keeps in a PostgreSQL and a Redis on this machine, and has other bars (bars.ts).
  * With --workers nothing else is measured: sign-ins of so many workers beside those of one (workers.ts).
  * With --scale nothing else is measured: a store of a thousand people beside one of a million (scale.ts). FOLDER keeps the two
- * for the next run. With --crypto only the rates of the cryptography, without a server (crypto-rates.ts).
+ * for the next run. With --crypto only the rates of the cryptography, without a server (crypto-rates.ts);
+ * with --footprint what the product takes of a PostgreSQL and a Redis (footprint.ts).
  */
 
 const STORM = 'storm';
@@ -57,6 +60,7 @@ const { values: options } = parseArgs({
     stores: { type: 'string' },
     crypto: { type: 'boolean', default: false },
     workers: { type: 'string' },
+    footprint: { type: 'boolean', default: false },
   },
 });
 
@@ -109,6 +113,10 @@ async function measurePair(hash: Scenario['hash'], rows: Row[], extras: Extra[])
 
 endServersOnSignal();
 if (options.workers !== undefined) process.exit((await measureWorkers(Number(options.workers), pace)) ? 0 : 1);
+if (options.footprint) {
+  await printFootprint();
+  process.exit(0);
+}
 if (options.scale) process.exit(await runScale(Number(options.people), options));
 const rows: Row[] = [];
 const extras: Extra[] = [];

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { chownSync, existsSync, readdirSync } from 'node:fs';
+import { chownSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from './server-process.ts';
+import { freePort, processorMicrosecondsOfAll } from './server-process.ts';
 
 const DEBIAN = '/usr/lib/postgresql';
 const DATABASE = 'test';
@@ -15,6 +15,8 @@ export interface OwnPostgres {
   /** Ends it: in order (`fast`) or as a loss of power would (`immediate`), which makes it recover from its log. */
   readonly end: (mode: 'fast' | 'immediate') => void;
   readonly start: () => void;
+  /** Processor time of all its processes that run or have ended, in microseconds. */
+  readonly processorMicroseconds: () => number;
   /** Ends it and removes its files. */
   readonly remove: () => Promise<void>;
 }
@@ -56,6 +58,10 @@ export async function startOwnPostgres(settings: readonly string[] = []): Promis
     start: () => {
       start();
       isUp = true;
+    },
+    processorMicroseconds: () => {
+      const postmaster = Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n', 1)[0]);
+      return processorMicrosecondsOfAll(postmaster);
     },
     remove: async () => {
       if (isUp) end('immediate');

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type EngineName, openEngineSpace, type RedisBytes } from './engine-space.ts';
+import { type EngineName, type EngineServers, type RedisBytes, spaceOf } from './engine-space.ts';
 import { freePort, runCommand, ServerProcess } from './server-process.ts';
 
 /** Cost of one password hash (Argon2id, one lane). */
@@ -96,7 +96,7 @@ export interface PeerOptions {
   /** Environment on top of the usual one. Ours only. */
   readonly settings?: Readonly<Record<string, string>>;
   /** Where the product keeps what it keeps; SQLite unless told. Ours only. */
-  readonly engine?: EngineName;
+  readonly engine?: EngineName | EngineServers;
   /** A data folder that is there already and stays, with people in it; nobody is added. Ours only. */
   readonly store?: { readonly folder: string; readonly people: readonly Person[] };
 }
@@ -162,7 +162,7 @@ async function startBare(options: PeerOptions): Promise<Started> {
 async function startProduct(options: PeerOptions): Promise<Started> {
   const port = await freePort();
   const origin = new URL(`http://127.0.0.1:${port}`);
-  const space = options.engine === 'postgres-redis' ? await openEngineSpace() : undefined;
+  const space = await spaceOf(options.engine);
   const folder = await mkdtemp(join(tmpdir(), 'tongban-bench-'));
   const without = [...(options.without ?? []), ...(options.hash === NO_HASH ? ['hash'] : [])];
   const { memoryKib, iterations } = options.hash === NO_HASH ? LEAST_HASH : options.hash;
