@@ -8,7 +8,7 @@ import pg from 'pg';
 import { Browser } from './browser.ts';
 import { closedLoop, type Operation } from './measure.ts';
 import { type OwnPostgres, startOwnPostgres } from './own-postgres.ts';
-import { LEAST_HASH, type Started, startPeer } from './peers.ts';
+import { NO_HASH, type Started, startPeer } from './peers.ts';
 import { CONSENT, SCENARIOS, type Scenario } from './scenarios.ts';
 import { freePort, processorMicroseconds } from './server-process.ts';
 import { authorizationPath, authorize, redeem } from './sign-in.ts';
@@ -126,7 +126,7 @@ export async function printFootprint(): Promise<void> {
   try {
     await client.connect();
     const engine = { postgresUrl: postgres.url, redisUrl: `redis://127.0.0.1:${redisPort}` };
-    const server = await startPeer('ours', { hash: LEAST_HASH, peopleCount: LANES, engine });
+    const server = await startPeer('ours', { hash: NO_HASH, peopleCount: LANES, engine });
     try {
       const servers = { server, postgres, redisPid: redis.pid!, client };
       const lines = ['processor time in us of: node, PostgreSQL, Redis; bytes of write-ahead log; operations a second'];

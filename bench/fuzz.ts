@@ -7,7 +7,8 @@ import { Choices } from './fuzz-random.ts';
 import { answers, liveTemplates, strangerTemplates } from './fuzz-templates.ts';
 import { faultOfAnswer, faultOfSilence, UNHANDLED } from './fuzz-verdict.ts';
 import { type Memory, WEIGHABLE, weigh } from './inspector.ts';
-import { LEAST_HASH, type PeerName, peerAt, type Running, startPeer } from './peers.ts';
+import { peerAt } from './peer-at.ts';
+import { LEAST_HASH, type PeerName, type Running, startPeer } from './peers.ts';
 import { table } from './report.ts';
 import { endServersOnSignal } from './server-process.ts';
 

@@ -102,7 +102,7 @@ export interface PeerOptions {
 }
 
 export const PASSWORD = 'correct-horse-battery';
-const REDIRECT_URI = 'https://portal.example/callback';
+export const REDIRECT_URI = 'https://portal.example/callback';
 const DISCOVERY = '/.well-known/openid-configuration';
 const READY_PATHS = ['/health/ready', DISCOVERY];
 const COMMANDS_AT_ONCE = 2;
@@ -121,18 +121,6 @@ const CLIENT_METADATA = {
 /** Starts a peer with its people and its portal prepared, and waits until it answers. */
 export function startPeer(name: PeerName, options: PeerOptions): Promise<Started> {
   return name === 'bare' ? startBare(options) : startProduct(options);
-}
-
-/** A server that runs already, on loopback; anything else is refused. Nobody is known there and no portal is ours. */
-export async function peerAt(url: string): Promise<Running> {
-  const origin = new URL(url);
-  if (origin.protocol !== 'http:' || !['127.0.0.1', 'localhost', '[::1]'].includes(origin.hostname)) {
-    throw new Error('only a server on loopback, over plain http, may be addressed');
-  }
-  const endpoints = await readEndpoints(origin);
-  const client: Client = { id: 'unknown-portal', secret: 'unknown', redirectUri: REDIRECT_URI };
-  const stop = async (): Promise<void> => {};
-  return { name: 'ours', origin, process: undefined, endpoints, client, people: [], restart: async () => 0, stop };
 }
 
 async function startBare(options: PeerOptions): Promise<Started> {

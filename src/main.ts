@@ -67,6 +67,10 @@ const COMMANDS: Readonly<Record<string, { readonly means: string; readonly load:
     means: 'make certificates to develop with, and check SM2 certificates of an authority',
     load: async () => (await import('./commands/certs.ts')).run,
   },
+  capacity: {
+    means: 'machines, PostgreSQL and Redis for so many people',
+    load: async () => (await import('./commands/capacity.ts')).run,
+  },
   docs: {
     means: 'render the references of faults and events',
     load: async () => (await import('./commands/docs.ts')).run,

@@ -2,14 +2,15 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { renderPolicies } from '../config/policies.ts';
 import { EVENTS } from '../ledger/events.ts';
 import { FAULTS } from '../shared/faults.ts';
+import { renderCapacity } from './capacity-book.ts';
 
 const EXIT_USAGE = 2;
 
-export const BOOKS = ['faults', 'events', 'policies'] as const;
+export const BOOKS = ['faults', 'events', 'policies', 'capacity'] as const;
 export type Book = (typeof BOOKS)[number];
 
-const USAGE = `Usage: tongban docs faults|events|policies [--write]
-  prints the reference of all faults, ledger events or policies, or writes it to docs/
+const USAGE = `Usage: tongban docs faults|events|policies|capacity [--write]
+  prints the reference of all faults, ledger events, policies or what a province needs, or writes it to docs/
 `;
 
 const documentOf = (book: Book): URL => new URL(`../../docs/${book}.md`, import.meta.url);
@@ -84,9 +85,14 @@ ${[row('Event', 'Meaning', 'Details', 'Severity', 'Clause', 'OCSF'), row('-', '-
 `;
 }
 
-const RENDERED: Readonly<Record<Book, () => string>> = { faults, events, policies: renderPolicies };
+const RENDERED: Readonly<Record<Book, () => string>> = {
+  faults,
+  events,
+  policies: renderPolicies,
+  capacity: () => renderCapacity(regenerateCommand('capacity')),
+};
 
-/** The text of docs/faults.md, docs/events.md or docs/policies.md, rendered from what the code holds. */
+/** The text of docs/faults.md and the other books, rendered from what the code holds. */
 export const renderBook = (book: Book): string => RENDERED[book]();
 
 /** The book as it is written down. */

@@ -18,6 +18,11 @@ const DEFAULTS = {
   retriesMax: 4,
 } as const;
 const OID_INT8 = 20;
+/**
+ * With synchronous replication a COMMIT waits for the standby, as long as the client does. When an operator cancels that wait, PostgreSQL warns and
+ * calls the transaction committed all the same; this is the place in its source that warns, whatever language it warns in.
+ */
+const GAVE_UP_WAITING = 'SyncRepWaitForLSN';
 
 /** Times of 0 mean no limit; that is for long works on a connection of their own, such as a migration. */
 export interface PostgresOptions {
@@ -104,7 +109,10 @@ class PostgresDatabase implements Database {
     return this.#outside(this.#anyClient.run(sql, params));
   }
 
-  /** A race that PostgreSQL resolves by undoing this write runs `work` again, up to `retriesMax` times. */
+  /**
+   * A race that PostgreSQL resolves by undoing this write runs `work` again, up to `retriesMax` times. A write that the synchronous standby did not
+   * confirm in time throws, though it may be there later: nobody was told that it is.
+   */
   write<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     if (this.#closed !== undefined) return Promise.reject(unavailable('The database is closed'));
     const running = this.#persist(work);
@@ -173,12 +181,18 @@ class PostgresDatabase implements Database {
       broken = true;
     };
     client.on('error', markBroken);
+    let isAlone = false;
+    const hear = (notice: { readonly routine?: string | undefined }): void => {
+      isAlone ||= notice.routine === GAVE_UP_WAITING;
+    };
+    client.on('notice', hear);
     try {
       await tx.control('BEGIN');
       const result = await work(tx);
       tx.end();
       // A work that swallowed the error of a statement leaves an aborted transaction, which COMMIT silently undoes.
       if ((await tx.control('COMMIT')) !== 'COMMIT') throw new Fault('internal', 'A write hid a failed statement');
+      if (isAlone) throw unavailable('The write is on one disk only: no standby confirmed it');
       return result;
     } catch (error) {
       tx.end();
@@ -186,6 +200,7 @@ class PostgresDatabase implements Database {
       throw error;
     } finally {
       client.off('error', markBroken);
+      client.off('notice', hear);
       client.release(broken);
     }
   }

@@ -1,0 +1,64 @@
+import { renderPlans, standardPlans } from './capacity.ts';
+import { type ActionCost, MEASURED } from './capacity-costs.ts';
+import { USUAL_DEMAND, USUAL_MACHINES } from './capacity-plan.ts';
+
+const number = (value: number): string => value.toLocaleString('en');
+
+const costRow = (name: string, cost: ActionCost): string =>
+  `| ${name} | ${[cost.nodeMicroseconds, cost.postgresMicroseconds, cost.redisMicroseconds, cost.walBytes, cost.events].map(number).join(' | ')} |`;
+
+/** The text of docs/capacity.md; `regenerate` is the command that writes it. */
+export function renderCapacity(regenerate: string): string {
+  const { coresEach, utilization } = USUAL_MACHINES;
+  const demand = USUAL_DEMAND;
+  return `# Capacity
+
+<!-- Rendered from src/commands/capacity-costs.ts and capacity-plan.ts; do not edit. Regenerate: ${regenerate} -->
+
+How many machines a province needs, from what each action was measured to cost. \`tongban capacity --help\` has the words for other figures than the
+usual ones; \`npm run bench -- --footprint\` measures the costs again, best on the machines that will carry it.
+
+## What one action costs
+
+Processor time in microseconds; write-ahead log in bytes.
+
+| action | node | PostgreSQL | Redis | log | entries of the ledger |
+|---|---|---|---|---|---|
+${costRow('sign-in, without the hash', MEASURED.signIn)}
+${costRow('SSO: a portal opened with the same sign-in', MEASURED.sso)}
+${costRow('refresh', MEASURED.refresh)}
+${costRow('userinfo', MEASURED.userinfo)}
+
+A password hash takes ${number(MEASURED.hashMicroseconds)} us (Argon2id, 19 MiB, two passes), and most of what a province of passwords needs; every passkey, certificate or
+scan instead of a password saves it.
+
+| what lies where | bytes |
+|---|---|
+| an account with document, password and indexes, PostgreSQL | ${number(MEASURED.personBytes)} |
+| a session with grant and refresh token of one portal, PostgreSQL | ${number(MEASURED.sessionBytes)} |
+| an entry of the ledger with its indexes and its part of the tree, PostgreSQL | ${number(MEASURED.eventBytes)} |
+| an access token with its grant's index, Redis, for ${MEASURED.accessTokenSeconds / 60} minutes | ${number(MEASURED.redisTokenBytes)} |
+| a code, Redis, for ${MEASURED.codeSeconds} seconds | ${number(MEASURED.redisCodeBytes)} |
+
+## The formula
+
+- Sign-ins in the busiest second: people x ${demand.activeShare} who sign in on a busy day x ${demand.signInsEach} each / 86,400 x ${demand.peakFactor} for the peak.
+- With each sign-in come ${demand.ssoPerSignIn} SSO, ${demand.refreshesPerSignIn} refreshes and ${demand.userinfoPerSignIn} userinfo.
+- Cores = sign-ins a second x processor time of all that comes with one / ${utilization}, for a core is to be busy half of the busiest second. Machines have
+  ${coresEach} cores, one more than needed, two at least.
+- Ledger a year = sign-ins of a busy day x 0.6 x 365 x entries x bytes. Disk = people + sessions of half a day at the peak + ledger for ${demand.ledgerYears} year,
+  x 1.5. Redis = tokens and codes that are alive at the peak x 2.
+
+## Five provinces
+
+The last column is ${number(5000)} sign-ins a second, whatever makes them.
+
+\`\`\`
+${renderPlans(standardPlans())}
+\`\`\`
+
+Not in it: what stands in front (TLS costs a core about 1 ms for each new connection), the gateway for messages, standbys (each like the
+primary, [two-cities.md](two-cities.md)), and backups. A figure of one machine with everything on it does not carry over to a network: PostgreSQL a
+millisecond away makes nothing dearer, but each commit slower by as much.
+`;
+}
