@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { OUR_ENDPOINTS, type Running } from './peers.ts';
+import { OUR_ENDPOINTS } from './endpoints.ts';
+import type { Running } from './peers.ts';
 import { freePort, ServerProcess } from './server-process.ts';
 
 const READY_POLL_MS = 20;

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DISCOVERY, type Endpoints, readEndpoints } from './endpoints.ts';
 import { type EngineName, type EngineServers, type RedisBytes, spaceOf } from './engine-space.ts';
 import { freePort, runCommand, ServerProcess } from './server-process.ts';
 
@@ -31,32 +32,6 @@ export interface Client {
   readonly secret: string;
   readonly redirectUri: string;
 }
-
-/** Paths of the protocol endpoints, read from the server's own discovery document. */
-export interface Endpoints {
-  readonly discovery: string;
-  readonly authorization: string;
-  readonly token: string;
-  readonly userinfo: string;
-  readonly jwks: string;
-  readonly introspection: string;
-  readonly revocation: string;
-  readonly pushedRequest: string;
-  readonly endSession: string;
-}
-
-/** The product's own paths, for servers that were started here and need not be asked. */
-export const OUR_ENDPOINTS: Endpoints = {
-  discovery: '/.well-known/openid-configuration',
-  authorization: '/auth',
-  token: '/token',
-  userinfo: '/me',
-  jwks: '/jwks',
-  introspection: '/token/introspection',
-  revocation: '/token/revocation',
-  pushedRequest: '/request',
-  endSession: '/session/end',
-};
 
 /** A server under measurement: its process, where it listens, and who may sign in to which portal. */
 export interface Running {
@@ -103,7 +78,6 @@ export interface PeerOptions {
 
 export const PASSWORD = 'correct-horse-battery';
 export const REDIRECT_URI = 'https://portal.example/callback';
-const DISCOVERY = '/.well-known/openid-configuration';
 const READY_PATHS = ['/health/ready', DISCOVERY];
 const COMMANDS_AT_ONCE = 2;
 
@@ -258,22 +232,6 @@ async function run(
     await cleanUp();
     throw error;
   }
-}
-
-async function readEndpoints(origin: URL): Promise<Endpoints> {
-  const document = (await (await fetch(new URL(DISCOVERY, origin))).json()) as Record<string, unknown>;
-  const path = (member: string): string => new URL(String(document[member] ?? '/missing'), origin).pathname;
-  return {
-    discovery: DISCOVERY,
-    authorization: path('authorization_endpoint'),
-    token: path('token_endpoint'),
-    userinfo: path('userinfo_endpoint'),
-    jwks: path('jwks_uri'),
-    introspection: path('introspection_endpoint'),
-    revocation: path('revocation_endpoint'),
-    pushedRequest: path('pushed_authorization_request_endpoint'),
-    endSession: path('end_session_endpoint'),
-  };
 }
 
 const WEIGHTS = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];

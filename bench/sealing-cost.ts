@@ -7,8 +7,9 @@ import { prepareConfig } from '../src/config/prepare.ts';
 import type { SealedColumn, Sealer } from '../src/crypto/sealing.ts';
 import { parseIdNumber } from '../src/people/id-number.ts';
 import { serve } from '../src/serve.ts';
+import { OUR_ENDPOINTS } from './endpoints.ts';
 import type { Operation } from './measure.ts';
-import { inventedPerson, LEAST_HASH, OUR_ENDPOINTS, type Running } from './peers.ts';
+import { inventedPerson, LEAST_HASH, type Running } from './peers.ts';
 import { SCENARIOS } from './scenarios.ts';
 import { freePort } from './server-process.ts';
 

@@ -2,8 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomToken } from '../src/shared/random.ts';
+import { OUR_ENDPOINTS } from './endpoints.ts';
 import { openEngineSpace, POSTGRES_URL } from './engine-space.ts';
-import { type Client, OUR_ENDPOINTS, type Person, type Running } from './peers.ts';
+import type { Client, Person, Running } from './peers.ts';
 import { freePort, runCommand, ServerProcess } from './server-process.ts';
 
 const SECRET_CHARACTERS = 43;
