@@ -80,8 +80,11 @@ const isKeys = ({ table }: GuardedTable): boolean => table === KEYS_TABLE;
 export const FIRST_START = 'first start';
 /** Every start of a server says in the ledger that it found the seals. As the ledger writes it: members in the order of their names. */
 export const SEALED_START = { rows: 'sealed' } as const;
+/** Entries that one statement looks through: it ends long before any time limit, however long the ledger is. */
+const LOOKED_THROUGH = 20_000;
+const LAST_ENTRY = 'SELECT MAX(seq) AS last FROM ledger_entries';
 const SAID_BEFORE = `SELECT 1 AS one FROM ledger_entries
-  WHERE entry LIKE '%"rows":"sealed"%"type":"server.started"%' LIMIT 1`;
+  WHERE seq > $1 AND seq <= $2 AND entry LIKE '%"rows":"sealed"%"type":"server.started"%' LIMIT 1`;
 
 /**
  * Before the ring is opened: whether this store has all its seals already. Where it never had any, the rows of `keys` are sealed as they stand,
@@ -94,9 +97,17 @@ export async function beginRowSeals(raw: Database, seals: RingRowSeals): Promise
     if (equalInConstantTime(mark.value, seals.statement(STATEMENT))) return true;
     throw new Fault('internal', MARK_WRONG);
   }
-  // Reads the whole ledger, once: a store that is new has none.
-  if ((await raw.get(SAID_BEFORE, [])) !== undefined) throw new Fault('internal', MARK_GONE);
+  if (await ledgerTellsOfSeals(raw)) throw new Fault('internal', MARK_GONE);
   await sealUnsealed(raw, seals, GUARDED_TABLES.filter(isKeys));
+  return false;
+}
+
+/** Reads the whole ledger once, the newest first; a store that is new has none. */
+async function ledgerTellsOfSeals(raw: Database): Promise<boolean> {
+  const { last } = (await raw.get<{ last: number | null }>(LAST_ENTRY, [])) ?? { last: null };
+  for (let to = last ?? -1; to >= 0; to -= LOOKED_THROUGH) {
+    if ((await raw.get(SAID_BEFORE, [to - LOOKED_THROUGH, to])) !== undefined) return true;
+  }
   return false;
 }
 
