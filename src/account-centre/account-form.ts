@@ -40,22 +40,38 @@ export async function visitorOrSignIn(
   return undefined;
 }
 
+export interface SentForm<Values> {
+  readonly values: Values;
+  readonly person: SignedIn;
+  readonly personId: string;
+}
+
 /**
  * Reads a form of the account centre, from our own page, shown to this browser for `purpose` (E2), sent by somebody who is signed
- * in. Throws the fault that fits when it is not.
+ * in and may be: whoever was shut out a moment ago may hold a session that is about to end (F2, V42). Throws the fault that fits when it is not.
  */
 export async function accountForm<Values extends { form_token: string }>(
   ctx: Context,
   schema: z.ZodType<Values>,
   purpose: string | ((values: Values) => string),
-  { doors, persons, formTokens, origin }: AccountCentreSources,
-): Promise<{ readonly values: Values; readonly person: SignedIn; readonly personId: string }> {
+  sources: AccountCentreSources,
+): Promise<SentForm<Values>> {
+  const sent = await formOfAnyStatus(ctx, schema, purpose, sources);
+  const status = (await sources.persons.find(sent.personId))?.status;
+  if (status !== 'active') throw new Fault('ceremony_expired', 'the account is shut');
+  return sent;
+}
+
+/** The same, whatever has become of the account: even who is frozen may say that it was not them. */
+export async function formOfAnyStatus<Values extends { form_token: string }>(
+  ctx: Context,
+  schema: z.ZodType<Values>,
+  purpose: string | ((values: Values) => string),
+  { doors, formTokens, origin }: AccountCentreSources,
+): Promise<SentForm<Values>> {
   if (isForeignPost(ctx.headers, origin)) throw new Fault('foreign_origin');
   const person = await doors.currentPerson(ctx);
   if (!person) throw new Fault('ceremony_expired');
-  // Whoever was shut out a moment ago may hold a session that is about to end (F2, V42).
-  if ((await persons.find(person.personId))?.status !== 'active')
-    throw new Fault('ceremony_expired', 'the account is shut');
   const form = await readForm(ctx.req, schema);
   if (form.state === 'too_large') throw new Fault('body_too_large');
   if (form.state !== 'read') throw new Fault('malformed_request');

@@ -7,7 +7,7 @@ import { nowSeconds } from '../shared/clock.ts';
 import { Fault } from '../shared/fault.ts';
 import type { Language } from '../web/language.ts';
 import type { TrailDay, TrailLine } from '../web/pages.ts';
-import { accountForm, visitOf, visitorOrSignIn } from './account-form.ts';
+import { formOfAnyStatus, visitOf, visitorOrSignIn } from './account-form.ts';
 import { describeAddress, describeDevice } from './devices.ts';
 import type { AccountCentreSources } from './doors.ts';
 import { byDay, type Principal, type RawLine } from './trail.ts';
@@ -77,7 +77,7 @@ async function showNotMe(ctx: Context, sources: AccountCentreSources): Promise<v
 
 async function postNotMe(ctx: Context, sources: AccountCentreSources): Promise<void> {
   ctx.state.page = 'not-me';
-  const { values, personId } = await accountForm(ctx, REPORT, PURPOSE, sources);
+  const { values, personId } = await formOfAnyStatus(ctx, REPORT, PURPOSE, sources);
   const { seq, clientId } = await reportable(personId, Number(values.entry), sources);
   const caseNumber = await sources.doors.reportNotMe({
     personId,
