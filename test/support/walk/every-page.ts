@@ -1,33 +1,22 @@
-import { turnClock } from '../../src/shared/clock.ts';
-import type { Language } from '../../src/web/language.ts';
-import { PAGE_NAMES, type PageName } from '../../src/web/pages.ts';
-import { FACTOR_PAGE_NAMES } from '../../src/web/pages-factors.ts';
-import { PEOPLE } from '../support/legal-persons.ts';
-import { NARROW, seen, stage } from '../support/seen.ts';
-import { walkClosure, walkMerge, walkMethods, walkNotMe, walkPlaces, walkProof } from '../support/walk/account.ts';
-import { walkCompanies } from '../support/walk/companies.ts';
-import { walkLadder } from '../support/walk/ladder.ts';
-import { walkPossession } from '../support/walk/possession.ts';
-import {
-  walkCeremony,
-  walkEnrolment,
-  walkOtherEnrolments,
-  walkOutside,
-  walkRecovery,
-} from '../support/walk/strangers.ts';
-import { openTown } from '../support/walk/town.ts';
-
-const { visitor } = stage(async () => {});
+import { turnClock } from '../../../src/shared/clock.ts';
+import type { Language } from '../../../src/web/language.ts';
+import { PAGE_NAMES, type PageName } from '../../../src/web/pages.ts';
+import { FACTOR_PAGE_NAMES } from '../../../src/web/pages-factors.ts';
+import { PEOPLE } from '../legal-persons.ts';
+import { NARROW, seen, stage } from '../seen.ts';
+import { walkClosure, walkMerge, walkMethods, walkNotMe, walkPlaces, walkProof } from './account.ts';
+import { walkCompanies } from './companies.ts';
+import { walkLadder } from './ladder.ts';
+import { walkPossession } from './possession.ts';
+import { walkCeremony, walkEnrolment, walkOtherEnrolments, walkOutside, walkRecovery } from './strangers.ts';
+import { openTown } from './town.ts';
 
 /** Pages that have a walk of their own, factors.test.ts, and those of certificates, which a house without their authorities does not have. */
 const ELSEWHERE: readonly PageName[] = [...FACTOR_PAGE_NAMES, 'certificate', 'account-certificate'];
 
-const WAYS: readonly { readonly language: Language; readonly width: 360 | 1280 }[] = [
-  { language: 'zh-CN', width: 360 },
-  { language: 'en', width: 1280 },
-];
-
-for (const look of WAYS) {
+/** The one test of a file that walks through every page in one language; the files run beside each other. */
+export function everyPage(look: { readonly language: Language; readonly width: 360 | 1280 }): void {
+  const { visitor } = stage(async () => {});
   seen(
     `every page there is, in ${look.language}, in normal and in large type, on a phone and on a desktop`,
     async (t) => {
