@@ -1,9 +1,8 @@
 import { parseArgs } from 'node:util';
 import { RESEALING } from '../crypto/resealing.ts';
-import { runNightlyJob } from '../storage/nightly-job.ts';
 import { nightlyJobStatus } from '../storage/nightly-lease.ts';
 import type { KeysCommandContext } from './keys.ts';
-import { createProgress } from './progress.ts';
+import { runWatchedJob } from './watched-job.ts';
 
 const OPTIONS = { 'per-second': { type: 'string' }, status: { type: 'boolean' } } as const;
 const RATE = /^[1-9]\d{0,4}$/;
@@ -22,7 +21,8 @@ export async function runReseal(args: readonly string[], context: KeysCommandCon
   }
   if (asked.status !== true) {
     const rate = asked['per-second'] === undefined ? house.config.keys.resealedPerSecond : Number(asked['per-second']);
-    if ((await once(rate, context)) === 'busy') {
+    const round = { database: house.database, job: house.resealing(rate) };
+    if ((await runWatchedJob(stderr, 'rows', round)) === 'busy') {
       stderr.write('Another process is at it just now; nothing was done twice.\n');
       return 1;
     }
@@ -46,23 +46,5 @@ function understood(args: readonly string[]) {
     return RATE.test(values['per-second'] ?? '1') ? values : undefined;
   } catch {
     return undefined;
-  }
-}
-
-async function once(rowsPerSecond: number, { house, stderr }: KeysCommandContext) {
-  const progress = createProgress(stderr, 'rows');
-  const ending = new AbortController();
-  const end = (): void => ending.abort();
-  process.once('SIGINT', end);
-  try {
-    return await runNightlyJob({
-      database: house.database,
-      job: house.resealing(rowsPerSecond),
-      signal: ending.signal,
-      onProgress: ({ handled, total }) => progress.at(handled, total),
-    });
-  } finally {
-    process.removeListener('SIGINT', end);
-    progress.end();
   }
 }

@@ -2,10 +2,10 @@ import { parseArgs } from 'node:util';
 import { DOCUMENT_EXPIRY } from '../people/document-expiry.ts';
 import { PERSON_RECHECK } from '../people/person-recheck.ts';
 import type { Database } from '../storage/database.ts';
-import { type NightlyJob, type RoundOutcome, runNightlyJob } from '../storage/nightly-job.ts';
+import type { NightlyJob } from '../storage/nightly-job.ts';
 import { type JobStatus, nightlyJobStatus } from '../storage/nightly-lease.ts';
 import type { ExitCode } from './person-words.ts';
-import { createProgress } from './progress.ts';
+import { runWatchedJob } from './watched-job.ts';
 
 export interface RecheckContext {
   readonly database: Database;
@@ -43,7 +43,10 @@ export async function runRecheck(args: readonly string[], context: RecheckContex
     return 0;
   }
   for (const job of context.jobs) {
-    if ((await once(job, context, asked.limit)) === 'busy') {
+    const unit = job.name === DOCUMENT_EXPIRY ? 'documents' : 'people';
+    const limit = asked.limit === undefined ? {} : { askedMax: Number(asked.limit) };
+    const round = { database: context.database, job, stallPauseMs: STALL_PAUSE_MS, ...limit };
+    if ((await runWatchedJob(context.stderr, unit, round)) === 'busy') {
       context.stderr.write(`Another process works on ${job.name} just now; nothing was done twice.\n`);
       return 1;
     }
@@ -65,31 +68,6 @@ function understood(args: readonly string[]) {
     return one && limited ? values : undefined;
   } catch {
     return undefined;
-  }
-}
-
-/** One round, or what is left of one, with a bar. Ctrl-C ends it after the step under way; what is done stays done. */
-async function once(
-  job: NightlyJob,
-  { database, stderr }: RecheckContext,
-  limit: string | undefined,
-): Promise<RoundOutcome> {
-  const progress = createProgress(stderr, job.name === DOCUMENT_EXPIRY ? 'documents' : 'people');
-  const ending = new AbortController();
-  const end = (): void => ending.abort();
-  process.once('SIGINT', end);
-  try {
-    return await runNightlyJob({
-      database,
-      job,
-      signal: ending.signal,
-      stallPauseMs: STALL_PAUSE_MS,
-      ...(limit === undefined ? {} : { askedMax: Number(limit) }),
-      onProgress: ({ handled, total }) => progress.at(handled, total),
-    });
-  } finally {
-    process.removeListener('SIGINT', end);
-    progress.end();
   }
 }
 

@@ -1,9 +1,8 @@
 import { parseArgs } from 'node:util';
 import type { House } from '../app.ts';
 import { ROW_CHECK } from '../crypto/row-walks.ts';
-import { runNightlyJob } from '../storage/nightly-job.ts';
 import { nightlyJobStatus } from '../storage/nightly-lease.ts';
-import { createProgress } from './progress.ts';
+import { runWatchedJob } from './watched-job.ts';
 
 export interface RowsCommandContext {
   readonly house: Pick<House, 'rowCheck' | 'sealRow' | 'sealAlteredRows' | 'database' | 'config'>;
@@ -62,7 +61,8 @@ async function check(
 ): Promise<number> {
   if (values.status !== true) {
     const rate = Number(values['per-second'] ?? house.config.keys.checkedPerSecond);
-    if ((await once(rate, { house, stderr })) === 'busy') {
+    const round = { database: house.database, job: house.rowCheck(rate) };
+    if ((await runWatchedJob(stderr, 'rows', round)) === 'busy') {
       stderr.write('Another process is at it just now; nothing was done twice.\n');
       return 1;
     }
@@ -78,24 +78,6 @@ async function check(
   if (altered > 0)
     stderr.write('The ledger names them (row.altered). Compare each with a backup before it is sealed.\n');
   return altered > 0 ? 1 : 0;
-}
-
-async function once(rowsPerSecond: number, { house, stderr }: Pick<RowsCommandContext, 'house' | 'stderr'>) {
-  const progress = createProgress(stderr, 'rows');
-  const ending = new AbortController();
-  const end = (): void => ending.abort();
-  process.once('SIGINT', end);
-  try {
-    return await runNightlyJob({
-      database: house.database,
-      job: house.rowCheck(rowsPerSecond),
-      signal: ending.signal,
-      onProgress: ({ handled, total }) => progress.at(handled, total),
-    });
-  } finally {
-    process.removeListener('SIGINT', end);
-    progress.end();
-  }
 }
 
 async function seal(
