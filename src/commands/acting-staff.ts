@@ -1,5 +1,5 @@
 import type { LedgerEvent } from '../ledger/ledger.ts';
-import { STAFF_ROLES, type StaffMember, type StaffRole, staffIn } from '../people/staff.ts';
+import { isOpenAccount, STAFF_ROLES, type StaffMember, type StaffRole, staffIn } from '../people/staff.ts';
 import { mayDo, type StaffAction } from '../people/staff-powers.ts';
 import { Fault } from '../shared/fault.ts';
 import type { Connection } from '../storage/database.ts';
@@ -66,6 +66,8 @@ const ACTS: Readonly<Record<string, Act>> = {
   'keys reseal': act('house.run'),
   'keys rotate': act('keys.change'),
   'keys retire': act('keys.change'),
+  'rows check': act('house.run'),
+  'rows seal': act('keys.change'),
   'incident list': act('incidents.read'),
   'incident show': act('incidents.read'),
   incident: named('incidents.handle'),
@@ -180,7 +182,12 @@ export function actingOffice(line: Line, account: string) {
   let found: Acting | undefined;
   return {
     async operatorIn(connection: Connection): Promise<string> {
-      found = actingIn(line, await staffIn(connection), account);
+      const members: StaffMember[] = [];
+      // Whoever may not sign in gives no commands either.
+      for (const member of await staffIn(connection)) {
+        if (await isOpenAccount(connection, member.personId)) members.push(member);
+      }
+      found = actingIn(line, members, account);
       const member = found.state === 'unasked' ? undefined : found.member;
       return member === undefined ? account : `${account}/${member.personId}/${member.role}`;
     },

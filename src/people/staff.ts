@@ -58,6 +58,10 @@ const SET_ACCOUNT = 'UPDATE staff SET account = $2, changed_at = $3 WHERE person
 const SET_ROLE = 'UPDATE staff SET role = $2, changed_at = $3 WHERE person_id = $1 AND role = $4';
 const SET_STATUS = 'UPDATE staff SET status = $2, changed_at = $3 WHERE person_id = $1 AND status = $4';
 
+/** Whether the person behind a member may sign in. */
+export const isOpenAccount = async (connection: Connection, personId: string): Promise<boolean> =>
+  (await connection.get(OPEN, [personId])) !== undefined;
+
 /** All members; for whoever looks before there is a house. */
 export async function staffIn(connection: Connection): Promise<readonly StaffMember[]> {
   return (await connection.all<Row>(LIST, [])).map((row) => ({
@@ -82,7 +86,7 @@ export function createStaff({ database, ledger }: { readonly database: Database;
   return {
     add: (personId, role, origin) =>
       database.write(async (tx) => {
-        if ((await tx.get(OPEN, [personId])) === undefined) return 'unknown';
+        if (!(await isOpenAccount(tx, personId))) return 'unknown';
         if ((await tx.run(INSERT, [personId, role, nowSeconds()])) === 0) return 'same';
         await ledger.append(tx, { type: 'staff.added', personId, details: { origin, role } });
         return 'done';
