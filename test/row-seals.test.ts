@@ -253,6 +253,15 @@ test('H10 what nobody can follow is no statement on rows under seal', (t) => {
   ]);
 });
 
+test('H10 the query builder, whose texts nobody follows, is kept from rows under seal', async (t) => {
+  const node = await keyNode(t, await sqliteDatabase(t), keyConfig(t));
+  const { database } = node;
+  t.deepEqual(await database.query.selectFrom('outbox').selectAll().execute(), []);
+  const read = (builder: typeof database.query) => builder.selectFrom('staff').select('role').execute();
+  t.is((await t.throwsAsync<Fault>(read(database.query)))?.code, 'internal');
+  t.is((await t.throwsAsync<Fault>(database.write((tx) => read(tx.query))))?.code, 'internal');
+});
+
 test('H10 the first sealing of a house is nothing another house could have written', async (t) => {
   const [raw, other] = [await sqliteDatabase(t), await sqliteDatabase(t)];
   const mine = createRowSeals(Buffer.alloc(32, 1));

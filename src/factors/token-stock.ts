@@ -3,6 +3,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import { newId } from '../shared/ids.ts';
 import type { Database, Transaction } from '../storage/database.ts';
+import { oneOf } from '../storage/one-of.ts';
 import { insertRows, rowShape } from '../storage/row-shape.ts';
 import { factorContext } from './bound-factors.ts';
 import { writeSeed } from './otp-token.ts';
@@ -39,6 +40,10 @@ const ROW = rowShape('bound_factors', [
   'last_used_at',
 ]);
 const ASKED_AT_ONCE = 500;
+const KNOWN = oneOf(
+  (list) => `SELECT external_key FROM bound_factors WHERE kind = 'otp_token' AND external_key ${list}`,
+  1,
+);
 const ANY = `SELECT 1 AS one FROM bound_factors WHERE kind = 'otp_token' AND person_id IS NULL LIMIT 1`;
 const COUNTS = `SELECT count(*) AS total, count(person_id) AS bound FROM bound_factors WHERE kind = 'otp_token'`;
 
@@ -69,13 +74,9 @@ export function createTokenStock({
   const known = async (serials: readonly string[], tx: Database | Transaction = database): Promise<string[]> => {
     const found: string[] = [];
     for (let from = 0; from < serials.length; from += ASKED_AT_ONCE) {
-      const rows = await tx.query
-        .selectFrom('bound_factors')
-        .select('external_key')
-        .where('kind', '=', 'otp_token')
-        .where('external_key', 'in', serials.slice(from, from + ASKED_AT_ONCE))
-        .execute();
-      found.push(...rows.map((row) => String(row.external_key)));
+      const asked = serials.slice(from, from + ASKED_AT_ONCE);
+      const rows = await tx.all<{ external_key: string }>(KNOWN(asked.length), asked);
+      found.push(...rows.map((row) => row.external_key));
     }
     return found;
   };
