@@ -27,7 +27,15 @@ const planOf = (
 test('the busiest second follows from people, their habits and the peak', (t) => {
   const plan = planOf({ people: 86_400_000, activeShare: 0.1, signInsEach: 1, peakFactor: 10 });
   t.is(Math.round(plan.signInsPerSecond), 1000);
-  t.is(planOf({ people: 1, signInsPerSecond: 5000 }).signInsPerSecond, 5000);
+  const given = planOf({
+    people: 86_400_000,
+    activeShare: 0.1,
+    signInsEach: 1,
+    peakFactor: 10,
+    signInsPerSecond: 5000,
+  });
+  t.is(given.signInsPerSecond, 5000);
+  t.is(Math.round(given.ledgerBytesAYear / plan.ledgerBytesAYear), 5, 'what a year leaves follows from the same day');
 });
 
 test('cores of nodes are processor time over what a core may be busy', (t) => {

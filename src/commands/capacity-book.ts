@@ -49,7 +49,7 @@ A password hash takes ${number(MEASURED.hashMicroseconds)} us more (Argon2id, 19
 - With each sign-in come ${demand.ssoPerSignIn} SSO, ${demand.refreshesPerSignIn} refreshes and ${demand.userinfoPerSignIn} userinfo.
 - Cores = sign-ins a second x processor time of all that comes with one / ${utilization}, for a core is to be busy half of the busiest second. Machines have
   ${coresEach} cores, one more than needed, two at least.
-- Ledger a year = sign-ins of a busy day x 0.6 x 365 x entries x bytes. Disk = people + sessions of half a day at the peak + ledger for ${demand.ledgerYears} year,
+- Ledger a year = sign-ins of a busy day x 0.6 x 365 x entries x bytes. Disk = people + sessions of half a busy day + ledger for ${demand.ledgerYears} year,
   x 1.5. Redis = tokens and codes that are alive at the peak x 2.
 
 ## Five provinces
@@ -60,7 +60,7 @@ The last column is ${number(5000)} sign-ins a second, whatever makes them.
 ${renderPlans(standardPlans())}
 \`\`\`
 
-Not in it: what stands in front (TLS costs a core about 1 ms for each new connection), the gateway for messages, standbys (each like the
+Not in it: what stands in front (TLS), the gateway for messages, standbys (each like the
 primary, [two-cities.md](two-cities.md)), and backups. A figure of one machine with everything on it does not carry over to a network: PostgreSQL a
 millisecond away makes nothing dearer, but each commit slower by as much.
 `;

@@ -22,7 +22,7 @@ export interface Costs {
   readonly eventBytes: number;
   readonly redisTokenBytes: number;
   readonly redisCodeBytes: number;
-  /** How long a session is used at most in the busiest hours, and the lives of what it leaves in Redis. */
+  /** How long the row of a session stays at most (`session.absoluteSeconds`), and the lives of what it leaves in Redis. */
   readonly sessionSeconds: number;
   readonly accessTokenSeconds: number;
   readonly codeSeconds: number;

@@ -69,13 +69,17 @@ const DISK_RESERVE = 1.5;
 /** What Redis takes beyond its keys: its tables, fragments, and the copy it writes. */
 const REDIS_RESERVE = 2;
 const MICROSECONDS = 1_000_000;
+/** Of a session with its first portal, what a further one adds: grant, refresh token and consent, about half. */
+const FURTHER_PORTAL_SHARE = 0.5;
 /** Cores of the largest machine that can be had for a database without asking anybody. */
 const DATABASE_CORES_MAX = 96;
 
 /** How much of everything a demand needs, from what each action was measured to cost. */
 export function planCapacity(demand: Demand, machines: Machines, costs: Costs): Plan {
-  const signInsADay = demand.people * demand.activeShare * demand.signInsEach;
-  const signInsPerSecond = demand.signInsPerSecond ?? (signInsADay / SECONDS_A_DAY) * demand.peakFactor;
+  const signInsPerSecond =
+    demand.signInsPerSecond ??
+    ((demand.people * demand.activeShare * demand.signInsEach) / SECONDS_A_DAY) * demand.peakFactor;
+  const signInsADay = (signInsPerSecond / demand.peakFactor) * SECONDS_A_DAY;
   const actions = [
     { each: 1, cost: costs.signIn },
     { each: demand.ssoPerSignIn, cost: costs.sso },
@@ -93,9 +97,8 @@ export function planCapacity(demand: Demand, machines: Machines, costs: Costs): 
   const events = perSignIn((cost) => cost.events);
   const ledgerEntriesPerSecond = signInsPerSecond * events;
   const ledgerBytesAYear = signInsADay * YEAR_SHARE * DAYS_A_YEAR * events * costs.eventBytes;
-  // Sessions of the last two hours at the busiest, and the tokens of their access tokens' lives.
-  const liveSessions = signInsPerSecond * costs.sessionSeconds;
-  const liveBytes = liveSessions * costs.sessionBytes * (1 + demand.ssoPerSignIn / 2);
+  const liveSessions = (signInsADay / SECONDS_A_DAY) * costs.sessionSeconds;
+  const liveBytes = liveSessions * costs.sessionBytes * (1 + demand.ssoPerSignIn * FURTHER_PORTAL_SHARE);
   const tokens = signInsPerSecond * (1 + demand.ssoPerSignIn + demand.refreshesPerSignIn) * costs.accessTokenSeconds;
   const codes = signInsPerSecond * (1 + demand.ssoPerSignIn) * costs.codeSeconds;
   const redisBytes = (tokens * costs.redisTokenBytes + codes * costs.redisCodeBytes) * REDIS_RESERVE;
@@ -111,7 +114,7 @@ export function planCapacity(demand: Demand, machines: Machines, costs: Costs): 
   }
   if (redisCores > 1) {
     warnings.push(
-      'more than one core of Redis, which uses one for its commands: a cluster, with a prefix for each part',
+      'more than one core of Redis, which has one for the artifacts of a house, in a cluster too: divide the province',
     );
   }
   return {
