@@ -8,6 +8,7 @@ import { openDatabase } from '../../src/storage/open.ts';
 import { connectRedis, type RedisConnection } from '../../src/storage/redis-client.ts';
 import type { RedisOptions } from '../../src/storage/redis-topology.ts';
 import { temporaryFolder } from './folders.ts';
+import { layStore } from './laid-store.ts';
 
 export { temporaryFolder };
 
@@ -49,7 +50,9 @@ function listens(port: number): boolean {
 
 /** A migrated SQLite database in a file of its own. */
 export async function sqliteDatabase(t: ExecutionContext): Promise<Database> {
-  const database = await openDatabase({ file: join(temporaryFolder(t), 'tongban.sqlite') });
+  const file = join(temporaryFolder(t), 'tongban.sqlite');
+  await layStore(file);
+  const database = await openDatabase({ file });
   t.teardown(() => database.close());
   return database;
 }
