@@ -45,6 +45,6 @@ export async function keyFrom(
   return { passphrase };
 }
 
-/** What a note of the ledger, signed or cosigned, says; its signatures are for `tongban audit verify`. */
+/** What a note of the ledger, signed or cosigned, says; whoever takes it for true verifies its signatures. */
 export const statedIn = (note: string): Checkpoint | undefined =>
   note.length > NOTE_BYTES_MAX ? undefined : parseNote(note)?.checkpoint;

@@ -34,7 +34,13 @@ const MANIFEST = z.strictObject({
   version: z.string().max(40),
   createdAt: z.iso.datetime(),
   issuer: z.string().max(512),
-  ledger: z.strictObject({ origin: z.string().max(256), size: z.int().min(0), root: z.string().max(64) }),
+  ledger: z.strictObject({
+    origin: z.string().max(256),
+    size: z.int().min(0),
+    root: z.string().max(64),
+    /** By which it signs, as its auditors keep it; backups of before have none. */
+    key: z.string().max(512).optional(),
+  }),
   files: z
     .array(z.strictObject({ name: NAME, bytes: z.int().min(0), sm3: z.string().regex(/^[0-9a-f]{64}$/) }))
     .min(1)

@@ -106,6 +106,7 @@ async function gather({ house, stderr }: BackupContext, pathOf: (name: string) =
       origin: stated?.origin ?? ledgerKey.origin,
       size: stated?.size ?? 0,
       root: stated?.root.toString('base64') ?? '',
+      key: ledgerKey.verifierKey,
     },
     files,
   };

@@ -1,13 +1,14 @@
-import { chmod, link, mkdir, open, readFile, rm } from 'node:fs/promises';
+import { chmod, link, mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type House, openHouse } from '../app.ts';
 import type { PrepareOutcome } from '../config/prepare.ts';
 import { beginRestoreEpoch } from '../oidc/restore-epoch.ts';
 import { ArchiveDamaged, type Manifest, readArchive } from './archive.ts';
-import { type ArchiveContext, KEY_OPTIONS, keyFrom, statedIn } from './archive-words.ts';
+import { type ArchiveContext, KEY_OPTIONS, keyFrom } from './archive-words.ts';
 import { DATABASE_NAME } from './backup.ts';
 import { exists } from './private-file.ts';
+import { againstWitness, readTestimony } from './restore-witness.ts';
 
 export interface RestoreContext extends ArchiveContext {
   readonly operator: string;
@@ -19,9 +20,9 @@ export interface RestoreContext extends ArchiveContext {
 export type ExitCode = 0 | 1 | 2;
 
 export const USAGE = `Usage:
-  tongban restore FILE --to FOLDER (--key-file KEY | --passphrase-stdin) [--witness NOTE]
+  tongban restore FILE --to FOLDER (--key-file KEY | --passphrase-stdin) [--witness NOTE --witness-key TEXT|FILE]
       opens a backup into a new data folder and ends every session and token of before
-  tongban restore FILE --check (--key-file KEY | --passphrase-stdin) [--witness NOTE]
+  tongban restore FILE --check (--key-file KEY | --passphrase-stdin) [--witness NOTE --witness-key TEXT|FILE]
       reads a backup to its end and compares it with what it says, and with the witness's last note; changes nothing
   tongban restore epoch
       ends every session and token in the configured store, after PostgreSQL itself was brought back
@@ -32,6 +33,7 @@ const OPTIONS = {
   to: { type: 'string' },
   check: { type: 'boolean' },
   witness: { type: 'string' },
+  'witness-key': { type: 'string' },
 } as const;
 
 /** `tongban restore ...`. No server may run on the folder or store meanwhile. Resolves with the exit code. */
@@ -47,19 +49,21 @@ export async function run(args: readonly string[], context: RestoreContext): Pro
     const { from, words } = understood;
     const key = await keyFrom(words, context);
     if (typeof key === 'string') throw new ArchiveDamaged(key);
-    const witness = words.witness === undefined ? undefined : await readFile(words.witness, 'utf8');
-    if (words.check) {
-      const manifest = await readArchive(from, key, async () => {});
+    const { witness, 'witness-key': witnessKey } = words;
+    const testimony = witness === undefined ? undefined : await readTestimony(witness, witnessKey!);
+    const judge = (manifest: Manifest) => {
       stdout.write(describe(manifest));
-      stdout.write(againstWitness(manifest, witness).sentence);
+      const finding = testimony && againstWitness(manifest, testimony);
+      stdout.write(finding?.sentence ?? '');
+      return { manifest, missing: finding?.missing };
+    };
+    if (words.check) {
+      judge(await readArchive(from, key, async () => {}));
       return 0;
     }
     const folder = words.to!;
     if (await exists(join(folder, DATABASE_NAME))) throw new ArchiveDamaged(`There is a store in ${folder} already.`);
-    const manifest = await unpack(from, key, folder);
-    stdout.write(describe(manifest));
-    const { sentence, missing } = againstWitness(manifest, witness);
-    stdout.write(sentence);
+    const { manifest, missing } = await unpack(from, key, folder, judge);
     const details = {
       backupAt: manifest.createdAt,
       size: manifest.ledger.size,
@@ -79,14 +83,21 @@ function understand(args: readonly string[]) {
     const [from, ...more] = positionals;
     if (from === undefined || more.length > 0) return undefined;
     if (from === 'epoch') return Object.keys(values).length === 0 ? ('epoch' as const) : undefined;
+    // A note counts only under a key that the operator trusts.
+    if ((values.witness === undefined) !== (values['witness-key'] === undefined)) return undefined;
     return (values.to === undefined) === (values.check === true) ? { from, words: values } : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** Every file is whole, compared and on the disk before any bears its name, the store last of all. */
-async function unpack(from: string, key: Parameters<typeof readArchive>[1], folder: string): Promise<Manifest> {
+/** Every file is whole, compared, judged and on the disk before any bears its name, the store last of all. */
+async function unpack<Judged>(
+  from: string,
+  key: Parameters<typeof readArchive>[1],
+  folder: string,
+  judge: (manifest: Manifest) => Judged,
+): Promise<Judged> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await chmod(folder, 0o700);
   const files = new Map<string, Awaited<ReturnType<typeof open>>>();
@@ -97,12 +108,13 @@ async function unpack(from: string, key: Parameters<typeof readArchive>[1], fold
       files.set(name, file);
       await file.writeFile(bytes);
     });
+    const judged = judge(manifest);
     for (const file of files.values()) await file.sync();
     const isStore = ({ name }: Manifest['files'][number]): boolean => name === DATABASE_NAME;
     const { files: all } = manifest;
     const names = [...all.filter((file) => !isStore(file)), ...all.filter(isStore)].map(({ name }) => name);
     for (const name of names) await link(partOf(name), join(folder, name));
-    return manifest;
+    return judged;
   } finally {
     for (const [name, file] of files) {
       await file.close();
@@ -138,26 +150,3 @@ const describe = ({ createdAt, version, issuer, ledger, files }: Manifest): stri
     ...files.map(({ name, bytes, sm3 }) => `${sm3}  ${name}  ${bytes} bytes`),
     `The ledger stands at ${ledger.size} entries.\n`,
   ].join('\n');
-
-/** How far the ledger of the backup is behind what its witness has cosigned. Pure. */
-function againstWitness(
-  { ledger }: Manifest,
-  note: string | undefined,
-): { readonly sentence: string; readonly missing?: number } {
-  if (note === undefined) return { sentence: '' };
-  const seen = statedIn(note);
-  if (seen === undefined || seen.origin !== ledger.origin) {
-    throw new ArchiveDamaged('The witness’s note is not one, or of another ledger.');
-  }
-  if (seen.size === ledger.size && seen.root.toString('base64') !== ledger.root) {
-    throw new ArchiveDamaged(
-      'The witness has seen another ledger of this size: this backup is not what was shown then.',
-    );
-  }
-  const missing = Math.max(0, seen.size - ledger.size);
-  if (missing === 0) return { sentence: 'Everything the witness has seen is in this backup.\n', missing };
-  return {
-    sentence: `${missing} entries that the witness has seen came after this backup and are not in it.\n`,
-    missing,
-  };
-}
