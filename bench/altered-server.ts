@@ -3,10 +3,10 @@ import { parseArgs } from 'node:util';
 import { pino } from 'pino';
 import { type House, openHouse } from '../src/app.ts';
 import { prepareConfig } from '../src/config/prepare.ts';
-import type { Config } from '../src/config/schema.ts';
 import type { Failures } from '../src/ledger/flood.ts';
 import type { Ledger } from '../src/ledger/ledger.ts';
 import { type ServeOptions, serve } from '../src/serve.ts';
+import { withoutHash } from './drill-hash.ts';
 import { NO_HASH, PASSWORD } from './peers.ts';
 
 /*
@@ -48,16 +48,10 @@ const serving = isWithout('ledger')
   : await serve(house, log);
 process.once('SIGTERM', () => {
   serving
-    .stop()
+    .stop('SIGTERM')
     .then(() => house.close())
     .finally(() => process.exit(0));
 });
-
-/** Past the schema, which refuses hashes as cheap as that. */
-function withoutHash(whole: Config): Config {
-  const { memoryKib, iterations } = NO_HASH;
-  return { ...whole, password: { ...whole.password, memoryKib, iterations } };
-}
 
 /** Passwords the product's own command has set cost what it was told; a sign-in pays what its stored hash says. */
 async function hashAnew({ database, passwords }: House): Promise<void> {

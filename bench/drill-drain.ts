@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { loadavg, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -14,18 +14,25 @@ import { ledgerEntries } from '../test/support/ledger.ts';
 import { nginxMissing, startNginx } from '../test/support/nginx.ts';
 import { cleanEnvironment } from '../test/support/product.ts';
 import { authorizationPath, callbackOf, freePort, PASSWORD, REDIRECT_URI, redemption } from '../test/support/server.ts';
+import { drillHash, withoutHash } from './drill-hash.ts';
+import { createDrillReport, machineSentence } from './drill-report.ts';
 import { quantile } from './measure.ts';
 import { inventedPerson } from './peers.ts';
 
 /*
- * `npm run drill:drain -- [--rate 50] [--seconds 30]`: two nodes on one store behind a real nginx, people signing in at a rate. In the middle one
+ * `npm run drill:drain -- [--rate 50] [--seconds 30] [--hash real|least]`: two nodes on one store behind a real nginx, people signing in at a rate. In the middle one
  * node is told to end and started anew, then the other: a rolling upgrade. No flow may fail, each node must have ended within the ten
  * seconds it gives what is under way, in order and on record. Prints the figures, and the load of the machine they are from.
  */
 
 const { values } = parseArgs({
-  options: { rate: { type: 'string', default: '50' }, seconds: { type: 'string', default: '30' } },
+  options: {
+    rate: { type: 'string', default: '50' },
+    seconds: { type: 'string', default: '30' },
+    hash: { type: 'string', default: 'real' },
+  },
 });
+const HASH = drillHash(values.hash);
 const RATE = Number(values.rate);
 const DURATION_MS = Number(values.seconds) * 1000;
 const PEOPLE = 100;
@@ -36,11 +43,8 @@ const ROOT = new URL('../', import.meta.url);
 
 const missing = nginxMissing();
 if (missing !== undefined) throw new Error(`this drill needs nginx: ${missing}`);
-const failures: string[] = [];
-const expect = (holds: boolean, sentence: string): void => {
-  process.stdout.write(`${holds ? 'held  ' : 'MISSED'}  ${sentence}\n`);
-  if (!holds) failures.push(sentence);
-};
+const report = createDrillReport();
+const { expect, tell } = report;
 
 const dataDir = await mkdtemp(join(tmpdir(), 'tongban-drain-'));
 const port = await freePort();
@@ -49,7 +53,7 @@ const nodes = [await freePort(), await freePort()] as const;
 const cleanups: (() => unknown)[] = [];
 
 async function startNode(nodePort: number) {
-  const child = spawn(process.execPath, ['src/main.ts', 'serve'], {
+  const child = spawn(process.execPath, HASH.program, {
     cwd: ROOT,
     stdio: ['ignore', 'ignore', 'inherit'],
     env: {
@@ -90,7 +94,7 @@ async function startNode(nodePort: number) {
 
 const prepared = prepareConfig({ env: { TONGBAN_PROFILE: 'test' }, overrides: { dataDir, issuer } });
 if (!prepared.ok) throw new Error(prepared.sentences.join('\n'));
-const house = await openHouse(prepared.config);
+const house = await openHouse(HASH.name === 'least' ? withoutHash(prepared.config) : prepared.config);
 const added = await house.relyingParties.add(
   { client_name: '演练门户', redirect_uris: [REDIRECT_URI], scope: 'openid profile' },
   'drill',
@@ -168,10 +172,8 @@ try {
   }
   const all = flows.length;
   expect(failed.length === 0, `${failed.length} of ${all} flows failed at ${RATE} a second`);
-  for (const reason of new Set(failed)) process.stdout.write(`        ${reason}\n`);
-  process.stdout.write(
-    `        p50 ${Math.round(quantile(tookMs, 0.5))} ms, p99 ${Math.round(quantile(tookMs, 0.99))} ms\n`,
-  );
+  for (const reason of new Set(failed)) tell(reason);
+  tell(`p50 ${Math.round(quantile(tookMs, 0.5))} ms, p99 ${Math.round(quantile(tookMs, 0.99))} ms`);
   await one.end();
   await two.end();
   const told = await ledgerEntries(house.database, 'server.stopped');
@@ -179,14 +181,11 @@ try {
   const tree = await house.database.get<{ signed: number }>('SELECT MAX(size) AS signed FROM ledger_checkpoints', []);
   const entries = await house.database.get<{ count: number }>('SELECT COUNT(*) AS count FROM ledger_entries', []);
   expect(tree?.signed === entries?.count, `${tree?.signed} of ${entries?.count} entries are signed`);
-  process.stdout.write(
-    `        load of the machine: ${loadavg()
-      .map((load) => load.toFixed(1))
-      .join(' ')}\n`,
-  );
+  tell(HASH.sentence);
+  tell(machineSentence());
 } finally {
   for (const clean of cleanups.reverse()) await clean();
   await house.close();
   await rm(dataDir, { recursive: true, force: true });
 }
-process.exitCode = failures.length === 0 ? 0 : 1;
+process.exitCode = report.exitCode();

@@ -2,26 +2,34 @@ import { createHash } from 'node:crypto';
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { monotonicMs } from '../src/shared/clock.ts';
-import { Browser, formsOf } from './browser.ts';
+import { Browser } from './browser.ts';
 import { Connection } from './connection.ts';
 import { type Drilled, startDrilled } from './defence-drill.ts';
 import { closedLoop, type Operation, openLoop, quantile } from './measure.ts';
+import { drillOverloadApart } from './overload-apart.ts';
 import { inventedPerson } from './peers.ts';
 import { singleSignOn } from './scenarios.ts';
 import { endServersOnSignal, residentBytes } from './server-process.ts';
-import { authorizationPath } from './sign-in.ts';
+import { readSignInPage, signInPage } from './sign-in-page.ts';
 
 /*
  * `npm run drill:overload -- [--seconds 20] [--hash-kib 19456]`: ten times as many wrong passwords as the server can hash, from 200 addresses of this
  * machine (P7). Meanwhile people with a session go on to a portal, and others sign in rightly at the rate they would have on a quiet day, each
  * from a browser that was never here; asked for work, they do it like the script of the page. Says the figures and ends with 1 when one is
  * missed. Nothing leaves this machine, and all of it ends after the seconds given.
+ *
+ * `npm run drill:overload -- --engine postgres-redis [--seconds 60] [--hash-kib 19456]`: three times as many right passwords as the server
+ * can take, on PostgreSQL and Redis (overload-apart.ts).
  */
 
 const { values } = parseArgs({
-  options: { seconds: { type: 'string', default: '20' }, 'hash-kib': { type: 'string', default: '19456' } },
+  options: {
+    engine: { type: 'string', default: 'sqlite' },
+    seconds: { type: 'string' },
+    'hash-kib': { type: 'string', default: '19456' },
+  },
 });
-const DURATION_MS = Number(values.seconds) * 1000;
+const DURATION_MS = Number(values.seconds ?? 20) * 1000;
 const ATTACKERS = 200;
 const FLOOD = 10;
 const PEOPLE = 64;
@@ -47,30 +55,6 @@ const SETTINGS = {
   // Good browsers have processors of their own, which here are the server's.
   TONGBAN_DEFENCE_PROOF_WORK: '2000',
 };
-
-interface Page {
-  readonly action: string;
-  readonly hidden: Readonly<Record<string, string>>;
-  readonly puzzle: string | undefined;
-}
-
-const PUZZLE = /data-puzzle="([^"]+)"/;
-
-function readPage(text: string): Page {
-  const form = formsOf(text).find(({ action }) => action.endsWith('/identify'));
-  if (form === undefined) throw new Error(`no sign-in form: ${text.slice(0, 200)}`);
-  const { proof: _empty, ...hidden } = form.hidden;
-  return {
-    action: form.action,
-    hidden,
-    puzzle: PUZZLE.exec(text)?.[1]?.replaceAll('&quot;', '"').replaceAll('&#34;', '"').replaceAll('&amp;', '&'),
-  };
-}
-
-async function signInPage(server: Drilled, browser: Browser): Promise<Page> {
-  const asked = await browser.get(authorizationPath(server, {}));
-  return readPage((await browser.get(browser.pathOf(asked.header('location') ?? '') ?? '/')).text);
-}
 
 function solve(puzzle: string): string {
   const { challenge, salt, signature, maxnumber } = JSON.parse(puzzle) as Record<string, string> & {
@@ -122,7 +106,7 @@ async function goodSignIn(server: Drilled, lane: number, n: number): Promise<boo
       const answer = await browser.post(page.action, { ...page.hidden, ...proof, identifier, password });
       if (answer.status === 303) return true;
       if (answer.status !== 429 && answer.status !== 503) return false;
-      page = readPage(answer.text);
+      page = readSignInPage(answer.text);
     }
     return false;
   } finally {
@@ -240,4 +224,8 @@ async function drill(): Promise<boolean> {
 }
 
 endServersOnSignal();
+if (values.engine === 'postgres-redis') {
+  process.exit(await drillOverloadApart(Number(values.seconds ?? 60) * 1000, Number(values['hash-kib'])));
+}
+if (values.engine !== 'sqlite') throw new Error('--engine is sqlite or postgres-redis');
 process.exit((await drill()) ? 0 : 1);

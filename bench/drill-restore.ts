@@ -7,24 +7,32 @@ import { monotonicMs } from '../src/shared/clock.ts';
 import { OFFLINE, payloadOf, ROOMY, refresh, tokensOf, userinfo } from '../test/support/portal-calls.ts';
 import { tongban } from '../test/support/product.ts';
 import { authorizationPath, startServer, type TestServer } from '../test/support/server.ts';
+import { createDrillReport } from './drill-report.ts';
 import { inventedPerson } from './peers.ts';
+import { drillRestorePostgres } from './restore-postgres.ts';
+import { endServersOnSignal } from './server-process.ts';
 
 /*
- * `npm run drill:restore -- [--people 50]`: people sign in and get tokens; a backup is made while sign-ins go on; then some are signed out,
+ * `npm run drill:restore -- [--people 50] [--engine sqlite|postgres]`: people sign in and get tokens; a backup is made while sign-ins go on; then some are signed out,
  * the server is ended and the backup brought back into an empty folder. Nobody's session or token of before may work, everybody must be
  * able to sign in as the person they were, and the ledger that came back must prove itself. Prints the figures and ends with 1 on a miss.
+ * On PostgreSQL the backup is a base backup with an archive of the log (restore-postgres.ts).
  */
 
-const { values } = parseArgs({ options: { people: { type: 'string', default: '50' } } });
+const { values } = parseArgs({
+  options: { people: { type: 'string', default: '50' }, engine: { type: 'string', default: 'sqlite' } },
+});
 const PEOPLE = Number(values.people);
+if (values.engine === 'postgres') {
+  endServersOnSignal();
+  process.exit(await drillRestorePostgres(PEOPLE));
+}
+if (values.engine !== 'sqlite') throw new Error('--engine is sqlite or postgres');
 
 const numberOf = (n: number): string => inventedPerson(n).identifier;
 const firstLine = (text: string): string => text.trim().split('\n')[0] ?? '';
-const failures: string[] = [];
-const expect = (holds: boolean, sentence: string): void => {
-  process.stdout.write(`${holds ? 'held  ' : 'MISSED'}  ${sentence}\n`);
-  if (!holds) failures.push(sentence);
-};
+const report = createDrillReport();
+const { expect } = report;
 
 const folder = await mkdtemp(join(tmpdir(), 'tongban-restore-'));
 const key = join(folder, 'backup.key');
@@ -108,4 +116,4 @@ try {
   await after?.stop();
   await rm(folder, { recursive: true, force: true });
 }
-process.exitCode = failures.length === 0 ? 0 : 1;
+process.exitCode = report.exitCode();

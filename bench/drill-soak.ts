@@ -7,15 +7,17 @@ import type { Database } from '../src/storage/database.ts';
 import { openDatabase } from '../src/storage/open.ts';
 import { storeOf } from '../src/store-doors.ts';
 import { Browser } from './browser.ts';
+import { drillHash } from './drill-hash.ts';
+import { machineSentence } from './drill-report.ts';
 import { ENGINES } from './engine-space.ts';
 import { type Operation, openLoop, quantile } from './measure.ts';
-import { LEAST_HASH, type Started, startPeer } from './peers.ts';
+import { LEAST_HASH, NO_HASH, type Started, startPeer } from './peers.ts';
 import { CONSENT } from './scenarios.ts';
 import { endServersOnSignal, residentBytes } from './server-process.ts';
 import { authorizationPath, authorize, redeem } from './sign-in.ts';
 
 /*
- * `npm run drill:soak -- [--minutes 10] [--rate 30] [--engine sqlite|postgres-redis]`: people who were never here sign in at a rate for minutes, with
+ * `npm run drill:soak -- [--minutes 10] [--rate 30] [--engine sqlite|postgres-redis] [--hash real|least]`: people who were never here sign in at a rate for minutes, with
  * everything that expires set to a minute or two. From the second third to the last, memory, descriptors, the rows of every table
  * that may expire, and the p99 of a sign-in must stay what they are. The ledger only grows, and so do grants' consents and browsers that are known; they are
  * told apart. Says the figures, and ends with 1 when one is missed.
@@ -26,8 +28,10 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '10' },
     rate: { type: 'string', default: '30' },
     engine: { type: 'string', default: 'sqlite' },
+    hash: { type: 'string', default: 'real' },
   },
 });
+const HASH = drillHash(values.hash);
 const DURATION_MS = Number(values.minutes) * 60_000;
 const RATE = Number(values.rate);
 const LANES = 64;
@@ -81,7 +85,12 @@ const tablesOf = async (database: Database): Promise<readonly string[]> => {
 const engine = ENGINES.find((name) => name === values.engine);
 if (engine === undefined) throw new Error(`--engine is one of ${ENGINES.join(', ')}`);
 endServersOnSignal();
-const server = await startPeer('ours', { hash: LEAST_HASH, peopleCount: PEOPLE, engine, settings: SHORT_LIVES });
+const server = await startPeer('ours', {
+  hash: HASH.name === 'least' ? NO_HASH : LEAST_HASH,
+  peopleCount: PEOPLE,
+  engine,
+  settings: SHORT_LIVES,
+});
 const prepared = prepareConfig({ env: server.env ?? {} });
 if (!prepared.ok) throw new Error(prepared.sentences.join('\n'));
 const database = await openDatabase(storeOf(prepared.config));
@@ -147,6 +156,8 @@ process.stdout.write(
     `${latenciesMs.flat().length} sign-ins in ${values.minutes} minutes on ${engine}, ${failed} failed; the second third against the last:`,
     `  p99 of a sign-in: ${p99Before.toFixed(0)} -> ${p99After.toFixed(0)} ms`,
     ...lines,
+    `  ${HASH.sentence}`,
+    `  ${machineSentence()}`,
     missed.length === 0 && failed === 0
       ? 'holds'
       : `MISSED: ${[...missed, ...(failed > 0 ? ['failures'] : [])].join(', ')}`,

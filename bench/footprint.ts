@@ -1,16 +1,12 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { Browser } from './browser.ts';
 import { closedLoop, type Operation } from './measure.ts';
 import { type OwnPostgres, startOwnPostgres } from './own-postgres.ts';
+import { startOwnRedis } from './own-redis.ts';
 import { NO_HASH, type Started, startPeer } from './peers.ts';
 import { CONSENT, SCENARIOS, type Scenario } from './scenarios.ts';
-import { freePort, processorMicroseconds } from './server-process.ts';
+import { processorMicroseconds } from './server-process.ts';
 import { authorizationPath, authorize, redeem } from './sign-in.ts';
 
 /*
@@ -107,28 +103,14 @@ async function measureRemains({ server, client }: Servers): Promise<readonly str
 /** Prints the figures; resolves when both servers are gone. */
 export async function printFootprint(): Promise<void> {
   const postgres = await startOwnPostgres();
-  const redisPort = await freePort();
-  const folder = await mkdtemp(join(tmpdir(), 'tongban-footprint-'));
-  const options = [
-    '--port',
-    String(redisPort),
-    '--bind',
-    '127.0.0.1',
-    '--save',
-    '',
-    '--appendonly',
-    'yes',
-    '--dir',
-    folder,
-  ];
-  const redis = spawn('redis-server', options, { stdio: 'ignore' });
+  const redis = await startOwnRedis();
   const client = new pg.Client({ connectionString: postgres.url });
   try {
     await client.connect();
-    const engine = { postgresUrl: postgres.url, redisUrl: `redis://127.0.0.1:${redisPort}` };
+    const engine = { postgresUrl: postgres.url, redisUrl: redis.url };
     const server = await startPeer('ours', { hash: NO_HASH, peopleCount: LANES, engine });
     try {
-      const servers = { server, postgres, redisPid: redis.pid!, client };
+      const servers = { server, postgres, redisPid: redis.pid(), client };
       const lines = ['processor time in us of: node, PostgreSQL, Redis; bytes of write-ahead log; operations a second'];
       for (const scenario of SCENARIOS.filter(({ name }) => ACTIONS.includes(name))) {
         const cost = await measureAction(scenario, servers);
@@ -144,9 +126,7 @@ export async function printFootprint(): Promise<void> {
     }
   } finally {
     await client.end();
-    redis.kill('SIGKILL');
-    await once(redis, 'close');
+    await redis.remove();
     await postgres.remove();
-    await rm(folder, { recursive: true, force: true });
   }
 }

@@ -13,6 +13,7 @@ import { measureRedisSession } from './redis-sessions.ts';
 import { type Extra, missedBars, printExtras, printRows, type Row } from './report.ts';
 import { CONNECTIONS, measureScenario, QUICK, THOROUGH } from './rounds.ts';
 import { runScale } from './scale.ts';
+import { runPostgresScale } from './scale-postgres.ts';
 import { SCENARIOS, type Scenario } from './scenarios.ts';
 import { measureSealingCost } from './sealing-cost.ts';
 import { endServersOnSignal } from './server-process.ts';
@@ -28,6 +29,7 @@ import { measureWorkers } from './workers.ts';
  *
  *   npm run bench -- [--quick] [--only NAME]... [--peer ours|bare] [--engine sqlite|postgres-redis] [--json FILE]
  *   npm run bench -- --scale [--people 1000000] [--stores FOLDER] [--json FILE]
+ *   npm run bench -- --scale --engine postgres [--people 10000000] [--postgres URL] [--json FILE]
  *   npm run bench -- --crypto
  *   npm run bench -- --workers 2 [--quick]
  *   npm run bench -- --footprint
@@ -35,7 +37,8 @@ import { measureWorkers } from './workers.ts';
  * With --engine postgres-redis the product keeps what it keeps in a PostgreSQL and a Redis on this machine, and has other bars (bars.ts).
  * With --workers nothing else is measured: sign-ins of so many workers beside those of one (workers.ts).
  * With --scale nothing else is measured: a store of a thousand people beside one of a million (scale.ts). FOLDER keeps the two
- * for the next run. With --crypto only the rates of the cryptography, without a server (crypto-rates.ts);
+ * for the next run. On PostgreSQL ten thousand people beside a million, or ten (scale-postgres.ts): in a server of the measurement's own, or in
+ * schemas that stay in the one URL names. With --crypto only the rates of the cryptography, without a server (crypto-rates.ts);
  * with --footprint what the product takes of a PostgreSQL and a Redis (footprint.ts).
  */
 
@@ -61,10 +64,15 @@ const { values: options } = parseArgs({
     crypto: { type: 'boolean', default: false },
     workers: { type: 'string' },
     footprint: { type: 'boolean', default: false },
+    postgres: { type: 'string' },
   },
 });
 
 if (options.crypto) process.exit((await printCryptoRates()) ? 0 : 1);
+if (options.scale && options.engine === 'postgres') {
+  endServersOnSignal();
+  process.exit(await runPostgresScale(Number(options.people), options));
+}
 
 const engine = ENGINES.find((name) => name === options.engine);
 if (engine === undefined) throw new Error(`--engine is one of ${ENGINES.join(', ')}`);

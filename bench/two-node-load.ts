@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { monotonicMs } from '../src/shared/clock.ts';
 import { Browser } from './browser.ts';
 import { Connection } from './connection.ts';
+import { quantile } from './measure.ts';
 import { authorizationPath, authorize, PKCE_VERIFIER, portalRequest, RefusedPage } from './sign-in.ts';
 import type { Node } from './two-nodes.ts';
 
@@ -129,4 +130,27 @@ export async function boughtTwice(node: Node, codes: readonly string[]): Promise
   let twice = 0;
   for (const code of codes) if ((await redeemAt(node, code)) === 200) twice += 1;
   return twice;
+}
+
+/** Whole milliseconds within which 99 of a hundred sign-ins that came to their tokens were done. */
+export const p99Of = (flows: readonly Flow[]): number =>
+  Math.round(
+    quantile(
+      flows.flatMap(({ failure, startedMs, endedMs }) => (failure === undefined ? [endedMs - startedMs] : [])),
+      0.99,
+    ),
+  );
+
+const REASONS_MAX = 8;
+
+/** Why flows failed, each reason once with how often, the most frequent first. */
+export function reasonsOf(flows: readonly Flow[]): readonly string[] {
+  const counts = new Map<string, number>();
+  for (const { failure } of flows) {
+    if (failure !== undefined) counts.set(failure, (counts.get(failure) ?? 0) + 1);
+  }
+  return [...counts]
+    .sort((a, b) => b[1] - a[1])
+    .slice(0, REASONS_MAX)
+    .map(([failure, count]) => `${count} x ${failure}`);
 }

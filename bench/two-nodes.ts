@@ -1,15 +1,27 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openHouse } from '../src/app.ts';
+import { prepareConfig } from '../src/config/prepare.ts';
+import { parseIdNumber } from '../src/people/id-number.ts';
 import { randomToken } from '../src/shared/random.ts';
+import { type DrillHash, drillHash, withoutHash } from './drill-hash.ts';
 import { OUR_ENDPOINTS } from './endpoints.ts';
 import { openEngineSpace, POSTGRES_URL } from './engine-space.ts';
 import type { Client, Person, Running } from './peers.ts';
-import { freePort, runCommand, ServerProcess } from './server-process.ts';
+import { freePort, ServerProcess } from './server-process.ts';
 
 const SECRET_CHARACTERS = 43;
 const REDIRECT_URI = 'https://portal.example/callback';
 const PASSWORD = 'correct-horse-battery';
+const RECORD = {
+  client_id: 'business-start-up',
+  client_name: 'Drill portal',
+  accepts_subjects: ['natural', 'legal'],
+  redirect_uris: [REDIRECT_URI],
+  grant_types: ['authorization_code', 'refresh_token'],
+  scope: 'openid profile offline_access',
+};
 
 export type Node = Running & {
   readonly process: ServerProcess;
@@ -32,7 +44,11 @@ export interface Servers {
 }
 
 /** Two nodes of one house on a PostgreSQL schema of their own and a Redis, or on one SQLite file, with this many people and a portal. */
-export async function startTwoNodes(servers: Servers | 'sqlite', identifiers: readonly string[]): Promise<TwoNodes> {
+export async function startTwoNodes(
+  servers: Servers | 'sqlite',
+  identifiers: readonly string[],
+  hash: DrillHash = drillHash('real'),
+): Promise<TwoNodes> {
   const folder = await mkdtemp(join(tmpdir(), 'tongban-nodes-'));
   const space =
     servers === 'sqlite'
@@ -67,9 +83,9 @@ export async function startTwoNodes(servers: Servers | 'sqlite', identifiers: re
     const people = identifiers.map((identifier) => ({ identifier, password: PASSWORD }));
     const places = [await place(folder, 'one'), await place(folder, servers === 'sqlite' ? 'one' : 'other')] as const;
     const env = { ...shared, ...places[0] };
-    const client = await prepare(folder, people, env);
+    const client = await prepare(people, hash, env);
     for (const own of places) {
-      const node = nodeAt({ ...shared, ...own }, client, people);
+      const node = nodeAt({ ...shared, ...own }, hash, client, people);
       nodes.push(node);
       await node.start();
     }
@@ -89,45 +105,42 @@ async function place(folder: string, name: string) {
   };
 }
 
+/** Makes the people and the portal known, by a house of this process: a command for each would take a second of its own. */
 async function prepare(
-  folder: string,
   people: readonly Person[],
+  hash: DrillHash,
   env: Readonly<Record<string, string>>,
 ): Promise<Client> {
-  const file = join(folder, 'client.json');
-  const record = {
-    client_id: 'business-start-up',
-    client_name: 'Drill portal',
-    accepts_subjects: ['natural', 'legal'],
-    redirect_uris: [REDIRECT_URI],
-    grant_types: ['authorization_code', 'refresh_token'],
-    scope: 'openid profile offline_access',
-  };
-  await writeFile(file, JSON.stringify(record));
-  const added = JSON.parse(await runCommand(['src/main.ts', 'client', 'add', file, '--json'], env)) as {
-    client_id: string;
-    client_secret: string;
-  };
-  for (const { identifier, password } of people) {
-    const args = [
-      'person',
-      'add',
-      '--id-number',
-      identifier,
-      '--name',
-      '测试',
-      '--ial',
-      '2',
-      '--password-stdin',
-      '--json',
-    ];
-    await runCommand(['src/main.ts', ...args], env, password);
+  const prepared = prepareConfig({ env });
+  if (!prepared.ok) throw new Error(prepared.sentences.join('\n'));
+  const { config } = prepared;
+  const house = await openHouse(hash.name === 'least' ? withoutHash(config) : config);
+  try {
+    const added = await house.relyingParties.add(RECORD, 'drill');
+    if (!added.ok) throw new Error(JSON.stringify(added.faults));
+    for (const { identifier, password } of people) {
+      const parsed = parseIdNumber(identifier);
+      const stored = await house.passwords.prepare(password);
+      if (!parsed.ok || stored === 'busy') throw new Error(`${identifier} could not be added`);
+      const person = await house.persons.add(
+        { idNumber: parsed.number, name: '测试', ial: 2, origin: 'drill' },
+        (tx, { id }) => house.passwords.store(tx, id, stored, 'drill'),
+      );
+      if (!person.ok) throw new Error(person.reason);
+    }
+    return { id: added.party.clientId, secret: added.secret ?? '', redirectUri: REDIRECT_URI };
+  } finally {
+    await house.close();
   }
-  return { id: added.client_id, secret: added.client_secret, redirectUri: REDIRECT_URI };
 }
 
 /** A node that does not run yet. */
-function nodeAt(env: Readonly<Record<string, string>>, client: Client, people: readonly Person[]): Node {
+function nodeAt(
+  env: Readonly<Record<string, string>>,
+  hash: DrillHash,
+  client: Client,
+  people: readonly Person[],
+): Node {
   const origin = new URL(env.TONGBAN_ISSUER!);
   let server: ServerProcess | undefined;
   const running = (): ServerProcess => {
@@ -145,7 +158,7 @@ function nodeAt(env: Readonly<Record<string, string>>, client: Client, people: r
     people,
     kill: () => running().kill(),
     start: async () => {
-      server = new ServerProcess(['src/main.ts', 'serve'], env);
+      server = new ServerProcess(hash.program, env);
       await server.untilReady(origin, ['/health/ready']);
     },
     restart: async () => 0,

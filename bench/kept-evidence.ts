@@ -1,0 +1,34 @@
+import type { House } from '../src/app.ts';
+import { parseIdNumber } from '../src/people/id-number.ts';
+import { ledgerEntries } from '../test/support/ledger.ts';
+import { runCommand } from './server-process.ts';
+import type { Flow } from './two-node-load.ts';
+
+/** How many sign-ins that came to their tokens the ledger knows nothing of; `identifiers` are those of the people of the load, in order. */
+export async function eventsMissing(
+  { database, persons }: House,
+  flows: readonly Flow[],
+  identifiers: readonly string[],
+): Promise<number> {
+  const told = new Map<string, number>();
+  for (const { actor, subject } of await ledgerEntries(database, 'sign-in.succeeded')) {
+    const person = subject ?? actor;
+    told.set(person, (told.get(person) ?? 0) + 1);
+  }
+  let missing = 0;
+  for (const [person, identifier] of identifiers.entries()) {
+    const parsed = parseIdNumber(identifier);
+    const found = parsed.ok ? await persons.findByIdNumber(parsed.number) : undefined;
+    const acknowledged = flows.filter((flow) => flow.person === person && flow.code !== undefined).length;
+    missing += Math.max(0, acknowledged - (told.get(found?.id ?? '') ?? 0));
+  }
+  return missing;
+}
+
+/** What `tongban audit verify --live` has to complain of in the configured store; empty when the ledger verifies. */
+export function ledgerComplaint(env: Readonly<Record<string, string>>, more: readonly string[] = []): Promise<string> {
+  return runCommand(['src/main.ts', 'audit', 'verify', '--live', '--json', ...more], env).then(
+    () => '',
+    (error: unknown) => String(error),
+  );
+}
