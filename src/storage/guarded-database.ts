@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import { Fault } from '../shared/fault.ts';
 import type { Connection, Database, SqlValue, Transaction } from './database.ts';
-import { GUARD_PREFIX, type GuardedPlan, planOf, type Written } from './guarded-statements.ts';
+import { GUARD_PREFIX, type GuardedPlan, planOf, type ReadSource } from './guarded-statements.ts';
 import { coveredColumns, GUARDED_TABLES, type GuardedTable, ROW_SEAL } from './guarded-tables.ts';
 import { createQueryBuilder } from './query-dialect.ts';
 import type { Tables } from './tables.ts';
@@ -136,31 +136,30 @@ class GuardedTransaction implements Transaction {
 async function readAll<Found>(
   raw: Connection,
   guard: RowGuard,
-  reading: Reading,
+  { sql, sources }: Reading,
   params: readonly SqlValue[],
 ): Promise<Found[]> {
-  const rows = await raw.all<Row>(reading.sql, params);
-  return rows.flatMap((row) => (judged(guard, reading, row) as Found | undefined) ?? []);
+  const rows = await raw.all<Row>(sql, params);
+  return rows.map((row) => judged(guard, sources, row) as Found);
 }
 
 async function readOne<Found>(
   raw: Connection,
   guard: RowGuard,
-  reading: Reading,
+  { sql, sources }: Reading,
   params: readonly SqlValue[],
 ): Promise<Found | undefined> {
-  const row = await raw.get<Row>(reading.sql, params);
-  return row && (judged(guard, reading, row) as Found | undefined);
+  const row = await raw.get<Row>(sql, params);
+  return row && (judged(guard, sources, row) as Found);
 }
 
-/** The row as it was asked for, once every guarded row in it was found right; undefined where a passing one was not. */
-function judged(guard: RowGuard, { sources, adds }: Reading, row: Row): Row | undefined {
+/** The row as it was asked for, once every guarded row in it was found right. */
+function judged(guard: RowGuard, sources: readonly ReadSource[], row: Row): Row {
   for (const { guarded, names, sealName } of sources) {
     const values = names.map((name) => row[name] ?? null);
     // Nothing was joined: the first column names the row, and no row is without its name.
-    if (values[0] !== null && !isUsable(guard, guarded, values, row[sealName] ?? null)) return undefined;
+    if (values[0] !== null) judge(guard, guarded, values, row[sealName] ?? null);
   }
-  if (!adds) return row;
   const asked: Row = {};
   for (const name of Object.keys(row)) if (!isAdded(name)) asked[name] = row[name]!;
   return asked;
@@ -170,24 +169,17 @@ const G = GUARD_PREFIX.charCodeAt(0);
 /** Asked of every column of every row: the first character tells most of them apart. */
 const isAdded = (name: string): boolean => name.charCodeAt(0) === G && name.startsWith(GUARD_PREFIX);
 
-const placeOf = (guarded: GuardedTable, values: CoveredValues): string =>
-  `${guarded.table}:${values.slice(0, guarded.row.length).join(':')}`;
-
-/**
- * Whether what was read of a row may be used. False for a passing one that does not match its seal, where the house refuses; for any other
- * throws `Fault('row_altered')`.
- */
-export function isUsable(guard: RowGuard, guarded: GuardedTable, values: CoveredValues, seal: SqlValue): boolean {
-  if (guard.seals.isRight(guarded, values, seal)) return true;
-  const place = placeOf(guarded, values);
-  guard.tell(place);
-  if (!guard.refuses) return true;
-  if (guarded.isPassing === true) return false;
-  throw altered(place);
+function judge({ seals, tell, refuses }: RowGuard, guarded: GuardedTable, values: CoveredValues, seal: SqlValue): void {
+  if (seals.isRight(guarded, values, seal)) return;
+  const place = `${guarded.table}:${values.slice(0, guarded.row.length).join(':')}`;
+  tell(place);
+  if (refuses) {
+    throw new Fault(
+      'row_altered',
+      `The row ${place} is not as this house wrote it: it was altered, moved or put there.`,
+    );
+  }
 }
-
-const altered = (place: string): Fault =>
-  new Fault('row_altered', `The row ${place} is not as this house wrote it: it was altered, moved or put there.`);
 
 async function write(tx: Transaction, guard: RowGuard, made: Writing, params: readonly SqlValue[]): Promise<number> {
   if (made.kind === 'change') {
@@ -195,40 +187,23 @@ async function write(tx: Transaction, guard: RowGuard, made: Writing, params: re
       made.before,
       made.taken.map((place) => params[place]!),
     );
-    const wrong = new Set<string>();
-    for (const row of before) {
-      const values = coveredOf(made.guarded, row);
-      if (!isUsable(guard, made.guarded, values, row[ROW_SEAL] ?? null)) wrong.add(placeOf(made.guarded, values));
-    }
+    for (const row of before) judge(guard, made.guarded, coveredOf(made.guarded, row), row[ROW_SEAL] ?? null);
     const after = before.length === 0 ? [] : await tx.all<Row>(made.sql, params);
-    // What is as good as gone gets no seal, and nobody is told that it was changed.
-    const right = after
-      .map((row) => coveredOf(made.guarded, row))
-      .filter((row) => !wrong.has(placeOf(made.guarded, row)));
-    for (const values of right) await sealRow(tx, guard.seals, made.guarded, values);
-    return right.length;
+    for (const row of after) await sealRow(tx, guard.seals, made.guarded, coveredOf(made.guarded, row));
+    return after.length;
   }
-  if (made.kind === 'replace') {
-    const seal = guard.seals.seal(made.guarded, valuesOf(made.row, params));
-    return tx.run(made.sql, [...params.slice(0, made.parameterCount), seal]);
-  }
-  const rows = made.rows.map((cells) => valuesOf(cells, params));
+  const rows = made.rows.map((cells) => cells.map((cell) => ('at' in cell ? (params[cell.at] ?? null) : cell.value)));
   const sealed = rows.map((values) => guard.seals.seal(made.guarded, values));
   const all = [...params.slice(0, made.parameterCount), ...sealed];
   if (!made.upserts) return tx.run(made.sql, all);
   const name = rows[0]!.slice(0, made.guarded.row.length);
   const before = await tx.get<Row>(selectOne(made.guarded), name);
-  const held = before && coveredOf(made.guarded, before);
-  if (held && !isUsable(guard, made.guarded, held, before[ROW_SEAL] ?? null))
-    throw altered(placeOf(made.guarded, held));
+  if (before) judge(guard, made.guarded, coveredOf(made.guarded, before), before[ROW_SEAL] ?? null);
   const changed = await tx.run(made.sql, all);
   const after = await tx.get<Row>(selectOne(made.guarded), name);
   if (after) await sealRow(tx, guard.seals, made.guarded, coveredOf(made.guarded, after));
   return changed;
 }
-
-const valuesOf = (cells: readonly Written[], params: readonly SqlValue[]): CoveredValues =>
-  cells.map((cell) => ('at' in cell ? (params[cell.at] ?? null) : cell.value));
 
 export const coveredOf = (guarded: GuardedTable, row: Readonly<Record<string, SqlValue>>): CoveredValues =>
   coveredColumns(guarded).map((column) => row[column] ?? null);

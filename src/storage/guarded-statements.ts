@@ -3,10 +3,7 @@ import type { SqlValue } from './database.ts';
 import { coveredColumns, GUARDED_TABLES, type GuardedTable, guardedTable, ROW_SEAL } from './guarded-tables.ts';
 import { atCommas, renumbered, type SqlWord, sqlWords } from './sql-words.ts';
 
-/**
- * The mark of a statement whose rows are not judged: it lets nobody in. A walk over many rows, or what ends them, which one altered row must not
- * hold up; and whether a session goes on, asked for a token that stands under a seal of its own.
- */
+/** The mark of a walk over many rows that decides nothing for anybody: its rows are not judged, so that one altered row cannot hold it up. */
 export const UNJUDGED = '/* unjudged */';
 
 /** What the columns that are read beside those asked for begin with. */
@@ -20,17 +17,11 @@ export interface ReadSource {
 }
 
 /** How a value of a new row is written in the statement: a parameter, counted from nought, or what stands there. */
-export type Written = { readonly at: number } | { readonly value: SqlValue };
+type Written = { readonly at: number } | { readonly value: SqlValue };
 
 /** What a statement does to guarded rows, and so what must be done around it. Undefined: nothing. */
 export type GuardedPlan =
-  | {
-      readonly kind: 'read';
-      readonly sql: string;
-      readonly sources: readonly ReadSource[];
-      /** False where all that is needed was asked for. */
-      readonly adds: boolean;
-    }
+  | { readonly kind: 'read'; readonly sql: string; readonly sources: readonly ReadSource[] }
   /** New rows whose every covered value can be told from the statement: `sql` takes one parameter more for each, the seal. */
   | {
       readonly kind: 'insert';
@@ -38,16 +29,8 @@ export type GuardedPlan =
       readonly sql: string;
       readonly parameterCount: number;
       readonly rows: readonly (readonly Written[])[];
-      /** Where the row may be there already and some of what is covered stays as it was. */
+      /** Where the row may be there already and is changed then. */
       readonly upserts: boolean;
-    }
-  /** A row that is written whole, wherever it is there: `sql` takes one parameter more, the seal. */
-  | {
-      readonly kind: 'replace';
-      readonly guarded: GuardedTable;
-      readonly sql: string;
-      readonly parameterCount: number;
-      readonly row: readonly Written[];
     }
   | {
       readonly kind: 'change';
@@ -113,14 +96,8 @@ function planRead(sql: string, words: readonly SqlWord[]): GuardedPlan | undefin
     sources.push({ guarded, names, sealName: nameFor(ROW_SEAL) });
   }
   if (sources.length === 0) return undefined;
-  if (fragments.length === 0) return { kind: 'read', sql, sources, adds: false };
   const before = words[from]!.start;
-  return {
-    kind: 'read',
-    sql: `${sql.slice(0, before)}, ${fragments.join(', ')} ${sql.slice(before)}`,
-    sources,
-    adds: true,
-  };
+  return { kind: 'read', sql: `${sql.slice(0, before)}, ${fragments.join(', ')} ${sql.slice(before)}`, sources };
 }
 
 /** Columns a list asks for as they are called, as `alias.column` or bare: a name that comes back once is nobody else's. */
@@ -152,7 +129,7 @@ function planInsert(sql: string, words: readonly SqlWord[]): GuardedPlan | undef
   const tuples = words.slice(values + 1, conflict < 0 ? words.length : conflict);
   if (tuples.some(({ depth }) => depth > 1)) throw unclear(sql);
   const ends = tuples.filter(({ text, depth }) => text === ')' && depth === 0);
-  const parameterCount = parametersIn(sql);
+  const parameterCount = Math.max(0, ...[...sql.matchAll(/\$(\d+)/g)].map(([, digits]) => Number(digits)));
   const rows = ends.map((end, row) => {
     const start = row === 0 ? tuples[0]!.start : ends[row - 1]!.end;
     const cells = atCommas(
@@ -165,78 +142,16 @@ function planInsert(sql: string, words: readonly SqlWord[]): GuardedPlan | undef
       return place < 0 ? { value: null } : written(cells[place] ?? [], sql);
     });
   });
-  const upserts = conflict >= 0 && words.slice(conflict).some(({ text, depth }) => text === 'UPDATE' && depth === 0);
-  if (upserts && rows.length !== 1) throw unclear(sql);
-  const isWhole = upserts && guarded.isPassing === true && takesProposed(guarded, words.slice(conflict));
-  let sealed = isWhole ? withAssignment(sql, words, `${ROW_SEAL} = excluded.${ROW_SEAL}`) : sql;
+  let sealed = sql;
   // From behind, so that the places in front stay where they are.
   for (const [row, end] of [...ends.entries()].toReversed()) {
     sealed = `${sealed.slice(0, end.start)}, $${parameterCount + row + 1}${sealed.slice(end.start)}`;
   }
   const open = words.find(({ text, depth }) => text === ')' && depth === 0)!;
   sealed = `${sealed.slice(0, open.start)}, ${ROW_SEAL}${sealed.slice(open.start)}`;
-  return { kind: 'insert', guarded, sql: sealed, parameterCount, rows, upserts: upserts && !isWhole };
-}
-
-const parametersIn = (sql: string): number =>
-  Math.max(0, ...[...sql.matchAll(/\$(\d+)/g)].map(([, digits]) => Number(digits)));
-
-/** `column = what` of the list behind the first `SET`, by column. */
-function assignments(words: readonly SqlWord[]): ReadonlyMap<string, readonly SqlWord[]> {
-  const from = words.findIndex(({ text, depth }) => text === 'SET' && depth === 0) + 1;
-  const to = words.findIndex(({ text, depth }, at) => at > from && text === 'WHERE' && depth === 0);
-  const list = atCommas(words.slice(from, to < 0 ? words.length : to), 0);
-  return new Map(list.map(([column, , ...value]) => [column?.text ?? '', value]));
-}
-
-/** Whether what stands there already becomes what was to be inserted, in all that is covered. `words` from `ON CONFLICT (...)` on. */
-function takesProposed(guarded: GuardedTable, words: readonly SqlWord[]): boolean {
-  const target = words
-    .slice(
-      0,
-      words.findIndex(({ text }) => text === 'DO'),
-    )
-    .map(({ text }) => text);
-  const set = assignments(words);
-  return coveredColumns(guarded).every(
-    (column) => target.includes(column) || textOf(set.get(column)) === `excluded.${column}`,
-  );
-}
-
-const textOf = (words: readonly SqlWord[] = []): string => words.map(({ text }) => text).join('');
-
-/** The statement with one assignment more, behind the last of its `SET`. */
-function withAssignment(sql: string, words: readonly SqlWord[], assignment: string): string {
-  const set = words.findIndex(({ text, depth }) => text === 'SET' && depth === 0);
-  const where = words.findIndex(({ text, depth }, at) => at > set && text === 'WHERE' && depth === 0);
-  const end = words[where < 0 ? words.length - 1 : where - 1]!.end;
-  return `${sql.slice(0, end)}, ${assignment}${sql.slice(end)}`;
-}
-
-/** `UPDATE` of one row by its name that sets everything else its seal covers. */
-function planReplace(sql: string, words: readonly SqlWord[], guarded: GuardedTable): GuardedPlan | undefined {
-  const where = words.findIndex(({ text, depth }) => text === 'WHERE' && depth === 0);
-  const condition = words.slice(where < 0 ? words.length : where + 1);
-  if (condition.some(({ text, depth }) => text === 'OR' && depth === 0)) return undefined;
-  const set = assignments(words);
-  const named = (column: string): readonly SqlWord[] | undefined => {
-    const at = condition.findIndex(
-      ({ text, depth }, place) => text === column && depth === 0 && condition[place + 1]?.text === '=',
-    );
-    return at < 0 ? undefined : condition.slice(at + 2, at + 3);
-  };
-  const values = coveredColumns(guarded).map((column) =>
-    guarded.row.includes(column) ? named(column) : set.get(column),
-  );
-  if (values.some((value) => value?.length !== 1)) return undefined;
-  const parameterCount = parametersIn(sql);
-  return {
-    kind: 'replace',
-    guarded,
-    sql: withAssignment(sql, words, `${ROW_SEAL} = $${parameterCount + 1}`),
-    parameterCount,
-    row: values.map((value) => written(value!, sql)),
-  };
+  const upserts = words.slice(Math.max(conflict, 0)).some(({ text, depth }) => text === 'UPDATE' && depth === 0);
+  if (conflict >= 0 && upserts && rows.length !== 1) throw unclear(sql);
+  return { kind: 'insert', guarded, sql: sealed, parameterCount, rows, upserts: conflict >= 0 && upserts };
 }
 
 function written(cell: readonly SqlWord[], sql: string): Written {
@@ -260,8 +175,6 @@ function planChange(sql: string, words: readonly SqlWord[], engine: 'sqlite' | '
   const covered = coveredColumns(guarded);
   if (!set.some((column) => covered.includes(column))) return undefined;
   if (words.some(({ text, depth }) => text === 'RETURNING' && depth === 0)) throw unclear(sql);
-  const whole = guarded.isPassing === true ? planReplace(sql, words, guarded) : undefined;
-  if (whole !== undefined) return whole;
   const columns = [...covered, ROW_SEAL].join(', ');
   const { sql: condition, taken } = renumbered(where < 0 ? '' : sql.slice(words[where]!.start));
   const lock = engine === 'postgres' ? ' FOR UPDATE' : '';
