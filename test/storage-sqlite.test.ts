@@ -110,6 +110,28 @@ test('R1 whoever loses to a neighbour of the same commit finds what the neighbou
   await Promise.all([winner, ...neighbours]);
 });
 
+test('L8 when one of a group throws, the others are written once all the same, and each hears of its own', async (t) => {
+  const database = await sqliteDatabase(t);
+  await database.run("INSERT INTO settings (name, value) VALUES ('sum', '0')", []);
+  const add = (amount: number, isSound = true): Promise<number> =>
+    database.write(async (tx) => {
+      await tx.run("UPDATE settings SET value = value + $1 WHERE name = 'sum'", [amount]);
+      if (!isSound) throw new Error(`${amount} is too much`);
+      return amount;
+    });
+  const outcomes = await Promise.allSettled([add(1), add(2), add(64, false), add(4), add(128, false), add(8)]);
+  t.deepEqual(
+    outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : outcome.reason.message)),
+    [1, 2, '64 is too much', 4, '128 is too much', 8],
+  );
+  t.like(await database.get("SELECT value + 0 AS sum FROM settings WHERE name = 'sum'", []), { sum: 15 });
+  t.is(
+    database.load().groupSizes?.counts.reduce((all, count) => all + count),
+    2,
+    'one commit for all of them',
+  );
+});
+
 test('X5 while another process holds the lock the event loop goes on, and the write follows', async (t) => {
   const file = join(temporaryFolder(t), 'tongban.sqlite');
   const database = await openDatabase({ file });

@@ -25,8 +25,9 @@ export type Transaction = Connection & { readonly kind: 'transaction' };
  * The relational store. One schema, two engines.
  *
  * `write` resolves after the COMMIT is durable, so an answer given afterwards is a promise kept across a power cut. On SQLite
- * writes that arrive together share one transaction (group commit); each has its own savepoint, so a failing one takes only
- * its own changes with it. Therefore `work` awaits nothing but the transaction it is given.
+ * writes that arrive together share one transaction (group commit), and a failing one takes only its own changes with it. Therefore `work`
+ * awaits nothing but the transaction it is given. It may be run again when it was undone for another's sake, a neighbour that failed on SQLite
+ * or a lost race on PostgreSQL: what it leaves outside the transaction is as if it had run once.
  * A store that cannot be reached or is full throws `Fault('storage_unavailable')`.
  */
 export interface Database extends Connection {
