@@ -1,6 +1,7 @@
 import { Fault } from '../shared/fault.ts';
 import type { Connection, Database, SqlValue, Transaction } from '../storage/database.ts';
-import { type CoveredValues, coveredOf, isRow } from '../storage/guarded-database.ts';
+import { type CoveredValues, coveredOf } from '../storage/guarded-database.ts';
+import { isRow } from '../storage/guarded-statements.ts';
 import { coveredColumns, GUARDED_TABLES, type GuardedTable, KEYS_TABLE, ROW_SEAL } from '../storage/guarded-tables.ts';
 import { equalInConstantTime } from './digests.ts';
 import type { RingRowSeals } from './row-seals.ts';

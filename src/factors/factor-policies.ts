@@ -1,6 +1,7 @@
 import type { Ledger } from '../ledger/ledger.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import type { Connection, Database, Transaction } from '../storage/database.ts';
+import { KEPT } from '../storage/guarded-statements.ts';
 import type { FactorChange } from './bound-factors.ts';
 
 /** What a person demands of their own sign-ins, beyond what portals and the house demand. */
@@ -15,7 +16,7 @@ export interface FactorPolicies {
   set(tx: Transaction, personId: string, policy: FactorPolicy, change: FactorChange): Promise<void>;
 }
 
-const FIND = 'SELECT always_ask FROM factor_policies WHERE person_id = $1';
+const FIND = `SELECT always_ask FROM factor_policies WHERE person_id = $1 ${KEPT}`;
 const SET = `INSERT INTO factor_policies (person_id, always_ask, changed_at) VALUES ($1, $2, $3)
   ON CONFLICT (person_id) DO UPDATE SET always_ask = excluded.always_ask, changed_at = excluded.changed_at`;
 

@@ -2,6 +2,7 @@ import type { Configuration, Grant, Provider } from 'oidc-provider';
 import { SELF } from '../legal-persons/choice.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import type { Connection, Database, Transaction } from '../storage/database.ts';
+import { KEPT } from '../storage/guarded-statements.ts';
 import { type ConsentTerms, recordGiven, recordWithdrawal, type ShownNotice, termsKey } from './consent-records.ts';
 import { markGrant, markOf } from './grant-mark.ts';
 import type { Subjects } from './subjects.ts';
@@ -24,8 +25,7 @@ interface ConsentRow {
   terms: string | null;
 }
 
-const FIND =
-  'SELECT client_id, scopes, claims, granted_at, terms FROM consents WHERE person_id = $1 AND client_id = $2';
+const FIND = `SELECT client_id, scopes, claims, granted_at, terms FROM consents WHERE person_id = $1 AND client_id = $2 ${KEPT}`;
 const LIST = `SELECT client_id, scopes, claims, granted_at, terms FROM consents WHERE person_id = $1
   ORDER BY granted_at DESC`;
 const SAVE = `INSERT INTO consents (person_id, client_id, scopes, claims, granted_at, updated_at, terms)

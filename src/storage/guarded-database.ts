@@ -1,8 +1,9 @@
 import type { Kysely } from 'kysely';
 import { Fault } from '../shared/fault.ts';
 import type { Connection, Database, SqlValue, Transaction } from './database.ts';
-import { GUARD_PREFIX, type GuardedPlan, planOf, type ReadSource } from './guarded-statements.ts';
+import { GUARD_PREFIX, type GuardedPlan, isRow, planOf, type ReadSource } from './guarded-statements.ts';
 import { coveredColumns, GUARDED_TABLES, type GuardedTable, ROW_SEAL } from './guarded-tables.ts';
+import { type Changed, createKeptRows, type Found, type KeptRows, type Row } from './kept-rows.ts';
 import { createQueryBuilder } from './query-dialect.ts';
 import type { Tables } from './tables.ts';
 
@@ -24,7 +25,6 @@ export interface RowGuard {
   readonly refuses: boolean;
 }
 
-type Row = Record<string, SqlValue>;
 type Reading = Extract<GuardedPlan, { readonly kind: 'read' }>;
 type Writing = Exclude<GuardedPlan, Reading>;
 
@@ -45,8 +45,18 @@ export function guardDatabase(raw: Database, guard: RowGuard): Database {
     if (plans.size < PLANS_MAX) plans.set(sql, made);
     return made;
   };
+  const kept = createKeptRows(raw);
   const guarded = { plan, guard, engine: raw.engine };
-  const outside = guardedConnection(raw, guarded);
+  const outside = guardedConnection(raw, guarded, kept);
+  /** What is kept in memory of rows that were changed is forgotten before whoever changed them hears that it is done. */
+  const writing = async <T>(work: (tx: Transaction, changed: Changed[]) => Promise<T>): Promise<T> => {
+    const changed: Changed[] = [];
+    try {
+      return await raw.write((tx) => work(tx, changed));
+    } finally {
+      kept.forget(changed);
+    }
+  };
 
   return {
     engine: raw.engine,
@@ -59,9 +69,9 @@ export function guardDatabase(raw: Database, guard: RowGuard): Database {
       const made = plan(sql);
       return made === undefined || made.kind === 'read'
         ? raw.run(sql, params)
-        : raw.write((tx) => write(tx, guard, made, params));
+        : writing((tx, changed) => write(tx, guard, made, params, changed));
     },
-    write: (work) => raw.write((tx) => work(new GuardedTransaction(tx, guarded))),
+    write: (work) => writing((tx, changed) => work(new GuardedTransaction(tx, guarded, changed))),
     changeStamp: () => raw.changeStamp(),
     listen: (onHeard) => raw.listen(onHeard),
     foreignCommits: () => raw.foreignCommits(),
@@ -87,15 +97,18 @@ interface Guarded {
   readonly guard: RowGuard;
 }
 
-function guardedConnection(raw: Connection, { plan, guard }: Guarded): Pick<Connection, 'all' | 'get'> {
+function guardedConnection(raw: Connection, { plan, guard }: Guarded, kept: KeptRows): Pick<Connection, 'all' | 'get'> {
   return {
-    all<Found>(sql: string, params: readonly SqlValue[]) {
+    all<Asked>(sql: string, params: readonly SqlValue[]) {
       const made = plan(sql);
-      return made?.kind === 'read' ? readAll<Found>(raw, guard, made, params) : raw.all<Found>(sql, params);
+      return made?.kind === 'read' ? readAll<Asked>(raw, guard, made, params) : raw.all<Asked>(sql, params);
     },
-    get<Found>(sql: string, params: readonly SqlValue[]) {
+    async get<Asked>(sql: string, params: readonly SqlValue[]) {
       const made = plan(sql);
-      return made?.kind === 'read' ? readOne<Found>(raw, guard, made, params) : raw.get<Found>(sql, params);
+      if (made?.kind !== 'read') return raw.get<Asked>(sql, params);
+      const look = (): Promise<Found> => readOne(raw, guard, made, params);
+      const row = made.keeps === undefined ? (await look()).row : await kept.find(sql, made.keeps, params, look);
+      return row as Asked | undefined;
     },
   };
 }
@@ -104,73 +117,88 @@ class GuardedTransaction implements Transaction {
   readonly kind = 'transaction';
   readonly #raw: Transaction;
   readonly #guarded: Guarded;
+  readonly #changed: Changed[];
 
-  constructor(raw: Transaction, guarded: Guarded) {
+  constructor(raw: Transaction, guarded: Guarded, changed: Changed[]) {
     this.#raw = raw;
     this.#guarded = guarded;
+    this.#changed = changed;
   }
 
   get query(): Kysely<Tables> {
     return guardedQuery(this.#raw, this.#guarded.engine);
   }
 
-  all<Found>(sql: string, params: readonly SqlValue[]): Promise<Found[]> {
+  all<Asked>(sql: string, params: readonly SqlValue[]): Promise<Asked[]> {
     const made = this.#guarded.plan(sql);
     if (made?.kind === 'read') return readAll(this.#raw, this.#guarded.guard, made, params);
+    if (made?.kind === 'touch') this.#changed.push(touched(made, params));
     return this.#raw.all(sql, params);
   }
 
-  get<Found>(sql: string, params: readonly SqlValue[]): Promise<Found | undefined> {
+  /** What a transaction reads is what holds within it: never what is kept. */
+  async get<Asked>(sql: string, params: readonly SqlValue[]): Promise<Asked | undefined> {
     const made = this.#guarded.plan(sql);
-    if (made?.kind === 'read') return readOne(this.#raw, this.#guarded.guard, made, params);
+    if (made?.kind === 'read') {
+      return (await readOne(this.#raw, this.#guarded.guard, made, params)).row as Asked | undefined;
+    }
+    if (made?.kind === 'touch') this.#changed.push(touched(made, params));
     return this.#raw.get(sql, params);
   }
 
   run(sql: string, params: readonly SqlValue[]): Promise<number> {
     const made = this.#guarded.plan(sql);
     if (made === undefined || made.kind === 'read') return this.#raw.run(sql, params);
-    return write(this.#raw, this.#guarded.guard, made, params);
+    return write(this.#raw, this.#guarded.guard, made, params, this.#changed);
   }
 }
 
-async function readAll<Found>(
+async function readAll<Asked>(
   raw: Connection,
   guard: RowGuard,
   { sql, sources }: Reading,
   params: readonly SqlValue[],
-): Promise<Found[]> {
+): Promise<Asked[]> {
   const rows = await raw.all<Row>(sql, params);
-  return rows.map((row) => judged(guard, sources, row) as Found);
+  return rows.map((row) => judged(guard, sources, row).row as Asked);
 }
 
-async function readOne<Found>(
+async function readOne(
   raw: Connection,
   guard: RowGuard,
   { sql, sources }: Reading,
   params: readonly SqlValue[],
-): Promise<Found | undefined> {
+): Promise<Found> {
   const row = await raw.get<Row>(sql, params);
-  return row && (judged(guard, sources, row) as Found);
+  return row === undefined ? NOTHING : judged(guard, sources, row);
 }
 
-/** The row as it was asked for, once every guarded row in it was found right. */
-function judged(guard: RowGuard, sources: readonly ReadSource[], row: Row): Row {
+const NOTHING: Found = { row: undefined, isRight: true };
+
+/** The row as it was asked for, once every guarded row in it was found right, or told of. */
+function judged(guard: RowGuard, sources: readonly ReadSource[], row: Row): Found & { readonly row: Row } {
+  let isRight = true;
   for (const { guarded, names, sealName } of sources) {
     const values = names.map((name) => row[name] ?? null);
     // Nothing was joined: the first column names the row, and no row is without its name.
-    if (values[0] !== null) judge(guard, guarded, values, row[sealName] ?? null);
+    if (values[0] !== null) isRight = judge(guard, guarded, values, row[sealName] ?? null) && isRight;
   }
   const asked: Row = {};
   for (const name of Object.keys(row)) if (!isAdded(name)) asked[name] = row[name]!;
-  return asked;
+  return { row: asked, isRight };
 }
 
 const G = GUARD_PREFIX.charCodeAt(0);
 /** Asked of every column of every row: the first character tells most of them apart. */
 const isAdded = (name: string): boolean => name.charCodeAt(0) === G && name.startsWith(GUARD_PREFIX);
 
-function judge({ seals, tell, refuses }: RowGuard, guarded: GuardedTable, values: CoveredValues, seal: SqlValue): void {
-  if (seals.isRight(guarded, values, seal)) return;
+function judge(
+  { seals, tell, refuses }: RowGuard,
+  guarded: GuardedTable,
+  values: CoveredValues,
+  seal: SqlValue,
+): boolean {
+  if (seals.isRight(guarded, values, seal)) return true;
   const place = `${guarded.table}:${values.slice(0, guarded.row.length).join(':')}`;
   tell(place);
   if (refuses) {
@@ -179,38 +207,63 @@ function judge({ seals, tell, refuses }: RowGuard, guarded: GuardedTable, values
       `The row ${place} is not as this house wrote it: it was altered, moved or put there.`,
     );
   }
+  return false;
 }
 
-async function write(tx: Transaction, guard: RowGuard, made: Writing, params: readonly SqlValue[]): Promise<number> {
+type Touching = Extract<GuardedPlan, { readonly kind: 'touch' }>;
+
+const touched = ({ guarded, named }: Touching, params: readonly SqlValue[]): Changed => ({
+  guarded,
+  ...(named === undefined ? {} : { name: named.map((place) => params[place]!) }),
+});
+
+async function write(
+  tx: Transaction,
+  guard: RowGuard,
+  made: Writing,
+  params: readonly SqlValue[],
+  changed: Changed[],
+): Promise<number> {
+  const { guarded } = made;
+  if (made.kind === 'touch') {
+    changed.push(touched(made, params));
+    return tx.run(made.sql, params);
+  }
+  const note = (values: CoveredValues): void => {
+    if (guarded.isKept) changed.push({ guarded, name: values.slice(0, guarded.row.length) });
+  };
   if (made.kind === 'change') {
     const before = await tx.all<Row>(
       made.before,
       made.taken.map((place) => params[place]!),
     );
-    for (const row of before) judge(guard, made.guarded, coveredOf(made.guarded, row), row[ROW_SEAL] ?? null);
+    for (const row of before) {
+      note(coveredOf(guarded, row));
+      judge(guard, guarded, coveredOf(guarded, row), row[ROW_SEAL] ?? null);
+    }
     const after = before.length === 0 ? [] : await tx.all<Row>(made.sql, params);
-    for (const row of after) await sealRow(tx, guard.seals, made.guarded, coveredOf(made.guarded, row));
+    for (const row of after) {
+      note(coveredOf(guarded, row));
+      await sealRow(tx, guard.seals, guarded, coveredOf(guarded, row));
+    }
     return after.length;
   }
   const rows = made.rows.map((cells) => cells.map((cell) => ('at' in cell ? (params[cell.at] ?? null) : cell.value)));
-  const sealed = rows.map((values) => guard.seals.seal(made.guarded, values));
+  for (const values of rows) note(values);
+  const sealed = rows.map((values) => guard.seals.seal(guarded, values));
   const all = [...params.slice(0, made.parameterCount), ...sealed];
   if (!made.upserts) return tx.run(made.sql, all);
-  const name = rows[0]!.slice(0, made.guarded.row.length);
-  const before = await tx.get<Row>(selectOne(made.guarded), name);
-  if (before) judge(guard, made.guarded, coveredOf(made.guarded, before), before[ROW_SEAL] ?? null);
-  const changed = await tx.run(made.sql, all);
-  const after = await tx.get<Row>(selectOne(made.guarded), name);
-  if (after) await sealRow(tx, guard.seals, made.guarded, coveredOf(made.guarded, after));
-  return changed;
+  const name = rows[0]!.slice(0, guarded.row.length);
+  const before = await tx.get<Row>(selectOne(guarded), name);
+  if (before) judge(guard, guarded, coveredOf(guarded, before), before[ROW_SEAL] ?? null);
+  const count = await tx.run(made.sql, all);
+  const after = await tx.get<Row>(selectOne(guarded), name);
+  if (after) await sealRow(tx, guard.seals, guarded, coveredOf(guarded, after));
+  return count;
 }
 
 export const coveredOf = (guarded: GuardedTable, row: Readonly<Record<string, SqlValue>>): CoveredValues =>
   coveredColumns(guarded).map((column) => row[column] ?? null);
-
-/** `column = $n AND ...` for the name of a row. */
-export const isRow = ({ row }: GuardedTable, first: number): string =>
-  row.map((column, place) => `${column} = $${first + place}`).join(' AND ');
 
 const selectOne = (guarded: GuardedTable): string =>
   `SELECT ${[...coveredColumns(guarded), ROW_SEAL].join(', ')} FROM ${guarded.table} WHERE ${isRow(guarded, 1)}`;

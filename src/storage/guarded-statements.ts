@@ -6,6 +6,9 @@ import { atCommas, renumbered, type SqlWord, sqlWords } from './sql-words.ts';
 /** The mark of a walk over many rows that decides nothing for anybody: its rows are not judged, so that one altered row cannot hold it up. */
 export const UNJUDGED = '/* unjudged */';
 
+/** The end of a statement that may be answered from memory (kept-rows.ts): it reads one row by its name, of a table with `isKept`. */
+export const KEPT = '/* kept */';
+
 /** What the columns that are read beside those asked for begin with. */
 export const GUARD_PREFIX = 'guard';
 
@@ -21,7 +24,18 @@ type Written = { readonly at: number } | { readonly value: SqlValue };
 
 /** What a statement does to guarded rows, and so what must be done around it. Undefined: nothing. */
 export type GuardedPlan =
-  | { readonly kind: 'read'; readonly sql: string; readonly sources: readonly ReadSource[] }
+  | {
+      readonly kind: 'read';
+      readonly sql: string;
+      readonly sources: readonly ReadSource[];
+      /** The table of which it reads one row by its name, the parameters, where such rows are kept in memory. */
+      readonly keeps?: GuardedTable;
+    }
+  /**
+   * Neither judges nor seals, and leaves rows of a table of which rows are kept in memory other than they were: one, whose name stands at these
+   * places among the parameters, or any.
+   */
+  | { readonly kind: 'touch'; readonly sql: string; readonly guarded: GuardedTable; readonly named?: readonly number[] }
   /** New rows whose every covered value can be told from the statement: `sql` takes one parameter more for each, the seal. */
   | {
       readonly kind: 'insert';
@@ -48,16 +62,31 @@ export function planOf(sql: string, engine: 'sqlite' | 'postgres'): GuardedPlan 
   const words = sqlWords(sql);
   switch (words[0]?.text) {
     case 'SELECT':
-      return planRead(sql, words);
+      return sql.endsWith(KEPT) ? planKept(sql, engine) : planRead(sql, words);
     case 'INSERT':
-      return planInsert(sql, words);
+      return planInsert(sql, words) ?? planTouch(sql);
     case 'UPDATE':
-      return planChange(sql, words, engine);
+      return planChange(sql, words, engine) ?? planTouch(sql);
     default:
       // A row that is gone has nothing to be judged by; statements of other kinds name no row.
-      return undefined;
+      return planTouch(sql);
   }
 }
+
+function planTouch(sql: string): GuardedPlan | undefined {
+  const guarded = GUARDED_TABLES.find(({ table, isKept }) => isKept && sql.includes(table));
+  if (guarded === undefined) return undefined;
+  const places = [...(BY_NAME.exec(sql)?.[0] ?? '').matchAll(/(\w+) = \$(\d+)/g)];
+  const isNamed = places.map(([, column]) => column).join() === guarded.row.join();
+  return {
+    kind: 'touch',
+    sql,
+    guarded,
+    ...(isNamed ? { named: places.map(([, , digits]) => Number(digits) - 1) } : {}),
+  };
+}
+
+const BY_NAME = / WHERE \w+ = \$\d+(?: AND \w+ = \$\d+)*$/;
 
 const unclear = (sql: string): Fault => new Fault('internal', `A statement on guarded rows cannot be followed: ${sql}`);
 
@@ -99,6 +128,20 @@ function planRead(sql: string, words: readonly SqlWord[]): GuardedPlan | undefin
   const before = words[from]!.start;
   return { kind: 'read', sql: `${sql.slice(0, before)}, ${fragments.join(', ')} ${sql.slice(before)}`, sources };
 }
+
+function planKept(sql: string, engine: 'sqlite' | 'postgres'): GuardedPlan {
+  const text = sql.slice(0, -KEPT.length).trimEnd();
+  const plan = planOf(text, engine);
+  const keeps = plan?.kind === 'read' && plan.sources.length === 1 ? plan.sources[0]!.guarded : undefined;
+  if (plan?.kind !== 'read' || !keeps?.isKept || !text.endsWith(` FROM ${keeps.table} WHERE ${isRow(keeps, 1)}`)) {
+    throw unclear(sql);
+  }
+  return { ...plan, keeps };
+}
+
+/** `column = $n AND ...` for the name of a row. */
+export const isRow = ({ row }: GuardedTable, first: number): string =>
+  row.map((column, place) => `${column} = $${first + place}`).join(' AND ');
 
 /** Columns a list asks for as they are called, as `alias.column` or bare: a name that comes back once is nobody else's. */
 function plainlyAsked(list: readonly SqlWord[]): ReadonlySet<string> {

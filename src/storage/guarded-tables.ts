@@ -5,6 +5,8 @@ export interface GuardedTable {
   readonly row: readonly string[];
   /** What the seal covers beside the name: text and whole numbers only. What is sealed for its row authenticates itself. */
   readonly columns: readonly string[];
+  /** Its rows are asked for at each visit and hardly ever change, so some statements on them are answered from memory (kept-rows.ts). */
+  readonly isKept?: true;
 }
 
 /** The column that holds the seal of a row (migration 18). */
@@ -43,7 +45,7 @@ export const GUARDED_TABLES: readonly GuardedTable[] = [
   { table: 'passwords', row: ['person_id'], columns: ['hash'] },
   { table: 'bound_factors', row: ['id'], columns: ['person_id', 'kind', 'external_key'] },
   { table: 'recovery_codes', row: ['person_id', 'digest'], columns: ['used_at'] },
-  { table: 'factor_policies', row: ['person_id'], columns: ['always_ask'] },
+  { table: 'factor_policies', row: ['person_id'], columns: ['always_ask'], isKept: true },
   { table: 'trusted_devices', row: ['id'], columns: ['person_id', 'secret_digest', 'expires_at'] },
   {
     table: 'legal_persons',
@@ -83,7 +85,12 @@ export const GUARDED_TABLES: readonly GuardedTable[] = [
       'accepted_at',
     ],
   },
-  { table: 'consents', row: ['person_id', 'client_id'], columns: ['scopes', 'claims', 'granted_at', 'terms'] },
+  {
+    table: 'consents',
+    row: ['person_id', 'client_id'],
+    columns: ['scopes', 'claims', 'granted_at', 'terms'],
+    isKept: true,
+  },
   {
     table: 'ledger_approvals',
     row: ['id'],
