@@ -7,7 +7,9 @@ import type {
   KoaContextWithOIDC,
   PushedAuthorizationRequest,
 } from 'oidc-provider';
+import type { Config } from '../config/schema.ts';
 import type { FindAccount } from './accounts.ts';
+import type { CodeStatement } from './assurance.ts';
 import {
   mayAsk,
   type Parameters,
@@ -16,17 +18,22 @@ import {
   pushedParameters,
   pushedReference,
 } from './authorization-request.ts';
+import type { KeptTokens } from './kept-tokens.ts';
 import { sendToPortal } from './portal-address.ts';
 import { endsWithSession } from './provider.ts';
 import type { ShortWay } from './short-way.ts';
 import { createShownSessions, type ShownSession, type ShownSessionSources } from './shown-session.ts';
-import { currentUnit, type UnitOfWork } from './unit-of-work.ts';
+import { currentUnit } from './unit-of-work.ts';
 
 /** Everything but the cookie keys is what the library itself was given: it asks the same of every request. */
 export interface AuthorizationEndpointSources extends ShownSessionSources {
   readonly findAccount: FindAccount;
   readonly loadExistingGrant: NonNullable<Configuration['loadExistingGrant']>;
   readonly policy: readonly interactionPolicy.Prompt[];
+  readonly kept: KeptTokens;
+  readonly config: Pick<Config, 'issuer' | 'session' | 'staff' | 'ttl'>;
+  /** What the code of a request states of the sign-in behind it; undefined for one that nobody has judged. */
+  readonly statementOf: (ctx: KoaContextWithOIDC) => CodeStatement | undefined;
 }
 
 /** A plain request, and whose it is. */
@@ -48,12 +55,12 @@ interface Judged extends Asked {
 /**
  * The short way of the authorization endpoint (RFC 6749 4.1.1): somebody who is signed in opens a portal, and there is nothing to ask.
  * Which requests are plain is said by authorization-request.ts. What concerns the person is asked of the very functions the library
- * asks: account, grant, and each check of each prompt in its order, on a context of the library's own class. Code, session and pushed
- * request are of its classes too, and the ledger is told by what reads every finished request (evidence.ts). As soon as a check finds
+ * asks: account, grant, and each check of each prompt in its order, on a context of the library's own class. Session and pushed request are
+ * of its classes too, the code is kept as it keeps one, and the ledger is told by what reads every finished request (evidence.ts). As soon as a check finds
  * something missing, or anything is thrown, whatever was gathered is dropped and the library begins anew.
  */
 export function createAuthorizationEndpoint(sources: AuthorizationEndpointSources): ShortWay {
-  const { provider, findAccount, loadExistingGrant, policy } = sources;
+  const { provider, kept, config, findAccount, loadExistingGrant, policy, statementOf } = sources;
   const sessions = createShownSessions(sources);
 
   const pushedBefore = async ({ clientId, id }: PushedReference): Promise<Asked | undefined> => {
@@ -94,37 +101,42 @@ export function createAuthorizationEndpoint(sources: AuthorizationEndpointSource
   };
 
   /** Undefined for what was granted without any scope the portal asks for now. */
-  const issue = async ({ client, parameters, pushed, shown, grant, request }: Judged, unit: UnitOfWork) => {
+  const issue = async ({ client, parameters, pushed, shown, grant, request }: Judged) => {
     const { session, personId } = shown;
     const scope = grant.getOIDCScopeFiltered(request.oidc.requestParamOIDCScopes);
     if (scope === '') return undefined;
-    const code = new provider.AuthorizationCode({
-      accountId: personId,
-      client,
-      codeChallenge: parameters.code_challenge,
-      codeChallengeMethod: parameters.code_challenge_method,
-      grantId: grant.jti,
-      gty: 'authorization_code',
-      nonce: parameters.nonce,
-      redirectUri: parameters.redirect_uri,
-      scope,
-      sessionUid: session.uid,
-    });
     // Access in absence is asked for on a page, and marks the session (provider.ts).
-    if (!endsWithSession(code)) return undefined;
-    code.expiresWithSession = true;
-    if (client.includeSid()) code.sid = session.sidFor(client.clientId);
-    request.oidc.entity('AuthorizationCode', code);
-    unit.judged = request;
+    if (!endsWithSession({ scopes: new Set(scope.split(' ')) })) return undefined;
+    const statement = statementOf(request);
+    if (statement === undefined) throw new Error('a code was to be issued for a request that nobody has judged');
     await pushed?.consume();
-    return code.save();
+    const code = await kept.make(
+      'AuthorizationCode',
+      {
+        accountId: personId,
+        clientId: client.clientId,
+        codeChallenge: parameters.code_challenge,
+        codeChallengeMethod: parameters.code_challenge_method,
+        expiresWithSession: true,
+        grantId: grant.jti,
+        nonce: parameters.nonce,
+        redirectUri: parameters.redirect_uri,
+        scope,
+        sessionUid: session.uid,
+        ...(client.includeSid() ? { sid: session.sidFor(client.clientId) } : {}),
+        ...statement,
+      },
+      { lifetimeSeconds: config.ttl.authorizationCodeSeconds },
+    );
+    request.oidc.entity('AuthorizationCode', code.kept);
+    return code.value;
   };
 
-  const open = async (ctx: Context, unit: UnitOfWork): Promise<boolean> => {
+  const open = async (ctx: Context): Promise<boolean> => {
     const shown = await sessions.of(ctx);
     const plain = shown && (await asked(ctx.query));
     const judged = plain && (await judge(ctx, shown, plain));
-    const code = judged && (await issue(judged, unit));
+    const code = judged && (await issue(judged));
     if (code === undefined) return false;
     const { parameters, request } = judged!;
     const cookies = await sessions.keep(shown!);
@@ -142,7 +154,7 @@ export function createAuthorizationEndpoint(sources: AuthorizationEndpointSource
     const unit = currentUnit();
     if (ctx.method !== 'GET' || unit === undefined) return false;
     try {
-      if (await open(ctx, unit)) return true;
+      if (await open(ctx)) return true;
     } catch {
       // A refusal is the library's to speak; what broke here breaks there once more, where it is answered and reported.
     }

@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto';
-import type { AuthorizationCode } from 'oidc-provider';
 import { equalInConstantTime } from '../crypto/digests.ts';
+import { nowSeconds } from '../shared/clock.ts';
 import type { Database } from '../storage/database.ts';
+import { type KeptToken, type MadeToken, scopesOf } from './kept-tokens.ts';
 import { createPersonTokens, type PersonTokenSources, type Redemption } from './person-tokens.ts';
 import { issuesRefreshToken } from './provider.ts';
 import { sessionHolds } from './session-rows.ts';
@@ -9,22 +10,32 @@ import type { TokenGrant } from './token-endpoint.ts';
 
 const GTY = 'authorization_code';
 
-/** Judged here to the second, and bound to its session by one look at the row instead of a session made out of it. */
-const AS_IT_STANDS = { ignoreExpiration: true, ignoreSessionBinding: true };
-
 /** RFC 7636 4.1. */
 const VERIFIER = /^[\w.~-]{43,128}$/;
 
-/** A code for its tokens (RFC 6749 4.1.3), with the verifier of its challenge and the address it was sent to. */
-export function createCodeRedemption(sources: PersonTokenSources & { readonly database: Database }): TokenGrant {
-  const { provider, database } = sources;
+export interface CodeRedemptionSources extends PersonTokenSources {
+  readonly database: Database;
+  readonly refreshTokenSeconds: number;
+}
+
+/**
+ * A code for its tokens (RFC 6749 4.1.3), with the verifier of its challenge and the address it was sent to. It is bound to its session by one
+ * look at the row.
+ */
+export function createCodeRedemption(sources: CodeRedemptionSources): TokenGrant {
+  const { kept, database, refreshTokenSeconds } = sources;
   const tokens = createPersonTokens(sources);
 
-  const saveRefreshToken = ({ client, presented, grantId }: Redemption<AuthorizationCode>): Promise<string> => {
-    const { acr, amr, authTime, claims, expiresWithSession, nonce, sessionUid, sid } = presented;
-    const { accountId = '', scope = '' } = presented;
+  const makeRefreshToken = ({ client, presented, grantId }: Redemption): Promise<MadeToken> => {
+    const { accountId, acr, amr, authTime, claims, expiresWithSession, nonce, sessionUid, sid } = presented;
+    const { scope = '' } = presented;
+    const { clientId } = client;
     const lasting = { acr, amr, authTime, claims, expiresWithSession, nonce, sessionUid, sid };
-    return new provider.RefreshToken({ accountId, client, grantId, gty: GTY, rotations: 0, scope, ...lasting }).save();
+    return kept.make(
+      'RefreshToken',
+      { accountId, grantId, gty: GTY, rotations: 0, scope, ...lasting, clientId, iiat: nowSeconds() },
+      { lifetimeSeconds: refreshTokenSeconds },
+    );
   };
 
   return {
@@ -36,31 +47,32 @@ export function createCodeRedemption(sources: PersonTokenSources & { readonly da
     async issue({ client, fields }, unit) {
       const { code: presented, redirect_uri: redirectUri, code_verifier: verifier } = fields;
       if (presented === undefined || redirectUri === undefined || verifier === undefined) return undefined;
-      const code = await provider.AuthorizationCode.find(presented, AS_IT_STANDS);
+      const code = await kept.find('AuthorizationCode', presented);
       if (code === undefined || code.redirectUri !== redirectUri || !answers(code, verifier)) return undefined;
       if (code.expiresWithSession === true && !(await sessionHolds(database, code))) return undefined;
       const redemption = await tokens.judge(client, code);
       if (redemption === undefined) return undefined;
 
       unit.spending = { client, grantId: redemption.grantId, personId: code.accountId };
-      await code.consume();
-      const token = await tokens.issueAccess(redemption, GTY);
-      const refreshToken = issuesRefreshToken(client, code) ? await saveRefreshToken(redemption) : undefined;
+      await kept.consume('AuthorizationCode', presented);
+      const access = await tokens.issueAccess(redemption, GTY);
+      const mayRefresh = issuesRefreshToken(client, { scopes: scopesOf(code) });
+      const refresh = mayRefresh ? await makeRefreshToken(redemption) : undefined;
       const answer = {
-        access_token: token.jti,
-        expires_in: token.expiration,
+        access_token: access.value,
+        expires_in: access.lifetimeSeconds,
         id_token: await tokens.issueId(redemption),
-        ...(refreshToken === undefined ? {} : { refresh_token: refreshToken }),
-        scope: token.scope,
-        token_type: token.tokenType,
+        ...(refresh === undefined ? {} : { refresh_token: refresh.value }),
+        scope: access.kept.scope,
+        token_type: 'Bearer',
       };
-      return { token, answer };
+      return { token: access.kept, answer };
     },
   };
 }
 
 /** Whether the verifier is the one whose digest the authorization request carried (RFC 7636 4.6). */
-const answers = ({ codeChallenge, codeChallengeMethod }: AuthorizationCode, verifier: string): boolean =>
+const answers = ({ codeChallenge, codeChallengeMethod }: KeptToken, verifier: string): boolean =>
   codeChallengeMethod === 'S256' &&
   codeChallenge !== undefined &&
   equalInConstantTime(codeChallenge, hash('sha256', verifier, 'base64url'));

@@ -26,8 +26,10 @@ import { createCodeRedemption } from './code-redemption.ts';
 import { commitBeforeAnswer } from './commit.ts';
 import type { IntrospectedToken } from './features.ts';
 import { grantLoader } from './grants.ts';
+import { createIdTokens } from './id-tokens.ts';
 import { createInteractions } from './interactions.ts';
 import { createIntrospection } from './introspection.ts';
+import { createKeptTokens } from './kept-tokens.ts';
 import { enqueueLogout, type LogoutNotice } from './logout-notices.ts';
 import type { ProtocolPages } from './pages.ts';
 import { promptPolicy } from './policy.ts';
@@ -143,16 +145,19 @@ export function createEngine(sources: EngineSources, keys: EngineKeys): Engine {
     logoutPage: pages.logoutPage,
     loggedOutPage: pages.loggedOutPage,
   });
+  const statementOf = (ctx: KoaContextWithOIDC) => assurance.statementOf(ctx, subjects.ceilingOf(ctx));
+  const successorId = createSuccession(sources.successionSecret);
+  const kept = createKeptTokens(provider, successorId);
   const sendLogout = shadow({
     provider,
-    successorId: createSuccession(sources.successionSecret),
+    successorId,
     sessions,
     findParty: (clientId) => relyingParties.find(clientId),
     called(oidc, client) {
       admitRequest(oidc, client);
       notary.vouch(oidc, client);
     },
-    statementOf: (ctx) => assurance.statementOf(ctx, subjects.ceilingOf(ctx)),
+    statementOf,
     queueLogout: (notice) => currentUnit()?.also((tx) => enqueueLogout(tx, notice)),
   });
   sealTokens(provider, keys.sealers);
@@ -200,15 +205,18 @@ export function createEngine(sources: EngineSources, keys: EngineKeys): Engine {
     if (sources.shortWays === false) return ways;
     ways.set(
       provider.pathFor('authorization'),
-      createAuthorizationEndpoint({ ...sources, provider, findAccount, loadExistingGrant, policy }),
+      createAuthorizationEndpoint({ ...sources, provider, kept, findAccount, loadExistingGrant, policy, statementOf }),
     );
     ways.set(provider.pathFor('introspection'), createIntrospection({ provider, actingClaimsOf }));
     ways.set(provider.pathFor('userinfo'), createUserinfo({ provider, findAccount }));
     ways.set(provider.pathFor('pushed_authorization_request'), createPushedRequests(provider));
+    const { accessTokenSeconds, refreshTokenSeconds, clientCredentialsSeconds, idTokenSeconds } = config.ttl;
+    const issueIdToken = createIdTokens({ ...sources, provider, keys, lifetimeSeconds: idTokenSeconds });
+    const forPersons = { provider, kept, issueIdToken, findAccount, database, accessTokenSeconds };
     const grants = {
-      authorization_code: createCodeRedemption({ provider, findAccount, database }),
-      client_credentials: createServiceTokens(provider),
-      refresh_token: createRefreshRotation({ provider, findAccount }),
+      authorization_code: createCodeRedemption({ ...forPersons, refreshTokenSeconds }),
+      client_credentials: createServiceTokens(kept, clientCredentialsSeconds),
+      refresh_token: createRefreshRotation(forPersons),
     };
     ways.set(provider.pathFor('token'), createTokenEndpoint({ provider, ledger, grants }));
     return ways;

@@ -1,4 +1,4 @@
-import type { AccessToken, Client, ClientCredentials, KoaContextWithOIDC } from 'oidc-provider';
+import type { Client, KoaContextWithOIDC } from 'oidc-provider';
 import type { LedgerEvent } from '../ledger/ledger.ts';
 import type { Subjects } from './subjects.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
@@ -74,14 +74,17 @@ export const provenCaller = ({ clientId, clientAuthMethod }: Client, { address }
   ...(clientAuthMethod === 'none' ? { address } : { hostAddress: address }),
 });
 
+/** What the ledger is told of a token: that of a service belongs to nobody. */
+export interface IssuedToken {
+  readonly accountId?: string | undefined;
+  readonly sessionUid?: string | undefined;
+  readonly scope?: string | undefined;
+}
+
 /** A portal was given a token, of a person or of its own. */
-export function tokenIssued(
-  client: Client,
-  unit: UnitOfWork,
-  grantType: string,
-  token: AccessToken | ClientCredentials,
-): LedgerEvent {
-  const whose = token.kind === 'AccessToken' ? { personId: token.accountId, sessionUid: token.sessionUid } : {};
+export function tokenIssued(client: Client, unit: UnitOfWork, grantType: string, token: IssuedToken): LedgerEvent {
+  const { accountId, sessionUid } = token;
+  const whose = accountId === undefined ? {} : { personId: accountId, sessionUid };
   return {
     ...provenCaller(client, unit),
     ...whose,

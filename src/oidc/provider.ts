@@ -22,8 +22,11 @@ const signingAlgorithms = (smOnly: boolean) =>
 const INBOUND_ALGORITHMS = ['ES256', 'PS256', 'RS256'] as const;
 const ASSERTION_LIFETIME_SECONDS_MAX = 300;
 
+/** What an ID token tells beside its envelope: who, how they signed in, and for whom they act. */
+export const ID_TOKEN_CLAIMS = ['sub', 'acr', 'amr', 'auth_time', ...ACTING_CLAIMS] as const;
+
 /** Which claims each scope opens. Without the first line the ID token would say nothing about how the citizen signed in. */
-const SCOPE_CLAIMS = { openid: ['sub', 'acr', 'amr', 'auth_time', ...ACTING_CLAIMS], ...CLAIMS_BY_SCOPE } as const;
+const SCOPE_CLAIMS = { openid: ID_TOKEN_CLAIMS, ...CLAIMS_BY_SCOPE } as const;
 
 export const SUPPORTED_SCOPES: ReadonlySet<string> = new Set([
   'openid',

@@ -1,24 +1,25 @@
-import type { Client, Provider } from 'oidc-provider';
+import type { Client } from 'oidc-provider';
+import type { KeptTokens } from './kept-tokens.ts';
 import type { TokenGrant } from './token-endpoint.ts';
 
 /** The syntax of RFC 6749 3.3. */
 export const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/;
 
 /** A service acts for itself (RFC 6749 4.4) and asks for no more scope than it is registered for. */
-export const createServiceTokens = (provider: Provider): TokenGrant => ({
+export const createServiceTokens = (kept: KeptTokens, lifetimeSeconds: number): TokenGrant => ({
   parameters: new Map([['scope', SCOPE]]),
   async issue({ client, fields }) {
     const scope = scopeOf(client, fields.scope);
     if (scope === null) return undefined;
-    const token = new provider.ClientCredentials({ client, scope });
-    const value = await token.save();
+    const { clientId } = client;
+    const token = await kept.make('ClientCredentials', { clientId, scope }, { lifetimeSeconds });
     const answer = {
-      access_token: value,
-      expires_in: token.expiration,
+      access_token: token.value,
+      expires_in: lifetimeSeconds,
       ...(scope === undefined ? {} : { scope }),
-      token_type: token.tokenType,
+      token_type: 'Bearer',
     };
-    return { token, answer };
+    return { token: token.kept, answer };
   },
 });
 

@@ -106,7 +106,7 @@ function shadowCodes(provider: Provider, statementOf: ShadowOptions['statementOf
   const save = prototype.save;
   Object.defineProperty(prototype, 'save', {
     value(this: typeof prototype, ...options: Parameters<typeof save>): ReturnType<typeof save> {
-      const ctx = currentUnit()?.judged ?? (Provider.ctx as KoaContextWithOIDC | undefined);
+      const ctx = Provider.ctx as KoaContextWithOIDC | undefined;
       const statement = ctx && statementOf(ctx);
       if (statement === undefined) throw new Error('a code was to be issued for a request that nobody has judged');
       Object.assign(this, statement);

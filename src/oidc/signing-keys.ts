@@ -67,9 +67,12 @@ function sideBySide(der: Buffer): Buffer {
   return signature;
 }
 
+/** A key of ES256. */
+export const isKeyAtHand = ({ kty, crv }: JWK): boolean => kty === 'EC' && crv === 'P-256';
+
 /**
  * The keys as the library takes them. A signature with ES256 takes 30 microseconds and is made on the spot; one with RS256 takes
  * the better part of a millisecond and stays with the pool.
  */
 export const keysAtHand = (signingKeys: readonly JWK[]): (JWK | ExternalSigningKey)[] =>
-  signingKeys.map((jwk) => (jwk.kty === 'EC' && jwk.crv === 'P-256' ? new KeyAtHand(jwk) : jwk));
+  signingKeys.map((jwk) => (isKeyAtHand(jwk) ? new KeyAtHand(jwk) : jwk));

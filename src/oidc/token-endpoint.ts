@@ -1,13 +1,13 @@
-import type { AccessToken, Client, ClientCredentials, Provider } from 'oidc-provider';
+import type { Client, Provider } from 'oidc-provider';
 import type { Ledger } from '../ledger/ledger.ts';
-import { tokenIssued } from './evidence.ts';
+import { type IssuedToken, tokenIssued } from './evidence.ts';
 import { type KnownField, type PortalForm, readPortalForm } from './portal-form.ts';
 import { answerShortly, type ShortWay } from './short-way.ts';
 import { currentUnit, type UnitOfWork } from './unit-of-work.ts';
 
 /** What a grant gives: the token the ledger is told of, and the answer in the library's order (RFC 6749 5.1). */
 export interface Issued {
-  readonly token: AccessToken | ClientCredentials;
+  readonly token: IssuedToken;
   readonly answer: Readonly<Record<string, unknown>>;
 }
 
@@ -29,8 +29,8 @@ export interface TokenEndpointSources {
 
 /**
  * The short way of the token endpoint (RFC 6749 3.2): a client that proves itself with its secret (portal-form.ts) and is registered for
- * the grant type. Tokens and their saving are the library's own classes and our adapter behind them; the ledger is told in the same
- * commit, as of every token (evidence.ts).
+ * the grant type. Tokens are kept in the library's form by our adapter (kept-tokens.ts); the ledger is told in the same commit, as of every
+ * token (evidence.ts).
  */
 export function createTokenEndpoint({ provider, ledger, grants }: TokenEndpointSources): ShortWay {
   const isKnown: KnownField = (name, value, { grant_type: grantType }) =>

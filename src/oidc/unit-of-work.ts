@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Client, KoaContextWithOIDC } from 'oidc-provider';
+import type { Client } from 'oidc-provider';
 import type { Artifact, ArtifactChange, ArtifactOutcome, ArtifactStore } from '../storage/artifact-store.ts';
 import type { Transaction } from '../storage/database.ts';
 
@@ -35,8 +35,6 @@ export class UnitOfWork {
   answered: string | undefined;
   /** Set by a short way that has found everything in order and will not turn back. */
   spending: Spending | undefined;
-  /** The authorization request that a short way has found nothing missing of: its code states what was judged of it (shadows.ts). */
-  judged: KoaContextWithOIDC | undefined;
 
   constructor(requestId: string, address: string, userAgent: string) {
     this.requestId = requestId;
@@ -85,7 +83,6 @@ export class UnitOfWork {
     this.#changes = [];
     this.#alongside = [];
     this.#pending.clear();
-    this.judged = undefined;
   }
 
   /** Writes everything at once. On `conflict` nothing was written and the unit is empty again. */
