@@ -1,9 +1,10 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DISCOVERY, type Endpoints, readEndpoints } from './endpoints.ts';
 import { type EngineName, type EngineServers, type RedisBytes, spaceOf } from './engine-space.ts';
-import { freePort, runCommand, ServerProcess } from './server-process.ts';
+import { furnish } from './furnish.ts';
+import { freePort, ServerProcess } from './server-process.ts';
 
 /** Cost of one password hash (Argon2id, one lane). */
 export interface HashCost {
@@ -79,7 +80,6 @@ export interface PeerOptions {
 export const PASSWORD = 'correct-horse-battery';
 export const REDIRECT_URI = 'https://portal.example/callback';
 const READY_PATHS = ['/health/ready', DISCOVERY];
-const COMMANDS_AT_ONCE = 2;
 
 const CLIENT_METADATA = {
   client_name: 'Bench portal',
@@ -161,37 +161,18 @@ async function startProduct(options: PeerOptions): Promise<Started> {
   const launch = (): ServerProcess => new ServerProcess([...(options.nodeArguments ?? []), ...program], env);
   const people = options.store?.people ?? Array.from({ length: options.peopleCount }, (_, n) => personOf(n));
   try {
-    const client = await register(folder, options.store ? [] : people, env, options.portal);
+    const known = await furnish({
+      env,
+      hash: options.hash,
+      people: options.store ? [] : people,
+      portal: { ...CLIENT_METADATA, ...options.portal },
+    });
+    const client = { ...known, redirectUri: REDIRECT_URI };
     return await run('ours', origin, launch, client, people, cleanUp, { env, redisBytes: space?.redisBytes });
   } catch (error) {
     await cleanUp();
     throw error;
   }
-}
-
-/** Makes the people and the portal known through the product's own commands. */
-async function register(
-  folder: string,
-  people: readonly Person[],
-  env: Readonly<Record<string, string>>,
-  portal: PeerOptions['portal'] = {},
-): Promise<Client> {
-  const file = join(folder, 'client.json');
-  await writeFile(file, JSON.stringify({ ...CLIENT_METADATA, ...portal }));
-  const added = JSON.parse(await runCommand(['src/main.ts', 'client', 'add', file, '--json'], env)) as Record<
-    string,
-    unknown
-  >;
-  const waiting = [...people.entries()];
-  const addPeople = async (): Promise<void> => {
-    for (let next = waiting.pop(); next; next = waiting.pop()) {
-      const [n, { identifier, password }] = next;
-      const args = ['person', 'add', '--id-number', identifier, '--name', `测试${n}`, '--password-stdin', '--json'];
-      await runCommand(['src/main.ts', ...args], env, password);
-    }
-  };
-  await Promise.all(Array.from({ length: COMMANDS_AT_ONCE }, addPeople));
-  return { id: String(added.client_id), secret: String(added.client_secret), redirectUri: REDIRECT_URI };
 }
 
 async function run(
