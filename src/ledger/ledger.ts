@@ -47,6 +47,7 @@ export interface LedgerSources {
   readonly operator?: string;
 }
 
+const ANONYMOUS = 'anonymous';
 const TEXT_LENGTH_MAX = 1024;
 const LIST_LENGTH_MAX = 64;
 const LIST_ITEM_LENGTH_MAX = 200;
@@ -99,10 +100,11 @@ export function createLedger({ database, openings, index, node, operator }: Ledg
   const write = async (tx: Transaction, event: LedgerEvent, now: number): Promise<void> => {
     const ts = new Date(now).toISOString();
     const { plain, personal } = sortDetails(event);
-    const committed =
-      personal.length === 0
-        ? undefined
-        : await openings.commit(tx, event.personId ?? `day:${ts.slice(0, DAY_CHARACTERS)}`, personal);
+    const subject = event.personId ?? `day:${ts.slice(0, DAY_CHARACTERS)}`;
+    // What a stranger does, to whomever: a person nobody has costs the same as one who has just been here, or not for years.
+    const evenly = event.actor === ANONYMOUS;
+    const committed = personal.length === 0 ? undefined : await openings.commit(tx, subject, personal, { evenly });
+    if (event.type === 'person.added') await openings.prepare(tx, subject);
     const commitments = committed?.commitments ?? {};
     const { ip, ua, ...secrets } = commitments;
     const data: Record<string, EntryValue> = { ...plain };

@@ -32,8 +32,18 @@ export interface Opening {
  * about that subject any more, and every proof stays valid (L2).
  */
 export interface Openings {
-  /** Commits to `values` (at least one) for `subject`, whose key is made at the first call in the same transaction. */
-  commit(tx: Transaction, subject: string, values: readonly PersonalValue[]): Promise<Committed>;
+  /**
+   * Commits to `values` (at least one) for `subject`, whose key is made at the first call in the same transaction. `evenly`: at the same price for
+   * every subject, kept in memory or not, because the time must not tell a stranger whom they have named (D9).
+   */
+  commit(
+    tx: Transaction,
+    subject: string,
+    values: readonly PersonalValue[],
+    how?: { readonly evenly: boolean },
+  ): Promise<Committed>;
+  /** Makes the key of a subject who has none, so that nothing a stranger does is the first that needs it. */
+  prepare(tx: Transaction, subject: string): Promise<void>;
   /** Salts and values by field. Empty when the key is gone, and without those that do not match the commitment in `committed`. */
   open(
     keyId: string,
@@ -98,6 +108,9 @@ export function createOpenings(database: Database, sealer: Sealer): Openings {
     return raced;
   };
 
+  const storedOrMade = async (tx: Transaction, subject: string): Promise<SubjectKey> =>
+    (await stored(tx, subject)) ?? (await made(tx, subject));
+
   /**
    * A sign-in tells of its person several times within seconds, so a key is kept as soon as it is made, in the middle of its write.
    * When any write is undone, every key that it might have made is forgotten before the next can use it.
@@ -106,12 +119,16 @@ export function createOpenings(database: Database, sealer: Sealer): Openings {
     const undone = database.undoneWrites();
     if (undone !== undoneSeen) forgetFresh();
     undoneSeen = undone;
-    return cache.find(subject, async () => (await stored(tx, subject)) ?? (await made(tx, subject)));
+    return cache.find(subject, () => storedOrMade(tx, subject));
   };
 
   return {
-    async commit(tx, subject, values) {
-      const { id, key } = await keyFor(tx, subject);
+    async prepare(tx, subject) {
+      await keyFor(tx, subject);
+    },
+
+    async commit(tx, subject, values, { evenly } = { evenly: false }) {
+      const { id, key } = await (evenly ? storedOrMade : keyFor)(tx, subject);
       const commitments: Record<string, string> = {};
       const salts = randomSecret(IV_BYTES + SALT_BYTES * values.length);
       const iv = salts.subarray(0, IV_BYTES);

@@ -187,14 +187,17 @@ export function createIdentifiers(sources: IdentifierSources): Identifiers {
     async resolve(typed) {
       const meant = classify(typed);
       if (meant === undefined) return undefined;
+      // What nobody's number is counted under is computed for everybody: it costs a digest (D9).
       if (meant.kind === 'document') {
         const person = await persons.findByDocument(meant.document);
-        return { person, account: person?.id ?? index.name(meant.document) };
+        const nobody = index.name(meant.document);
+        return { person, account: person?.id ?? nobody };
       }
       const identity = indexedAs(meant.identifier);
       const digests = index.candidates(identity);
       const row = await database.get<PersonRow>(find(digests.length), [meant.kind, ...digests]);
-      return { person: row && personOf(row), account: row?.id ?? index.name(identity) };
+      const nobody = index.name(identity);
+      return { person: row && personOf(row), account: row?.id ?? nobody };
     },
 
     async bind(personId, identifier, proof) {

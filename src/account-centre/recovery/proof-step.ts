@@ -90,16 +90,18 @@ export async function postProof(ctx: Context, sources: RecoverySources): Promise
   const document = documentOfIdNumber(number.number);
 
   const person = await sources.persons.findByDocument(document);
+  // Computed for whoever has an account as well: it costs a digest (D9).
+  const nobody = sources.index.name(document);
+  const account = person?.id ?? nobody;
   const passage = passageOf(values);
   if (await isUnproven(ctx, person?.id, passage, sources))
     return render(ctx, shown, sources, { code: 'unproven' }, passage);
-  const limited = await isLimited(ctx, document, person, sources);
+  const limited = await isLimited(ctx, account, person, sources);
   const verdict = await verdictOf(document, details.details.name, sources);
   if (verdict === 'unavailable') return showUnavailable(ctx, waiting, sources);
   // Looked for in any case, whatever the verdict: the time must not tell who can be written to.
   const reachable = await reachableTarget(person?.id, sources);
   const refused = limited ? 'limited' : refusalOf(verdict, person, reachable);
-  const account = person?.id ?? sources.index.name(document);
   const at = refused === undefined ? reachable : undefined;
   const isAdmitted = await admit(ctx, at, account, sources);
   const isBegun = at !== undefined && isAdmitted;
@@ -134,13 +136,13 @@ export async function postProof(ctx: Context, sources: RecoverySources): Promise
 /** An address that floods is told so; a number that is asked for too often is not, for that would tell who has an account. */
 async function isLimited(
   ctx: Context,
-  document: IdentityDocument,
+  account: string,
   person: Person | undefined,
   sources: RecoverySources,
 ): Promise<boolean> {
   const device = await deviceOf(ctx, person?.id, sources);
   const taken = await sources.begins.take({
-    account: `recover ${person?.id ?? sources.index.name(document)}`,
+    account: `recover ${account}`,
     address: ctx.ip,
     ...(device === undefined ? {} : { knownDeviceDigest: device }),
   });
