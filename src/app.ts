@@ -30,7 +30,7 @@ import { createSubjectEnds, type SubjectEnds } from './oidc/subject-ends.ts';
 import { createIdentifiers, type Identifiers } from './people/identifiers.ts';
 import type { PersonStatus } from './people/person-status.ts';
 import { createPersons, type Persons } from './people/persons.ts';
-import { createStaff, type Staff } from './people/staff.ts';
+import { createStaff, isStaffMember, type Staff } from './people/staff.ts';
 import { createPossessionDoors, type PossessionDoors } from './possession-doors.ts';
 import { openRegisters, type Registers } from './proofing-doors.ts';
 import { createRelyingParties, type RelyingParties } from './relying-parties/relying-parties.ts';
@@ -264,6 +264,11 @@ export async function openHouse(config: Config, by?: string | OperatorIn, place?
         file: config.password.breachedFile,
         onFault: (error) => process.emitWarning(`password.breachedFile could not be read again: ${String(error)}`),
       }),
+      staff: {
+        ageDays: config.staff.passwordAgeDays,
+        history: config.staff.passwordHistory,
+        isMember: isStaffMember,
+      },
     }),
     relyingParties,
     staff: createStaff({ database, ledger }),

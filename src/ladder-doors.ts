@@ -4,7 +4,7 @@ import { createOfficeRule } from './defence/staff.ts';
 import { contextWords } from './enrol-doors.ts';
 import type { Factor } from './factors/factor.ts';
 import type { FactorPolicies } from './factors/factor-policies.ts';
-import type { PasswordFactor } from './factors/password.ts';
+import { ageDaysFor, type PasswordFactor } from './factors/password.ts';
 import type { Vocabularies, Vocabulary } from './oidc/acr-levels.ts';
 import type { Staff } from './people/staff.ts';
 import { fromPartner, loadPartnerScales, type PartnerScale, toPartner } from './proofing/partner-scales.ts';
@@ -60,7 +60,7 @@ export function houseLadder(
 export const passwordRenewal = ({ config, passwords, database, reaching, sessionEnds }: House): PasswordRenewal => ({
   passwords,
   lengths: config.password,
-  ageDays: config.password.ageDays,
+  ageDaysFor: (asStaff) => ageDaysFor(asStaff, config.password.ageDays, config.staff.passwordAgeDays),
   contextWords: contextWords(config),
   database,
   endOthers: (personId, keptUid, visit) => sessionEnds.endAllBut(personId, keptUid, 'password_changed', visit),

@@ -5,6 +5,7 @@ import type { BlindIndex } from './crypto/blind-index.ts';
 import type { Sealer } from './crypto/sealing.ts';
 import type { Notices } from './delivery/notices.ts';
 import { type FactorDoors, factorHoldings, passwordHoldings } from './factor-doors.ts';
+import { ageDaysFor } from './factors/password.ts';
 import { createPasswordWarnings } from './factors/password-warnings.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import type { Openings } from './ledger/openings.ts';
@@ -132,13 +133,16 @@ export function createLifeDoors(sources: LifeSources): LifeDoors {
   };
 }
 
-/** Where passwords grow too old, people are told some days before. */
-function passwordJobs({ password }: Config, database: Database, notices: Notices): readonly NightlyJob[] {
-  const { ageDays, noticeDays } = password;
-  if (ageDays === 0 || noticeDays === 0) return [];
+/** Where passwords grow too old, people are told some days before; members of staff of the narrower time that is theirs. */
+function passwordJobs({ password, staff }: Config, database: Database, notices: Notices): readonly NightlyJob[] {
   const tell = (tx: Transaction, personId: string, dueAt: number): Promise<void> =>
     notices.tell(tx, personId, 'password-aging', { day: showDay(dueAt, 'zh-CN') });
-  return [createPasswordWarnings({ database, ageDays, noticeDays, tell })];
+  const job = (whose: 'everybody' | 'staff', ageDays: number, noticeDays: number): readonly NightlyJob[] =>
+    ageDays === 0 || noticeDays === 0 ? [] : [createPasswordWarnings({ database, whose, ageDays, noticeDays, tell })];
+  return [
+    ...job('staff', ageDaysFor(true, password.ageDays, staff.passwordAgeDays), staff.passwordNoticeDays),
+    ...job('everybody', password.ageDays, password.noticeDays),
+  ];
 }
 
 /** Has the jobs done at night by whichever node comes first. */

@@ -190,6 +190,7 @@ test('before a password is too old its person is told, once', async (t) => {
   const told: [string, number][] = [];
   const job = createPasswordWarnings({
     database: server.house.database,
+    whose: 'everybody',
     ageDays: 90,
     noticeDays: 14,
     tell: async (_tx, personId, dueAt) => void told.push([personId, Math.round((dueAt - nowSeconds()) / DAY_SECONDS)]),

@@ -6,7 +6,15 @@ import type { Database } from '../src/storage/database.ts';
 import { embeddedTest, postgresDatabase, postgresTest, sqliteDatabase } from './support/databases.ts';
 import type { HttpBrowser, Page } from './support/http-client.ts';
 import { testLedger } from './support/ledger.ts';
-import { addPerson, CHEAP_PASSWORDS, idNumberOf, PEPPER, testPasswords, testPersons } from './support/people.ts';
+import {
+  addPerson,
+  CHEAP_PASSWORDS,
+  idNumberOf,
+  PEPPER,
+  STAFF_PASSWORDS,
+  testPasswords,
+  testPersons,
+} from './support/people.ts';
 import { LI, PASSWORD, startServer, WANG } from './support/server.ts';
 
 const LATER = ['nine green boats', 'eight red lanterns', 'seven blue kites', 'six grey geese'] as const;
@@ -80,6 +88,7 @@ test('R3 looking back waits in the queue of hashes, and a crowded moment is said
     peppers: onePepper(PEPPER),
     options,
     breached,
+    staff: STAFF_PASSWORDS,
   });
   await factor.set(id, PASSWORD, 'test');
   await factor.set(id, LATER[0], 'test');

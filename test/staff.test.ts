@@ -5,9 +5,9 @@ import { stepState } from '../src/factors/stepped-code.ts';
 import { tokenCode } from '../src/factors/token-codes.ts';
 import { nowSeconds } from '../src/shared/clock.ts';
 import { embeddedTest, postgresSchema, postgresTest } from './support/databases.ts';
-import { answerOf, payloadOf, ROOMY, userinfo } from './support/portal-calls.ts';
+import { answerOf, arrive, payloadOf, ROOMY, userinfo } from './support/portal-calls.ts';
 import { allow, asksForPassword, asksForSecond, bindApp, enter, giveCode, somebody } from './support/second-factor.ts';
-import { authorizationPath, redemption, startServer, type TestServer } from './support/server.ts';
+import { authorizationPath, PASSWORD, redemption, startServer, type TestServer } from './support/server.ts';
 import { allTold } from './support/told-events.ts';
 import { writtenBy } from './support/written.ts';
 
@@ -178,3 +178,86 @@ function hoursThatAreOver(): string {
   const hour = (new Date().getUTCHours() + 8 + 12) % 24;
   return `1-7 ${String(hour).padStart(2, '0')}:00-${String(hour).padStart(2, '0')}:30`;
 }
+
+const NEW_PASSWORD = 'nine green boats on the river';
+const age = ({ house }: TestServer, id: string, days: number) =>
+  house.database.run('UPDATE passwords SET changed_at = $1 WHERE person_id = $2', [nowSeconds() - days * 86_400, id]);
+const asksForNew = (page: { readonly text: string }): boolean => page.text.includes('data-page="new-password"');
+
+test.serial(
+  'S1 D2 members of staff change a password of ninety days at their own door, and citizens grow old in peace',
+  async (t) => {
+    const { server, portal, plain } = await office(t);
+    const { id, idNumber } = await somebody(server);
+    const code = await bindToken(server, id);
+    await tongban(server, 'add', id, '--role', 'system');
+    await age(server, id, 91);
+    const browser = server.browser();
+    await enter(server, browser, plain, idNumber);
+    await allow(server, browser);
+    t.truthy(answerOf(browser.page).get('code'), 'as a citizen, by a password of any age');
+    await enter(server, browser, portal, idNumber);
+    t.true(
+      asksForSecond(browser.page),
+      'what the session rests on counts for nothing here, and the password was asked for',
+    );
+    t.true(asksForNew(await giveCode(server, browser, code(), 'otp_token')));
+    t.true(browser.page.text.includes('90'), 'it says after how many days');
+    const choose = (fresh: string) => browser.submit({ newPassword: fresh, newPasswordAgain: fresh }, '/new-password');
+    t.regex(
+      (await choose(PASSWORD)).text,
+      /<input id="newPassword"[^>]*aria-invalid="true"/,
+      'the one that has grown old',
+    );
+    await choose(NEW_PASSWORD);
+    await arrive(server, browser);
+    await allow(server, browser);
+    t.truthy(answerOf(browser.page).get('code'));
+    await browser.get(authorizationPath(portal, { prompt: 'none' }));
+    t.truthy(answerOf(browser.page).get('code'), 'and silence serves them from now on');
+    await age(server, id, 91);
+    await browser.get(authorizationPath(portal, { prompt: 'none' }));
+    t.is(answerOf(browser.page).get('error'), 'login_required');
+    await browser.get(authorizationPath(plain, { prompt: 'none' }));
+    t.truthy(answerOf(browser.page).get('code'));
+  },
+);
+
+test.serial(
+  'S1 of the five latest passwords of a member of staff none is chosen again, whatever citizens may',
+  async (t) => {
+    const server = await startServer(t, ROOMY);
+    const member = await somebody(server);
+    const citizen = await somebody(server);
+    await tongban(server, 'add', member.id, '--role', 'audit');
+    const { passwords } = server.house;
+    const later = ['nine green boats', 'eight red lanterns', 'seven blue kites', 'six grey geese', 'five white hens'];
+    for (const password of later) for (const { id } of [member, citizen]) await passwords.set(id, password, 'test');
+    for (const password of later) t.is(await passwords.isReused(member.id, password), 'reused', password);
+    t.is(await passwords.isReused(member.id, PASSWORD), 'fresh', 'the sixth');
+    t.is(await passwords.isReused(citizen.id, later[0]!), 'fresh');
+    await tongban(server, 'disable', member.id);
+    t.is(await passwords.isReused(member.id, later[0]!), 'fresh', 'who works here no more is a citizen');
+  },
+);
+
+test.serial('S1 members of staff are told two weeks before, and nobody else', async (t) => {
+  const server = await startServer(t, ROOMY);
+  const member = await somebody(server);
+  const citizen = await somebody(server);
+  await tongban(server, 'add', member.id, '--role', 'audit');
+  const job = server.house.lifeJobs.find(({ name }) => name === 'staff-password-warnings');
+  await age(server, citizen.id, 80);
+  await age(server, member.id, 75);
+  t.is(await job?.count(), 0);
+  await age(server, member.id, 77);
+  t.is(await job?.count(), 1);
+  await job?.step(undefined, 20);
+  t.is(await job?.count(), 0, 'once');
+  const told = (await allTold(server, 'person.notified')).map(({ subject, data }) => [subject, data]);
+  t.deepEqual(told, [[member.id, { notice: 'password-aging' }]]);
+  t.is(
+    server.house.lifeJobs.find(({ name }) => name === 'password-warnings'),
+    undefined,
+  );
+});

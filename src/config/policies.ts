@@ -27,7 +27,8 @@ const INTRODUCTION = `# Policies
 
 Each setting can still be set by itself, within its bounds; what is set wins over the policy. The bounds hold for both: no policy and no setting can be
 wider. A password that is too old is changed in the next sign-in that gives it, after every other proof the account asks for and before a portal is entered;
-sessions, and refresh tokens of portals, that rest on it are worth nothing from then on, and whoever signs in with a key instead is not asked. Settings of \`staff\` are the same under both, and can only be made narrower.
+sessions, and refresh tokens of portals, that rest on it are worth nothing from then on, and whoever signs in with a key instead is not asked. Settings of \`staff\` are the same under both, and can
+only be made narrower: passwords of members of staff are changed every 90 days at their own portals, and not used again, under either.
 `;
 
 const row = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;

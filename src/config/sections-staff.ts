@@ -16,4 +16,15 @@ export const staff = z.strictObject({
     8 * HOUR_SECONDS,
     'A session of a member of staff ends after this time even when it is used.',
   ),
+  passwordAgeDays: whole(
+    1,
+    90,
+    'At portals for staff a password older than this is changed before anything else; password.ageDays may be narrower.',
+  ),
+  passwordHistory: whole(
+    5,
+    24,
+    'Of so many latest passwords of a member of staff, the present one among them, a new one must be none; password.history may be more.',
+  ),
+  passwordNoticeDays: whole(0, 90, 'So many days before that a member of staff is told, at night; 0 tells nobody.'),
 });

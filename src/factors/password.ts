@@ -38,6 +38,13 @@ export interface PasswordFactorOptions extends Argon2Cost, HashQueueOptions {
   readonly ageDays: number;
 }
 
+/** What members of staff are held to besides, whatever everybody else may do (S1): `staff.passwordAgeDays` and `staff.passwordHistory`. */
+export interface StaffPasswords {
+  readonly ageDays: number;
+  readonly history: number;
+  isMember(connection: Connection, personId: string): Promise<boolean>;
+}
+
 declare const preparedPassword: unique symbol;
 
 /** A password already hashed, ready to be stored inside a transaction, where nothing may wait for a hash. */
@@ -63,8 +70,11 @@ export interface PasswordFactor {
    * one after the other. `fresh` where no history is kept. A hash whose pepper is retired can not be compared any more.
    */
   isReused(personId: string, password: string): Promise<'fresh' | 'reused' | 'busy'>;
-  /** Whether the person's password is older than the house lets passwords become. Costs nothing where they may grow old. */
-  isOutdated(personId: string): Promise<boolean>;
+  /**
+   * Whether the person's password is older than the house lets passwords become; `asStaff`: than it lets those become by which its own staff get
+   * in. Costs nothing where they may grow old.
+   */
+  isOutdated(personId: string, how?: { readonly asStaff: boolean }): Promise<boolean>;
   /** Whether a password, in its normal form, is known from breaches or as a common one. */
   isBreached(password: string): Promise<boolean>;
   /** When the person's password was set, in epoch seconds; undefined for a person without one. */
@@ -82,6 +92,7 @@ export interface PasswordFactorParts {
   /** Shared ones, where several workers serve on one machine. */
   readonly places?: HashPlaces | undefined;
   readonly breached: BreachedPasswords;
+  readonly staff: StaffPasswords;
 }
 
 /** No person has this id: an unknown person costs the same look-up as a known one. */
@@ -106,6 +117,7 @@ export function createPasswordFactor({
   options,
   places,
   breached,
+  staff,
 }: PasswordFactorParts): PasswordFactor {
   const queue = createHashQueue(options, places);
   const nobodysHash = unmatchableHash(options);
@@ -118,11 +130,13 @@ export function createPasswordFactor({
     return hashed.state === 'busy' ? 'busy' : (`${pepper.mark}${hashed.value}` as PreparedPassword);
   };
 
-  /** Beside the present one. */
-  const earlierCount = Math.max(0, options.history - 1);
+  /** How many latest passwords of a person are remembered, the present one among them. */
+  const historyOf = async (connection: Connection, personId: string): Promise<number> =>
+    options.history < staff.history && (await staff.isMember(connection, personId)) ? staff.history : options.history;
+  const besidePresent = (history: number): number => Math.max(0, history - 1);
 
   const store: PasswordFactor['store'] = async (tx, personId, prepared, origin, from) => {
-    await keepEarlier(tx, personId, earlierCount);
+    await keepEarlier(tx, personId, besidePresent(await historyOf(tx, personId)));
     await tx.run(STORE, [personId, prepared, nowSeconds()]);
     await ledger.append(tx, { ...from, type: 'password.changed', personId, details: { origin } });
   };
@@ -140,8 +154,9 @@ export function createPasswordFactor({
     load: queue.load,
     async isReused(personId, password) {
       const normal = normalisePassword(password, options.maxLength);
-      if (options.history === 0 || !normal.ok) return 'fresh';
-      for (const stored of await hashesOf(database, personId, earlierCount)) {
+      const history = await historyOf(database, personId);
+      if (history === 0 || !normal.ok) return 'fresh';
+      for (const stored of await hashesOf(database, personId, besidePresent(history))) {
         const pepper = peppers.of(stored);
         const phc = stored.slice(pepper?.mark.length);
         if (pepper === undefined || costOf(phc) === undefined) continue;
@@ -152,10 +167,11 @@ export function createPasswordFactor({
       return 'fresh';
     },
 
-    async isOutdated(personId) {
-      if (options.ageDays === 0) return false;
+    async isOutdated(personId, { asStaff } = { asStaff: false }) {
+      const ageDays = ageDaysFor(asStaff, options.ageDays, staff.ageDays);
+      if (ageDays === 0) return false;
       const row = await database.get<{ changed_at: number }>(SELECT_CHANGED, [personId]);
-      return row !== undefined && Number(row.changed_at) + options.ageDays * DAY_SECONDS < nowSeconds();
+      return row !== undefined && Number(row.changed_at) + ageDays * DAY_SECONDS < nowSeconds();
     },
 
     async isBreached(password) {
@@ -192,6 +208,12 @@ export function createPasswordFactor({
     },
   };
 }
+
+/** How old a password may be, in days: the narrower of both settings at the portals of staff. 0 lets it grow old. Pure. */
+export const ageDaysFor = (asStaff: boolean, everybody: number, members: number): number => {
+  if (!asStaff) return everybody;
+  return everybody === 0 ? members : Math.min(everybody, members);
+};
 
 /** 32 bytes whatever the password: its length changes neither the cost nor, by a NUL or a cut, what is compared (D1, D4). */
 const peppered = (pepperKey: KeyObject, password: string): Buffer => hmacSm3(pepperKey, password);

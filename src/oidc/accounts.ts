@@ -29,8 +29,8 @@ export interface AccountSources {
   readonly profileOf: (personId: string) => Promise<PersonProfile | undefined>;
   readonly standings: Standings;
   readonly assurance: Pick<Assurance, 'stands'>;
-  /** Whether a person's password is older than the house lets passwords become. */
-  readonly passwordIsOutdated: (personId: string) => Promise<boolean>;
+  /** Whether a person's password is older than the house lets passwords become, at this kind of portal. */
+  readonly passwordIsOutdated: (personId: string, at: { readonly asStaff: boolean }) => Promise<boolean>;
   /** Told before personal data goes out that a person would mind most: the scopes it belongs to. */
   readonly released: (personId: string, clientId: string | undefined, scopes: readonly string[]) => void;
 }
@@ -66,7 +66,11 @@ export function createFindAccount(sources: AccountSources): FindAccount {
     };
     if ((await standing())?.state === 'ended') return undefined;
     // A portal is not kept in by a password that would let nobody in any more.
-    if (token?.amr?.some((method) => RESTS_ON_PASSWORD.has(method)) && (await passwordIsOutdated(personId)))
+    const asStaff = portal?.staff_only === true;
+    if (
+      token?.amr?.some((method) => RESTS_ON_PASSWORD.has(method)) &&
+      (await passwordIsOutdated(personId, { asStaff }))
+    )
       return undefined;
     // Before a code it is the ladder that says what is missing; there is no grant yet.
     const left =

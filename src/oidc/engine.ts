@@ -75,7 +75,7 @@ export interface EngineSources {
   /** Makes the ids of a rotated refresh token's successors (token-ids.ts). */
   readonly successionSecret: Buffer;
   /** Whether a person's password is older than the house lets passwords become. */
-  readonly passwordIsOutdated: (personId: string) => Promise<boolean>;
+  readonly passwordIsOutdated: (personId: string, at: { readonly asStaff: boolean }) => Promise<boolean>;
   readonly pairwiseSub: (personId: string, sector: string) => string;
   readonly outboundFetch: ProviderSources['outboundFetch'];
   readonly wakeOutbox: () => void;

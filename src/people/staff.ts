@@ -62,6 +62,10 @@ const SET_STATUS = 'UPDATE staff SET status = $2, changed_at = $3 WHERE person_i
 export const isOpenAccount = async (connection: Connection, personId: string): Promise<boolean> =>
   (await connection.get(OPEN, [personId])) !== undefined;
 
+/** Whether somebody works here now. */
+export const isStaffMember = async (connection: Connection, personId: string): Promise<boolean> =>
+  (await connection.get<Row>(FIND, [personId]))?.status === 'active';
+
 /** All members; for whoever looks before there is a house. */
 export async function staffIn(connection: Connection): Promise<readonly StaffMember[]> {
   return (await connection.all<Row>(LIST, [])).map((row) => ({

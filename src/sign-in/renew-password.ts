@@ -22,10 +22,10 @@ import {
 
 /** What a new password is made by; the composition root hands it in. */
 export interface PasswordRenewal {
-  readonly passwords: Pick<PasswordFactor, 'isBreached' | 'isReused' | 'prepare' | 'store'>;
+  readonly passwords: Pick<PasswordFactor, 'isBreached' | 'isOutdated' | 'isReused' | 'prepare' | 'store'>;
   readonly lengths: PasswordLengths;
-  /** The setting `password.ageDays`, for the page to say. */
-  readonly ageDays: number;
+  /** How old a password may be here, in days, for the page to say. */
+  readonly ageDaysFor: (asStaff: boolean) => number;
   /** Names of the service: no password leans on them. */
   readonly contextWords: readonly string[];
   readonly database: Database;
@@ -48,7 +48,7 @@ export async function showRenewPassword(
   problem?: NewPasswordProblem,
 ): Promise<void> {
   const { portal, formToken } = await frame(ctx, request, sources);
-  const { lengths, ageDays } = sources.renewal;
+  const { lengths, ageDaysFor } = sources.renewal;
   if (problem?.code === 'busy') ctx.set('retry-after', '3');
   sources.renderer.page(
     ctx,
@@ -59,7 +59,7 @@ export async function showRenewPassword(
       formToken,
       portal,
       passwordCharactersMin: lengths.minLength,
-      ageDays,
+      ageDays: ageDaysFor(request.demand.staffOnly),
       ...(problem ? { problem } : {}),
     },
     { status: problem ? (problem.code === 'busy' ? 503 : 400) : 200, ...localesOf(request) },

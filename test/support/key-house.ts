@@ -16,7 +16,7 @@ import type { Database } from '../../src/storage/database.ts';
 import { runNightlyJob } from '../../src/storage/nightly-job.ts';
 import { temporaryFolder } from './folders.ts';
 import { testLedger } from './ledger.ts';
-import { CHEAP_PASSWORDS } from './people.ts';
+import { CHEAP_PASSWORDS, STAFF_PASSWORDS } from './people.ts';
 
 /** A master key that is never replaced. */
 export const fixedMaster = ({ seal, unseal }: Sealer): KeySealer => ({ seal, unseal, refresh: async () => undefined });
@@ -66,6 +66,7 @@ export async function keyNode(t: ExecutionContext, raw: Database, config: Config
       peppers: createRingPeppers(ring),
       options: CHEAP_PASSWORDS,
       breached: { has: async () => false },
+      staff: STAFF_PASSWORDS,
     }),
     /** Puts a new key in use, the wait turned over by the clock. Resolves with its id. */
     async rotate(purpose: RingPurpose): Promise<string> {

@@ -1,7 +1,12 @@
 import { createBlindIndex } from '../../src/crypto/blind-index.ts';
 import { onePepper } from '../../src/crypto/peppers.ts';
 import { createSealer } from '../../src/crypto/sealing.ts';
-import { createPasswordFactor, type PasswordFactor, type PasswordFactorOptions } from '../../src/factors/password.ts';
+import {
+  createPasswordFactor,
+  type PasswordFactor,
+  type PasswordFactorOptions,
+  type StaffPasswords,
+} from '../../src/factors/password.ts';
 import type { IdentityDocument } from '../../src/people/documents/document.ts';
 import { parseDocument } from '../../src/people/documents/parse.ts';
 import { type IdNumber, parseIdNumber } from '../../src/people/id-number.ts';
@@ -13,6 +18,7 @@ import {
 import { createIdentifiers, type Identifiers } from '../../src/people/identifiers.ts';
 import type { LevelFallHooks } from '../../src/people/person-level.ts';
 import { createPersons, type Persons } from '../../src/people/persons.ts';
+import { isStaffMember } from '../../src/people/staff.ts';
 import type { Database } from '../../src/storage/database.ts';
 import { testLedger } from './ledger.ts';
 
@@ -45,6 +51,9 @@ export function idNumberOf(text: string): IdNumber {
 export const testPersons = (database: Database, hooks: LevelFallHooks = {}): Persons =>
   createPersons({ database, sealer: SEALER, index: INDEX, ledger: testLedger(database), ...hooks });
 
+/** What the passwords of staff are held to, as shipped. */
+export const STAFF_PASSWORDS: StaffPasswords = { ageDays: 90, history: 5, isMember: isStaffMember };
+
 /** Their passwords. */
 export const testPasswords = (
   database: Database,
@@ -57,6 +66,7 @@ export const testPasswords = (
     peppers: onePepper(pepper),
     options: { ...CHEAP_PASSWORDS, ...options },
     breached: { has: async () => false },
+    staff: STAFF_PASSWORDS,
   });
 
 /** Adds somebody who cannot be there yet; resolves with the id. */
