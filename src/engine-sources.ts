@@ -109,6 +109,14 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
     admission,
     cloned: (record, from) => tellCloned(house, record, from),
   });
+  const identifyCertificate = createIdentifyCertificate({
+    certificates: house.certificates,
+    boundFactors: house.boundFactors,
+    persons,
+    attempts,
+    admission,
+    amr: certificateAmr(config),
+  });
 
   const routes = (interactions: Interactions): OwnPages => {
     const routers = [
@@ -127,14 +135,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         passkeys: house.passkeys,
         identifyPasskey,
         certificates: house.certificates,
-        identifyCertificate: createIdentifyCertificate({
-          certificates: house.certificates,
-          boundFactors: house.boundFactors,
-          persons,
-          attempts,
-          admission,
-          amr: certificateAmr(config),
-        }),
+        identifyCertificate,
         admission,
         scanCodes: house.scanCodes,
         scanLimits: config.scan,
@@ -164,7 +165,15 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
       accountRoutes({
         doors: accountDoors(
           house,
-          proofDoors(house, { interactions, identify, identifyPasskey, admission, ladder, formTokens }),
+          proofDoors(house, {
+            interactions,
+            identify,
+            identifyPasskey,
+            identifyCertificate,
+            admission,
+            ladder,
+            formTokens,
+          }),
           wakeOutbox,
         ),
         persons,

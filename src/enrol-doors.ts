@@ -215,10 +215,11 @@ export const contextWords = ({ branding }: Pick<House['config'], 'branding'>): r
   branding.provinceEn,
 ];
 
-/** What a recovery must not get around (D12). Where there is no password a passkey is the first factor: the very one that was lost. */
+/** What a recovery must not get around (D12). Where there is no password a key is the first factor: the very one that was lost. */
 async function secondFactorsOf({ boundFactors, passwords }: House, personId: string): Promise<readonly string[]> {
   const [kinds, passwordAt] = await Promise.all([boundFactors.kindsOf(personId), passwords.changedAt(personId)]);
-  return [...kinds].filter((kind) => kind !== 'passkey' || passwordAt !== undefined);
+  const first = kinds.has('passkey') ? 'passkey' : 'certificate';
+  return [...kinds].filter((kind) => kind !== first || passwordAt !== undefined);
 }
 
 /** Where a person who forgot their password begins, if that is open. */

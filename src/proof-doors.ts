@@ -7,6 +7,7 @@ import { Fault } from './shared/fault.ts';
 import type { Admission, Admitted } from './sign-in/admission.ts';
 import { nextStep } from './sign-in/ceremony.ts';
 import type { Identify } from './sign-in/identify.ts';
+import type { IdentifyCertificate } from './sign-in/identify-certificate.ts';
 import type { IdentifyPasskey } from './sign-in/identify-passkey.ts';
 import type { Interactions, Login } from './sign-in/interactions.ts';
 import { ALLOWED, type Asked, type Ladder } from './sign-in/ladder.ts';
@@ -42,6 +43,7 @@ export interface Proving {
   readonly interactions: Interactions;
   readonly identify: Identify;
   readonly identifyPasskey: IdentifyPasskey;
+  readonly identifyCertificate: IdentifyCertificate;
   readonly admission: Admission;
   readonly ladder: Ladder;
   readonly formTokens: Pick<FormTokens, 'browserOf'>;
@@ -56,7 +58,7 @@ interface Held {
 /** How the account centre proves again who holds a session: by the ways, the limits and the record of signing in. */
 export function proofDoors(house: House, proving: Proving): ProofDoors {
   const { database, persons } = house;
-  const { interactions, identify, identifyPasskey, admission, ladder, formTokens } = proving;
+  const { interactions, identify, identifyPasskey, identifyCertificate, admission, ladder, formTokens } = proving;
   const freshSeconds = house.config.account.freshProofSeconds;
 
   /** A factor that was bound a moment ago need not be given again; it was shown to work. */
@@ -69,7 +71,9 @@ export function proofDoors(house: House, proving: Proving): ProofDoors {
     const account = { ...ceremony.account, bound: held.map(({ kind }) => kind), passwordIsOutdated: false };
     const step = nextStep({ ...ceremony, account });
     if (step.state === 'second_factor') return { what: 'second_factor', kinds: step.kinds };
-    return step.state === 'identify' ? { what: 'proof' } : undefined;
+    if (step.state !== 'identify') return undefined;
+    const isGiven = proofs.some(({ factor, at }) => factor === 'certificate' && at >= settled);
+    return { what: 'proof', ...(isGiven ? { beside: 'certificate' } : {}) };
   };
 
   /** The session goes on with what was proven again. `at` is since when they are who they are. */
@@ -120,6 +124,14 @@ export function proofDoors(house: House, proving: Proving): ProofDoors {
       if (outcome.state === 'closing' || outcome.state === 'needs_guardian') return { state: 'ended' };
       if (outcome.state === 'too_many') return { state: outcome.state };
       if (outcome.state !== 'proven') return { state: 'passkey_refused' };
+      return renew(ctx, sessionUid, outcome);
+    },
+    async proveCertificate(ctx, { personId, sessionUid }, { challenge, answer }, bound) {
+      const attempt = { bound, challenge, answer, clientId: ACCOUNT_CENTRE, again: { personId, sessionUid } };
+      const outcome = await identifyCertificate.withCertificate(ctx, attempt);
+      if (outcome.state === 'closing' || outcome.state === 'needs_guardian') return { state: 'ended' };
+      if (outcome.state === 'too_many') return { state: outcome.state };
+      if (outcome.state !== 'proven') return { state: `certificate_${outcome.state}` };
       return renew(ctx, sessionUid, outcome);
     },
     async secondFactors({ personId, stale }) {

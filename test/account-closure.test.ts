@@ -1,13 +1,19 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { parseIdentifier } from '../src/people/identifiers/identifier.ts';
 import { turnClock } from '../src/shared/clock.ts';
+import { commandLine, REASON } from './support/audit.ts';
+import { temporaryFolder } from './support/folders.ts';
 import { hiddenField } from './support/hidden-field.ts';
 import { formOf, type HttpBrowser } from './support/http-client.ts';
 import { COMPANY } from './support/legal-persons.ts';
 import { DAY_MS, night } from './support/nights.ts';
 import { introspect } from './support/portal-calls.ts';
+import { pythonMissing, runPython } from './support/python-verifier.ts';
 import { authorizationPath, LI, PASSWORD, redemption, startServer, type TestServer, WANG } from './support/server.ts';
 import { allTold, BROWSER, HERE, oneTold, toldBy } from './support/told-events.ts';
+import { signedToTheEnd } from './support/trail.ts';
 
 const PHONE = '+8613800000001';
 
@@ -124,6 +130,35 @@ test.serial(
   },
 );
 
+/** What is left of somebody verifies, in the store and as a file, by both programs, and opens nothing of theirs. */
+async function verifiesWithout(t: ExecutionContext, server: TestServer, id: string): Promise<void> {
+  await signedToTheEnd(server);
+  const audit = commandLine(server.house.config);
+  const file = join(temporaryFolder(t), 'all.jsonl');
+  const key = JSON.parse((await audit(['key', '--json'])).stdout).key as string;
+  const live = await audit(['verify', '--live', '--key', key]);
+  t.is(live.code, 0, live.stdout + live.stderr);
+  const exported = await audit(['export', '--open', '--reason', REASON, '--out', file]);
+  t.is(exported.code, 0, exported.stderr);
+  const verified = await audit(['verify', '--export', file, '--key', key]);
+  t.is(verified.code, 0, verified.stdout + verified.stderr);
+  if (pythonMissing() === undefined) {
+    const { status, output } = runPython([file, '--key', key]);
+    t.is(status, 0, output);
+  }
+  const lines = readFileSync(file, 'utf8').split('\n');
+  const theirs = lines.filter((line) => line.includes(id));
+  t.true(theirs.length > 3, 'the entries are there');
+  t.false(
+    theirs.some((line) => line.includes('127.0.0.1')),
+    'and say no more than that something happened',
+  );
+  t.true(
+    lines.some((line) => line.includes('127.0.0.1')),
+    'which entries about others do',
+  );
+}
+
 test.serial(
   'L15 when its day has passed everything personal is gone, the number may found a new account, and proofs hold',
   async (t) => {
@@ -163,6 +198,7 @@ test.serial(
     });
     await night(house);
     t.is((await server.events('person.erased')).length, 1);
+    await verifiesWithout(t, server, id);
   },
 );
 

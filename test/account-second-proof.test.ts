@@ -139,11 +139,20 @@ test.serial('D13 E2 V53 the page of the second factor counts for its person, its
   t.is(twice.find(({ status }) => status === 303)?.location, `${server.issuer}/account`, 'A26');
 });
 
-test.serial('F2 a code of somebody whose account was shut meanwhile proves nothing', async (t) => {
-  const { server, id, browser, app } = await signedIn(t);
-  await send(browser, 'wang.shut.out');
-  await server.house.persons.disable(id, 'test');
-  const late = await browser.submit({ code: app.code() }, BY_FACTOR);
-  t.is(late.status, 400);
-  t.is((await server.events('sign-in.renewed')).length, 0);
-});
+test.serial(
+  'F2 a code of somebody whose account was shut meanwhile proves nothing, with the session over or not yet',
+  async (t) => {
+    for (const isOver of [true, false]) {
+      const { server, id, browser, app } = await signedIn(t);
+      const asked = await send(browser, 'wang.shut.out');
+      t.regex(asked.text, /data-page="account-prove-factor"/);
+      if (isOver) await server.house.persons.disable(id, 'test');
+      // As between the two of another node, which shuts the account and then ends its sessions.
+      else await server.house.database.run("UPDATE persons SET status = 'disabled' WHERE id = $1", [id]);
+      const late = await browser.submit({ code: app.code() }, BY_FACTOR);
+      t.is(late.status, 400);
+      t.is((await server.events('sign-in.renewed')).length, 0);
+      t.is((await userNamesOf(server, id)).length, 0);
+    }
+  },
+);

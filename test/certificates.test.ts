@@ -1,79 +1,39 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { readSm2Certificate } from '../src/crypto/x509/certificate.ts';
 import { pemBlocks } from '../src/crypto/x509/pem.ts';
 import { readRevocationList } from '../src/crypto/x509/revocation-list.ts';
 import { nowSeconds, turnClock } from '../src/shared/clock.ts';
 import {
+  authority,
+  bindCertificate as bind,
+  CERTIFY,
+  DAY,
+  certificateHouse as house,
+  LIST,
+  listOf,
+  period,
+  personal,
+  giveCertificate as signIn,
+  textOn,
+} from './support/certificate-house.ts';
+import {
   answerOf,
-  type CertificateWishes,
   freshKey,
   type MadeCertificate,
   makeCertificate,
   makeRevocationList,
 } from './support/certificate-maker.ts';
 import { temporaryFolder } from './support/folders.ts';
-import type { HttpBrowser, Page } from './support/http-client.ts';
+import type { Page } from './support/http-client.ts';
 import { ROOMY } from './support/portal-calls.ts';
 import { authorizationPath, LI, startServer, type TestServer, WANG } from './support/server.ts';
 
 const BIND = '/account/methods/certificate';
-const DAY = 86_400;
-const [SIGN, CERTIFY, LIST] = [0, 5, 6] as const;
-const CLIENT_AUTHENTICATION = '1.3.6.1.5.5.7.3.2';
 
 test.afterEach.always(() => turnClock(0));
-
-const period = (from = -DAY, to = 365 * DAY) => ({ validFrom: nowSeconds() + from, validTo: nowSeconds() + to });
-
-const authority = (wishes: Partial<CertificateWishes> = {}, issuer?: MadeCertificate): MadeCertificate =>
-  makeCertificate({ subject: 'Authority', ...period(), authority: {}, usage: [CERTIFY, LIST], ...wishes }, issuer);
-const personal = (issuer: MadeCertificate, wishes: Partial<CertificateWishes> = {}): MadeCertificate =>
-  makeCertificate({ subject: 'Wang', ...period(), usage: [SIGN], purpose: CLIENT_AUTHENTICATION, ...wishes }, issuer);
-const listOf = (issuer: MadeCertificate, serials: readonly number[] = []): string =>
-  makeRevocationList(issuer, { serials, from: nowSeconds() - DAY, to: nowSeconds() + DAY });
-
-interface Scene {
-  readonly server: TestServer;
-  readonly browser: HttpBrowser;
-  readonly wang: string;
-  readonly listFile: string;
-  atSignIn(): Promise<HttpBrowser>;
-}
-
-/** A house that believes these authorities, with somebody who has just signed in. */
-async function house(t: ExecutionContext, authorities: readonly MadeCertificate[], lists: string): Promise<Scene> {
-  const folder = temporaryFolder(t);
-  const [authorityFile, listFile] = [join(folder, 'authorities.pem'), join(folder, 'lists.pem')];
-  writeFileSync(authorityFile, authorities.map(({ pem }) => pem).join(''));
-  writeFileSync(listFile, lists);
-  const certificates = { authorityFiles: [authorityFile], revocationFiles: [listFile] };
-  const server = await startServer(t, { ...ROOMY, certificates });
-  const [wang, portal] = [await server.addPerson(WANG), await server.addPortal()];
-  const browser = server.browser();
-  await server.signIn(browser, portal);
-  const atSignIn = async (): Promise<HttpBrowser> => {
-    const fresh = server.browser();
-    await fresh.get(authorizationPath(portal));
-    const { url } = await fresh.follow();
-    await fresh.get(`${new URL(url).pathname}/certificate`);
-    return fresh;
-  };
-  return { server, browser, wang, listFile, atSignIn };
-}
-
-const textOn = (page: Page): string =>
-  (/<textarea id="to-sign"[^>]*>([^<]*)</.exec(page.text)?.[1] ?? '').replaceAll('&#x2F;', '/');
-
-async function bind(browser: HttpBrowser, certificate: MadeCertificate): Promise<Page> {
-  const page = await browser.get(BIND);
-  return browser.submit({ answer: answerOf(certificate, textOn(page)), label: 'UKey' }, BIND);
-}
-
-const signIn = (browser: HttpBrowser, certificate: MadeCertificate, signer = certificate.key): Promise<Page> =>
-  browser.submit({ answer: answerOf(certificate, textOn(browser.page), signer) }, '/certificate');
 
 const isIn = (page: Page): boolean => page.status === 303 && !page.location?.includes('error');
 const reasons = async (server: TestServer) => (await server.events('sign-in.refused')).map(({ data }) => data.reason);

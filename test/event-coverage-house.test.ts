@@ -295,6 +295,7 @@ const ELSEWHERE: Readonly<Partial<Record<EventType, string>>> = {
   'document.refused': 'account-documents',
   'personal-data.shown': 'account-proof',
   'subject.chosen': 'protocol-subject',
+  'sign-in.misplaced': 'walks',
   'subject.refused': 'protocol-subject',
   'acting.ended': 'subject-ends',
   'person.closing': 'account-closure',

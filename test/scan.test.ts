@@ -2,7 +2,15 @@ import test, { type ExecutionContext } from 'ava';
 import { turnClock } from '../src/shared/clock.ts';
 import type { HttpBrowser, Page } from './support/http-client.ts';
 import { ROOMY } from './support/portal-calls.ts';
-import { authorizationPath, LI, startServer, type TestPortal, type TestServer, WANG } from './support/server.ts';
+import {
+  authorizationPath,
+  LI,
+  PASSWORD,
+  startServer,
+  type TestPortal,
+  type TestServer,
+  WANG,
+} from './support/server.ts';
 
 test.afterEach.always(() => turnClock(0));
 
@@ -223,4 +231,30 @@ test.serial('an approval is spent once, and nothing else is', async (t) => {
   t.false(await spend(), 'nobody has approved it');
   await database.write((tx) => scanCodes.answer(tx, scan?.code ?? '', 'psn_1', { number: scan?.matchNumber ?? '' }));
   t.deepEqual(await Promise.all([spend(), spend(), spend()]), [true, false, false]);
+});
+
+test.serial('S1 a phone whose password has grown too old lets nobody in, and the screen says what to do', async (t) => {
+  const scene = await withPhone(t, { password: { ageDays: 90 } });
+  const { server, phone, wang } = scene;
+  const screen = await screenWithCode(scene);
+  const at = screen.page.url;
+  const number = numberOn(screen.page);
+  await open(phone, await codeOf(scene, screen));
+  await server.house.database.run('UPDATE passwords SET changed_at = changed_at - $1 WHERE person_id = $2', [
+    91 * 86_400,
+    wang,
+  ]);
+  await approve(phone, number);
+  const refused = await finish(screen, at);
+  t.is(refused.status, 401);
+  t.regex(refused.text, /data-page="sign-in"/);
+  t.true(refused.text.includes('您的密码已超过使用期限'));
+  t.like((await server.events('sign-in.refused')).at(-1), {
+    subject: wang,
+    data: { factor: 'scan', reason: 'password_outdated' },
+  });
+  t.deepEqual(await server.events('sign-in.continued'), [], 'nothing was proven that counts');
+  await screen.submit({ identifier: WANG.idNumber, password: PASSWORD }, '/identify');
+  await screen.follow();
+  t.regex(screen.page.text, /data-page="new-password"/, 'the password leads on from there');
 });

@@ -118,15 +118,21 @@ test('D8 D13 V3 V32 a browser is known to a person once all that the sign-in was
   const browser = server.browser();
   await enter(server, browser, strong, idNumber);
   t.true(asksForSecond(browser.page));
-  t.is((await live(id)).length, 1, 'the account asks for nothing more, so a session begins');
+  t.is((await live(id)).length, 0, 'no session begins while its person can give what is asked for');
   t.is(browser.cookie('device'), undefined);
   t.is(await known(), 0, 'but whoever has the password alone has no allowance of their own, and is still a new device');
   await giveCode(server, browser, app.code());
   t.truthy(browser.cookie('device'));
   t.is(await known(), 1);
-  const told = async (type: 'sign-in.succeeded' | 'sign-in.renewed') =>
-    (await server.events(type)).filter(({ subject }) => subject === id).map(({ data }) => data.device);
-  t.deepEqual([await told('sign-in.succeeded'), await told('sign-in.renewed')], [['new', 'new'], []]);
+  const told = async (type: 'sign-in.continued' | 'sign-in.succeeded' | 'sign-in.renewed') =>
+    (await server.events(type)).filter(({ subject }) => subject === id).map(({ data }) => data);
+  t.deepEqual(await told('sign-in.continued'), [{ factor: 'password', amr: ['pwd'] }]);
+  t.deepEqual(
+    await told('sign-in.succeeded'),
+    [{ amr: ['pwd', 'otp'], acr: THREE, device: 'new' }],
+    'H5 once, with all',
+  );
+  t.deepEqual(await told('sign-in.renewed'), []);
   const wishing = server.browser();
   await enter(server, wishing, plain, idNumber, { acr_values: THREE });
   t.true(asksForSecond(wishing.page));
@@ -148,6 +154,35 @@ test('C5 a portal without a way to its minimum is told an error, and a person wi
   const claims = JSON.stringify({ id_token: { acr: { essential: true, value: 'urn:tongban:acr:1' } } });
   await browser.get(authorizationPath(strong, { claims, prompt: 'none' }));
   t.is(answerOf(browser.page).get('code'), null, 'a minimum is not talked down');
+});
+
+test('H5 one sign-in is told once, whenever the second factor comes; a session that is only added to is told as that', async (t) => {
+  const { id, idNumber } = await somebody(server);
+  const told = async (type: 'sign-in.succeeded' | 'sign-in.renewed') =>
+    (await server.events(type)).filter(({ subject }) => subject === id).map(({ data }) => data.amr);
+  const browser = server.browser();
+  await enter(server, browser, strong, idNumber);
+  const waiting = browser.page.url;
+  t.deepEqual(await told('sign-in.succeeded'), [['pwd']], 'who has nothing more is in, to bind it');
+  const app = await bindApp(server, id);
+  await browser.get(waiting);
+  t.true(asksForSecond(browser.page));
+  await giveCode(server, browser, app.code());
+  await allow(server, browser);
+  t.is((await idTokenOf(strong, browser)).acr, THREE);
+  t.deepEqual(await told('sign-in.succeeded'), [['pwd']]);
+  t.deepEqual(await told('sign-in.renewed'), [['otp']], 'what was told is not told again');
+  t.is((await live(id)).length, 1);
+
+  const plainly = server.browser();
+  await enter(server, plainly, plain, idNumber);
+  await allow(server, plainly);
+  await enter(server, plainly, plain, idNumber, { acr_values: THREE });
+  await plainly.submit({}, '/without');
+  await arrive(server, plainly);
+  t.truthy(answerOf(plainly.page).get('code'));
+  t.deepEqual(await told('sign-in.succeeded'), [['pwd'], ['pwd']]);
+  t.deepEqual(await told('sign-in.renewed'), [['otp']], 'whoever goes on without has proven nothing');
 });
 
 test('C5 a wish is asked for where it can be met, and can be declined; what cannot be met is passed over', async (t) => {

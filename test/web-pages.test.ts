@@ -152,6 +152,7 @@ const accountModels: AccountPageModels = {
     ...form,
     fields: [{ name: 'kept.name', value: hostile }],
     hasPassword: true,
+    isBeside: false,
     passkey,
     cancelUrl: '/account',
     problem: 'refused',

@@ -1,6 +1,7 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { z } from 'zod';
+import { CERTIFICATE_FIELDS } from '../factors/certificates/certificate-factor.ts';
 import { ASSERTION, ASSERTION_FIELDS } from '../factors/passkeys/passkey-form.ts';
 import type { ChallengeBinding } from '../factors/signed-challenges.ts';
 import { Fault } from '../shared/fault.ts';
@@ -13,15 +14,18 @@ import { formWith, hiddenOf, ownPage, type Waiting, waitingFor, waitingForm, wai
 
 const PROVE = '/account/prove';
 const BY_PASSKEY_PAGE = `${PROVE}/passkey`;
+const BY_CERTIFICATE_PAGE = `${PROVE}/certificate`;
 
 const BY_PASSWORD = formWith({ password: z.string().max(4096) });
 const BY_PASSKEY = formWith(ASSERTION_FIELDS);
+const BY_CERTIFICATE = formWith(CERTIFICATE_FIELDS);
 
 /** The pages on which a person proves again who they are, and goes on to where they wanted to go. */
 export function addFreshProofRoutes(router: Router, sources: AccountCentreSources): void {
   router.get(PROVE, (ctx) => showProve(ctx as unknown as Context, sources));
   router.post(PROVE, (ctx) => postPassword(ctx as unknown as Context, sources));
   router.post(BY_PASSKEY_PAGE, (ctx) => postPasskey(ctx as unknown as Context, sources));
+  router.post(BY_CERTIFICATE_PAGE, (ctx) => postCertificate(ctx as unknown as Context, sources));
   addSecondProofRoutes(router, sources, goOnProven);
 }
 
@@ -85,6 +89,12 @@ const boundOf = (ctx: Context, { sessionUid }: SignedIn, { formTokens }: Account
   browser: formTokens.browserOf(ctx),
 });
 
+/** No challenge that a passkey has answered is worth anything to a certificate. */
+const boundOfCertificate = (ctx: Context, person: SignedIn, sources: AccountCentreSources): ChallengeBinding => ({
+  ...boundOf(ctx, person, sources),
+  binding: `${person.sessionUid} certificate`,
+});
+
 async function showForm(
   ctx: Context,
   person: SignedIn,
@@ -95,15 +105,18 @@ async function showForm(
   ctx.state.page = 'account-prove';
   if (problem === 'busy') ctx.set('retry-after', '3');
   if (problem === 'too_many') ctx.set('retry-after', '60');
-  const { passkeys, passwords, boundFactors } = sources;
-  const [records, passwordChangedAt] = await Promise.all([
+  const { passkeys, certificates, passwords, boundFactors } = sources;
+  const [records, kinds, passwordChangedAt] = await Promise.all([
     boundFactors.records(person.personId, 'passkey'),
+    boundFactors.kindsOf(person.personId),
     passwords.changedAt(person.personId),
   ]);
   const passkey = {
     action: BY_PASSKEY_PAGE,
     options: passkeys.proofOptions(boundOf(ctx, person, sources), records),
   };
+  const isGiven = person.stale?.what === 'proof' && person.stale.beside === 'certificate';
+  const takesCertificate = certificates.offered && kinds.has('certificate') && !isGiven;
   sources.renderer.page(
     ctx,
     'account-prove',
@@ -111,8 +124,17 @@ async function showForm(
       action: PROVE,
       formToken: accountToken(ctx, sources),
       fields: hiddenOf(waiting),
-      hasPassword: passwordChangedAt !== undefined || records.length === 0,
+      hasPassword: passwordChangedAt !== undefined || (records.length === 0 && !takesCertificate),
+      isBeside: isGiven,
       ...(records.length > 0 ? { passkey } : {}),
+      ...(takesCertificate
+        ? {
+            certificate: {
+              action: BY_CERTIFICATE_PAGE,
+              ...certificates.request(boundOfCertificate(ctx, person, sources)),
+            },
+          }
+        : {}),
       cancelUrl: '/account',
       ...(problem ? { problem } : {}),
     },
@@ -120,7 +142,14 @@ async function showForm(
   );
 }
 
-const STATUS = { refused: 401, passkey_refused: 401, too_many: 429, busy: 503 } as const;
+const STATUS = {
+  refused: 401,
+  passkey_refused: 401,
+  certificate_refused: 401,
+  certificate_expired: 401,
+  too_many: 429,
+  busy: 503,
+} as const;
 
 async function postPassword(ctx: Context, sources: AccountCentreSources): Promise<void> {
   ctx.state.page = 'account-prove';
@@ -134,6 +163,16 @@ async function postPasskey(ctx: Context, sources: AccountCentreSources): Promise
   const { values, person } = await accountForm(ctx, BY_PASSKEY, ACCOUNT_PURPOSE, sources);
   const assertion = ASSERTION.parse(values);
   const outcome = await sources.doors.provePasskey(ctx, person, assertion, boundOf(ctx, person, sources));
+  await afterProof(ctx, person, sources, waitingIn(values), outcome);
+}
+
+async function postCertificate(ctx: Context, sources: AccountCentreSources): Promise<void> {
+  ctx.state.page = 'account-prove';
+  if (!sources.certificates.offered) throw new Fault('unknown_page');
+  const { values, person } = await accountForm(ctx, BY_CERTIFICATE, ACCOUNT_PURPOSE, sources);
+  const { challenge, answer } = values;
+  const bound = boundOfCertificate(ctx, person, sources);
+  const outcome = await sources.doors.proveCertificate(ctx, person, { challenge, answer }, bound);
   await afterProof(ctx, person, sources, waitingIn(values), outcome);
 }
 

@@ -4,9 +4,18 @@ import type { Assertion } from '../factors/passkeys/passkey-form.ts';
 import type { ChallengeBinding } from '../factors/signed-challenges.ts';
 import type { UsableFactor } from '../web/factor-choice.ts';
 
-/** What has to be proven again before something sensitive: who it is, or one of these second factors besides. */
+/** What the key of a certificate has signed. */
+export interface SignedAnswer {
+  readonly challenge: string;
+  readonly answer: string;
+}
+
+/**
+ * What has to be proven again before something sensitive: who it is, or one of these second factors besides. `certificate`: that one was given a
+ * moment ago and does not do alone, so the password is wanted beside it.
+ */
 export type Stale =
-  | { readonly what: 'proof' }
+  | { readonly what: 'proof'; readonly beside?: 'certificate' }
   | { readonly what: 'second_factor'; readonly kinds: readonly FactorKind[] };
 
 /** Who holds the session of this browser, and when they last proved it. */
@@ -28,7 +37,16 @@ export interface ProvenAgain {
 /** What came of proving again who one is. `ended`: the session was over by then. */
 export type ProofOutcome =
   | ProvenAgain
-  | { readonly state: 'refused' | 'passkey_refused' | 'too_many' | 'busy' | 'ended' };
+  | {
+      readonly state:
+        | 'refused'
+        | 'passkey_refused'
+        | 'certificate_refused'
+        | 'certificate_expired'
+        | 'too_many'
+        | 'busy'
+        | 'ended';
+    };
 
 /** What came of a second factor. `astray`: the code after it is wanted as well. */
 export type SecondProofOutcome = ProvenAgain | { readonly state: 'refused' | 'astray' | 'ended' };
@@ -48,6 +66,13 @@ export interface ProofDoors {
   proveAgain(ctx: Context, person: SignedIn, password: string): Promise<ProofOutcome>;
   /** The same with a passkey of theirs, asked for on this page. */
   provePasskey(ctx: Context, person: SignedIn, assertion: Assertion, bound: ChallengeBinding): Promise<ProofOutcome>;
+  /** The same with a certificate of theirs. */
+  proveCertificate(
+    ctx: Context,
+    person: SignedIn,
+    signed: SignedAnswer,
+    bound: ChallengeBinding,
+  ): Promise<ProofOutcome>;
   /** The second factors this person can be asked for now; none unless that is what is stale. */
   secondFactors(person: SignedIn): Promise<readonly UsableFactor[]>;
   /** What a second factor is asked for: this person, this session and this page (`ticket`), in this browser (D11). */

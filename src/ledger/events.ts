@@ -112,6 +112,13 @@ export const EVENTS = {
     'factor amr',
   ),
   'sign-in.refused': event('warning', AUTHENTICATION, LOGON, 'A sign-in attempt failed.', 'reason factor step'),
+  'sign-in.misplaced': event(
+    'notice',
+    AUTHENTICATION,
+    AUTHENTICATION_OTHER,
+    'A step of a sign-in was taken that nobody had asked for: early, late, twice, or in another browser.',
+    'step reason session',
+  ),
   'sign-in.cancelled': event(
     'info',
     AUTHENTICATION,

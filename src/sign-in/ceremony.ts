@@ -39,6 +39,8 @@ export interface AccountPolicy {
   /** `when_demanded`: by a portal; `whenever_bound`: at each sign-in of somebody who has one; `always`. */
   readonly secondFactor: 'when_demanded' | 'whenever_bound' | 'always';
   readonly bound: readonly FactorKind[];
+  /** Who opened their account with a key may have none. */
+  readonly hasPassword: boolean;
   /** The password is older than the house lets passwords become. */
   readonly passwordIsOutdated: boolean;
 }
@@ -173,12 +175,12 @@ export function counted(ceremony: Ceremony): readonly Proof[] {
 
 /**
  * Asks for one more of these kinds. Who began with something else than the password and has bound none of them can still give the
- * password.
+ * password, if they have one.
  */
 function askFor(ceremony: Ceremony, kinds: readonly FactorKind[], because: SecondFactorStep['because']): Step {
   const isUsable = kinds.some((kind) => ceremony.account.bound.includes(kind));
-  const hasPassword = counted(ceremony).some(({ factor }) => factor === 'password');
-  if (!isUsable && !hasPassword) return { state: 'identify' };
+  const isGiven = counted(ceremony).some(({ factor }) => factor === 'password');
+  if (!isUsable && !isGiven && ceremony.account.hasPassword) return { state: 'identify' };
   const mayTrust = because === 'account' && ceremony.account.secondFactor !== 'always' && isSparable(ceremony);
   return { state: 'second_factor', kinds, because, mayTrust };
 }
@@ -194,8 +196,9 @@ function askedByAccount(ceremony: Ceremony): Step | undefined {
     return askFor(ceremony, othersThan(here, ceremony), 'risk');
   }
   if ((account.secondFactor === 'when_demanded' && !demand.asksOwner) || hasSecondFactor(proofs)) return undefined;
-  if (account.secondFactor !== 'always' && (!hasAny || isSpared(ceremony))) return undefined;
-  if (!hasAny && demand.bindsFactors) return undefined;
+  const hasMore = hasAny && hasMoreThan(proofs, ceremony);
+  if (account.secondFactor !== 'always' && (!hasMore || isSpared(ceremony))) return undefined;
+  if (!hasMore && demand.bindsFactors) return undefined;
   return askFor(ceremony, othersThan(proofs, ceremony), 'account');
 }
 
@@ -205,6 +208,10 @@ const othersThan = (proofs: readonly Proof[], { offered }: Ceremony): readonly F
 /** What the person would be asked for of an ordinary day: codes on paper are for the day when nothing else works. */
 const daily = ({ account }: Ceremony): readonly FactorKind[] =>
   account.bound.filter((kind) => kind !== 'recovery_code');
+
+/** Whether there is anything besides that the person could give: whoever has nothing but one certificate has given all. */
+const hasMoreThan = (proofs: readonly Proof[], ceremony: Ceremony): boolean =>
+  ceremony.account.hasPassword || daily(ceremony).some((kind) => !proofs.some(({ factor }) => factor === kind));
 
 /** Anything but the password and the trust in a device. */
 const isMore = ({ strength }: Proof): boolean => strength !== 'knowledge' && strength !== 'spared';

@@ -10,6 +10,7 @@ import { Fault } from '../shared/fault.ts';
 import type { Language } from '../web/language.ts';
 import type { SubjectView } from '../web/pages-subject.ts';
 import type { CeremonyRequest } from './interactions.ts';
+import { placeStateOf } from './misplaced.ts';
 import {
   formOf,
   frame,
@@ -139,6 +140,7 @@ async function tell(
   request?: CeremonyRequest,
   personId?: string,
 ): Promise<void> {
+  placeStateOf(ctx).isTold = true;
   await failures.record({
     ...originOf(ctx, request),
     type: 'subject.refused',

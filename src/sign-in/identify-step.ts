@@ -107,8 +107,20 @@ export async function postScanned(ctx: Context, sources: SignInSources): Promise
   const outcome = await finishScan(ctx, request, sources);
   // The page of the code tells what became of it.
   if (outcome.state === 'expired') return goOn(ctx, `/interaction/${request.uid}/scan`);
+  if (outcome.state === 'proven' && (await restsOnOldPassword(request, outcome, sources))) {
+    const told = { personId: outcome.person.id, clientId: request.clientId, factor: outcome.proof.factor };
+    await sources.admission.refuse(ctx, { ...told, reason: 'password_outdated' });
+    return showSignIn(ctx, request, sources, { identifier: '', problem: 'password_outdated', status: 401 });
+  }
   await afterProof(ctx, request, sources, { outcome, identifier: '' });
 }
+
+/** The session of the phone may rest on a password that would let nobody in any more: whoever stands here is told what to do. */
+const restsOnOldPassword = (
+  { demand: { staffOnly } }: CeremonyRequest,
+  { person }: Admitted,
+  { renewal }: SignInSources,
+): Promise<boolean> => renewal.passwords.isOutdated(person.id, { asStaff: staffOnly });
 
 /** Whoever may be signed in already, somebody says now who they are: the session is not asked. */
 async function atIdentify(ctx: Context, request: CeremonyRequest, sources: SignInSources): Promise<void> {

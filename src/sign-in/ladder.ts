@@ -40,7 +40,7 @@ export interface LadderSources {
   /** The kinds a person can be asked for. */
   readonly boundKinds: (personId: string) => Promise<readonly FactorKind[]>;
   readonly house: HousePolicy;
-  readonly passwords: Pick<PasswordFactor, 'isOutdated'>;
+  readonly passwords: Pick<PasswordFactor, 'isOutdated' | 'changedAt'>;
   readonly staff: StaffDoor;
 }
 
@@ -53,7 +53,13 @@ export interface StaffDoor {
 
 export const ALLOWED: RiskDemand = { verdict: 'allow', reasons: [] };
 
-const NOBODY: AccountPolicy = { ial: 0, secondFactor: 'when_demanded', bound: [], passwordIsOutdated: false };
+const NOBODY: AccountPolicy = {
+  ial: 0,
+  secondFactor: 'when_demanded',
+  bound: [],
+  hasPassword: true,
+  passwordIsOutdated: false,
+};
 
 export function createLadder(sources: LadderSources): Ladder {
   const { rules, factors, policies, boundKinds, house, passwords, staff } = sources;
@@ -65,10 +71,16 @@ export function createLadder(sources: LadderSources): Ladder {
     return (await policies.of(personId)).alwaysAsk ? 'whenever_bound' : 'when_demanded';
   };
 
-  const accountOf = async ({ personId, ial }: Climber, demand: Demand, risk: RiskDemand): Promise<AccountPolicy> => {
+  /** Looked up only of whoever has not given it. */
+  const hasPassword = async ({ personId, here, before }: Climber): Promise<boolean> =>
+    [...here, ...before].some(({ factor }) => factor === 'password') ||
+    (await passwords.changedAt(personId)) !== undefined;
+
+  const accountOf = async (climber: Climber, demand: Demand, risk: RiskDemand): Promise<AccountPolicy> => {
+    const { personId, ial } = climber;
     const [secondFactor, passwordIsOutdated] = await Promise.all([
       demandedBy(personId),
-      passwords.isOutdated(personId),
+      passwords.isOutdated(personId, { asStaff: demand.staffOnly }),
     ]);
     // An ordinary visit to an ordinary portal depends on no factor, so none is looked up.
     const matters =
@@ -78,7 +90,9 @@ export function createLadder(sources: LadderSources): Ladder {
       demand.asksOwner ||
       demand.staffOnly ||
       risk.verdict !== 'allow';
-    return { ial, secondFactor, bound: matters ? await boundKinds(personId) : [], passwordIsOutdated };
+    if (!matters) return { ial, secondFactor, bound: [], hasPassword: true, passwordIsOutdated };
+    const [bound, has] = await Promise.all([boundKinds(personId), hasPassword(climber)]);
+    return { ial, secondFactor, bound, hasPassword: has, passwordIsOutdated };
   };
 
   return {

@@ -7,6 +7,7 @@ import { postKeep } from './closing.ts';
 import { noticeOf, termsShown } from './consent-notice.ts';
 import { postCertificate, postCredentials, postPasskey, postScanned, showSignIn } from './identify-step.ts';
 import type { CeremonyRequest } from './interactions.ts';
+import { takeStep } from './misplaced.ts';
 import { showProveIdentity } from './prove-identity.ts';
 import { postRenewPassword, showRenewPassword } from './renew-password.ts';
 import { postScan, scanState, showScan } from './scan-step.ts';
@@ -25,30 +26,46 @@ import {
   standingOf,
 } from './step.ts';
 
+type Step = (ctx: Context, sources: SignInSources) => Promise<void>;
+
+/** What a page of the ceremony can send, by the end of its address. */
+const STEPS: Readonly<Record<string, Step>> = {
+  identify: postCredentials,
+  passkey: postPasskey,
+  certificate: postCertificate,
+  scan: postScan,
+  'scan/finish': postScanned,
+  'second-factor': postSecondFactor,
+  'send-code': postBegin,
+  without: postWithout,
+  'new-password': postRenewPassword,
+  'continue-as': postContinueAs,
+  'choose-subject': postSubject,
+  consent: postConsent,
+  keep: postKeep,
+  cancel: postCancel,
+};
+
 /**
  * The pages of one sign-in. A GET shows the step `nextStep` names; a POST proves or decides one thing and goes back to the
  * protocol, which asks again. No page sends to another.
  */
 export function signInRoutes(sources: SignInSources): Router {
   const router = new Router();
-  router.get('/interaction/:uid', (ctx) => showStep(ctx as unknown as Context, sources));
-  router.post('/interaction/:uid/identify', (ctx) => postCredentials(ctx as unknown as Context, sources));
-  router.post('/interaction/:uid/passkey', (ctx) => postPasskey(ctx as unknown as Context, sources));
-  router.get('/interaction/:uid/certificate', (ctx) => showCertificate(ctx as unknown as Context, sources));
-  router.post('/interaction/:uid/certificate', (ctx) => postCertificate(ctx as unknown as Context, sources));
-  router.get('/interaction/:uid/scan', (ctx) => showScan(ctx as unknown as Context, sources));
-  router.get('/interaction/:uid/scan/state', (ctx) => scanState(ctx as unknown as Context, sources));
-  router.post('/interaction/:uid/scan', (ctx) => postScan(ctx as unknown as Context, sources));
-  router.post('/interaction/:uid/scan/finish', (ctx) => postScanned(ctx as unknown as Context, sources));
-  router.post('/interaction/:uid/second-factor', (ctx) => postSecondFactor(ctx as unknown as Context, sources));
-  router.post('/interaction/:uid/send-code', (ctx) => postBegin(ctx as unknown as Context, sources));
-  router.post('/interaction/:uid/without', (ctx) => postWithout(ctx as unknown as Context, sources));
-  router.post('/interaction/:uid/new-password', (ctx) => postRenewPassword(ctx as unknown as Context, sources));
-  router.post('/interaction/:uid/continue-as', (ctx) => postContinueAs(ctx as unknown as Context, sources));
-  router.post('/interaction/:uid/choose-subject', (ctx) => postSubject(ctx as unknown as Context, sources));
-  router.post('/interaction/:uid/consent', (ctx) => postConsent(ctx as unknown as Context, sources));
-  router.post('/interaction/:uid/keep', (ctx) => postKeep(ctx as unknown as Context, sources));
-  router.post('/interaction/:uid/cancel', (ctx) => postCancel(ctx as unknown as Context, sources));
+  const BASE = '/interaction/:uid';
+  const shows: Readonly<Record<string, Step>> = {
+    [BASE]: showStep,
+    [`${BASE}/certificate`]: showCertificate,
+    [`${BASE}/scan`]: showScan,
+    [`${BASE}/scan/state`]: scanState,
+  };
+  for (const [path, show] of Object.entries(shows)) router.get(path, (ctx) => show(ctx as unknown as Context, sources));
+  for (const [name, step] of Object.entries(STEPS)) {
+    router.post(`${BASE}/${name}`, (routed) => {
+      const ctx = routed as unknown as Context;
+      return takeStep(ctx, name, () => step(ctx, sources), sources);
+    });
+  }
   return router;
 }
 

@@ -8,6 +8,7 @@ import type { FactorChoice, SecondFactorProblem } from '../web/pages-ladder.ts';
 import type { SecondFactorStep } from './ceremony.ts';
 import type { CeremonyRequest, Pending } from './interactions.ts';
 import { ALLOWED, type Climber } from './ladder.ts';
+import { placeStateOf } from './misplaced.ts';
 import {
   advance,
   DECISION,
@@ -176,8 +177,9 @@ const refuse = (
   request: CeremonyRequest,
   { failures }: SignInSources,
   { kind, reason, standing }: { readonly kind: FactorKind; readonly reason: string; readonly standing: Standing },
-): Promise<void> =>
-  failures.record({
+): Promise<void> => {
+  placeStateOf(ctx).isTold = true;
+  return failures.record({
     ...originOf(ctx, request),
     type: 'sign-in.refused',
     outcome: 'failure',
@@ -186,6 +188,7 @@ const refuse = (
     sessionUid: standing.climber?.here.length === 0 ? standing.signedIn?.sessionUid : undefined,
     details: { reason, factor: kind, step: 'second' },
   });
+};
 
 /** Sends a code, or another. */
 export async function postBegin(ctx: Context, sources: SignInSources): Promise<void> {

@@ -2,6 +2,7 @@ import type { Context } from 'koa';
 import { z } from 'zod';
 import type { Gate } from '../defence/gate.ts';
 import type { Certificates } from '../factors/certificates/certificates.ts';
+import type { FactorKind } from '../factors/factor.ts';
 import type { Passkeys } from '../factors/passkeys/passkeys.ts';
 import type { ScanCodes } from '../factors/scan-codes.ts';
 import type { Failures } from '../ledger/flood.ts';
@@ -30,7 +31,8 @@ import type { IdentifyCertificate } from './identify-certificate.ts';
 import type { IdentifyPasskey } from './identify-passkey.ts';
 import type { CeremonyRequest, Interactions, Pending, SignedInPerson } from './interactions.ts';
 import { ALLOWED, type Climber, type Ladder } from './ladder.ts';
-import { identifies } from './levels.ts';
+import { identifies, type Proof } from './levels.ts';
+import { placeStateOf } from './misplaced.ts';
 import type { PasswordRenewal } from './renew-password.ts';
 import { sparedBy, type TrustSources } from './trust.ts';
 
@@ -84,6 +86,7 @@ export async function requestOf(ctx: Context, { interactions }: SignInSources): 
   const found = await interactions.find(ctx, uidOf(ctx));
   if (found === 'expired') throw new Fault('ceremony_expired');
   if (found === 'elsewhere') throw new Fault('ceremony_elsewhere');
+  placeStateOf(ctx).portal = found.clientId;
   return found;
 }
 
@@ -92,6 +95,8 @@ export interface Standing {
   readonly step: Step;
   readonly climber: Climber | undefined;
   readonly signedIn: SignedInPerson | undefined;
+  /** What the person could be asked for beside the password, as far as it matters here. */
+  readonly bound: readonly FactorKind[];
 }
 
 /**
@@ -105,9 +110,12 @@ export async function standingOf(
   { wantsSwitch = false, proven = request.pending }: { readonly wantsSwitch?: boolean; readonly proven?: Pending } = {},
 ): Promise<Standing> {
   const { prompt, startedBy, expectsOther, demand } = request;
-  const signedIn = await interactions.currentPerson(ctx);
-  const personId = proven?.personId ?? signedIn?.personId;
-  const person = personId === undefined ? undefined : await persons.find(personId);
+  const holder = await interactions.currentPerson(ctx);
+  const personId = proven?.personId ?? holder?.personId;
+  const found = personId === undefined ? undefined : await persons.find(personId);
+  // Whoever was shut out a moment ago may hold a session that is about to end: they are nobody any more (F2, V42).
+  const isShut = proven === undefined && found?.status !== 'active';
+  const [person, signedIn] = isShut ? [] : [found, holder];
   const climber: Climber | undefined = person && {
     personId: person.id,
     ial: person.ial,
@@ -117,13 +125,14 @@ export async function standingOf(
   const risk = proven?.risk ?? ALLOWED;
   const waived = proven?.waived === true;
   const asked = { prompt, startedBy, expectsOther, wantsSwitch, waived, demand, risk, address: ctx.ip };
-  return { step: nextStep(await ladder.ceremonyOf(asked, climber)), climber, signedIn };
+  const ceremony = await ladder.ceremonyOf(asked, climber);
+  return { step: nextStep(ceremony), climber, signedIn, bound: ceremony.account.bound };
 }
 
 /**
  * Takes a proof or a decision and goes on: to the protocol once nothing of the sign-in is missing, else to the page of the next step.
- * No session begins before the account's own policy and the circumstances are satisfied; what a portal wants beyond that, it may ask
- * of the session.
+ * No session begins while its person can give what is still asked for, whoever asks: one sign-in is one session and one event, with all that
+ * was proven. Who has nothing bound that a portal wants is let in as far as the account itself asks, to bind it.
  */
 export async function advance(
   ctx: Context,
@@ -132,7 +141,7 @@ export async function advance(
   { proven, write }: { readonly proven: Pending; readonly write?: (tx: Transaction) => Promise<void> },
 ): Promise<void> {
   const { interactions, persons, admission, ledger } = sources;
-  const { step, climber, signedIn } = await standingOf(ctx, request, sources, { proven });
+  const { step, climber, signedIn, bound } = await standingOf(ctx, request, sources, { proven });
   if (step.state === 'refuse') {
     if (STAFF_REFUSALS.has(step.reason)) {
       const told = { personId: proven.personId, clientId: request.clientId, reason: step.reason };
@@ -143,7 +152,7 @@ export async function advance(
   const person = await persons.find(proven.personId);
   if (climber === undefined || person?.status !== 'active') throw new Fault('ceremony_expired', 'the account is shut');
   const { clientId } = request;
-  if (mustWait(step)) {
+  if (mustWait(step, bound)) {
     const newest = proven.proofs.at(-1);
     await interactions.hold(request, proven, async (tx) => {
       await write?.(tx);
@@ -152,11 +161,17 @@ export async function advance(
     });
     return goOn(ctx, `/interaction/${request.uid}`);
   }
-  const first = climber.here.findLast(identifies);
+  // The session that this very request has begun rests on some of it already: that was told.
+  const here = climber.here.filter((proof) => !climber.before.some((told) => isSameProof(told, proof)));
+  const first = here.findLast(identifies);
   // Whoever has only added to the session they hold has not signed in anew.
   const sessionUid = first === undefined ? signedIn?.sessionUid : undefined;
   const isWhole = step.state !== 'second_factor';
-  const remember = await admission.complete(ctx, { person, clientId, sessionUid, isWhole, ...climber });
+  const { before } = climber;
+  const remember =
+    here.length === 0
+      ? undefined
+      : await admission.complete(ctx, { person, clientId, sessionUid, isWhole, here, before });
   const login = {
     personId: person.id,
     proofs: proven.proofs,
@@ -165,7 +180,7 @@ export async function advance(
   };
   const address = await interactions.signedIn(request, login, async (tx) => {
     await write?.(tx);
-    await remember(tx);
+    await remember?.(tx);
   });
   goOn(ctx, address);
 }
@@ -185,10 +200,12 @@ export async function provenBy(
   return { proven, write };
 }
 
-const mustWait = (step: Step): boolean =>
-  step.state === 'identify' ||
-  step.state === 'renew_password' ||
-  (step.state === 'second_factor' && (step.because === 'account' || step.because === 'risk'));
+const isSameProof = (one: Proof, other: Proof): boolean => one.factor === other.factor && one.at === other.at;
+
+const mustWait = (step: Step, bound: readonly FactorKind[]): boolean => {
+  if (step.state !== 'second_factor') return step.state === 'identify' || step.state === 'renew_password';
+  return step.because === 'account' || step.because === 'risk' || step.kinds.some((kind) => bound.includes(kind));
+};
 
 /** The fault a person reads where the ceremony cannot go on. */
 export const faultOf = (reason: Refusal): FaultCode => FAULT_OF[reason] ?? 'ceremony_expired';

@@ -64,7 +64,13 @@ export interface DocumentProblem {
 }
 
 /** Why a proof of identity did not count. */
-export type ProofProblem = 'refused' | 'passkey_refused' | 'too_many' | 'busy';
+export type ProofProblem =
+  | 'refused'
+  | 'passkey_refused'
+  | 'certificate_refused'
+  | 'certificate_expired'
+  | 'too_many'
+  | 'busy';
 
 export interface PasswordChangeProblem {
   readonly field?: 'password' | 'newPassword' | 'newPasswordAgain';
@@ -178,7 +184,11 @@ export interface AccountPageModels {
     readonly fields: readonly HiddenField[];
     /** Of an account that has none the field is not shown. */
     readonly hasPassword: boolean;
+    /** Their certificate was given a moment ago, and the password is wanted beside it. */
+    readonly isBeside: boolean;
     readonly passkey?: PasskeyView;
+    /** Posts `challenge`, `answer` and `fields`. */
+    readonly certificate?: { readonly action: string; readonly challenge: string; readonly text: string };
     readonly cancelUrl: string;
     readonly problem?: ProofProblem;
   };

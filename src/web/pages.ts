@@ -36,6 +36,7 @@ export type SignInProblem =
   | 'busy'
   | 'identifier_form'
   | 'passkey_refused'
+  | 'password_outdated'
   | 'expired'
   | 'unproven';
 

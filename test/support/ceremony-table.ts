@@ -117,7 +117,13 @@ function demandOf(cell: string): { readonly prompt?: string; readonly demand: Ce
 type Told = Pick<Ceremony, 'account' | 'risk' | 'waived' | 'offered' | 'rules'> & { readonly standing: StaffStanding };
 
 function accountOf(cell: string): Told {
-  let account: Ceremony['account'] = { ial: 2, secondFactor: 'when_demanded', bound: [], passwordIsOutdated: false };
+  let account: Ceremony['account'] = {
+    ial: 2,
+    secondFactor: 'when_demanded',
+    bound: [],
+    hasPassword: true,
+    passwordIsOutdated: false,
+  };
   let risk: Ceremony['risk'] = { verdict: 'allow', reasons: [] };
   let offered = Object.values(KINDS);
   let standing: StaffStanding = { office: 'open', isMember: false };
@@ -126,6 +132,7 @@ function accountOf(cell: string): Told {
     const [word = '', ...rest] = part.split(' ');
     if (word === 'ial') account = { ...account, ial: Number(rest[0]) as Ceremony['account']['ial'] };
     else if (word === 'bound') account = { ...account, bound: rest.map((name) => known(name).kind) };
+    else if (word === 'keyed') account = { ...account, hasPassword: false };
     else if (word === 'old') account = { ...account, passwordIsOutdated: true };
     else if (word === 'policy')
       account = { ...account, secondFactor: rest[0] === 'always' ? 'always' : 'whenever_bound' };

@@ -24,11 +24,18 @@ export const accountPagesEn: typeof accountPagesZh = {
     lead: 'What you are about to do concerns the safety of your account. Please enter your password once more, so that we know it is you.',
     leadPasskey:
       'What you are about to do concerns the safety of your account. Please confirm with your passkey that it is you.',
+    leadCertificate:
+      'What you are about to do concerns the safety of your account. Please confirm with your certificate that it is you.',
+    leadBeside: 'Your certificate was accepted. Please enter your password as well; with both you can go on.',
+    certificate: 'Prove it with a certificate',
     password: 'Password',
     submit: 'Prove and continue',
     problems: {
       refused: 'The password is not right. Please check it and enter it again.',
       passkey_refused: 'This passkey was not recognised. Please try again.',
+      certificate_refused:
+        'This was not accepted. Please check that the certificate is valid and the device connected, and sign the new text.',
+      certificate_expired: 'The page had been open for too long. Please sign the new text.',
       too_many:
         'Too many attempts. To protect your account, please wait a few minutes. Your account has not been switched off.',
       busy: 'Many people are here right now. Your password was not judged wrong. Please press “Prove and continue” again in a moment.',

@@ -62,6 +62,8 @@ export const en: Messages = {
         'An account of somebody under 14 needs a guardian. Please have your guardian registered at a service counter, with the household register and their ID card; then you can use it.',
       refused: 'The sign-in name or password is not right. Please check both and try again.',
       passkey_refused: 'This passkey was not recognised. Please try again, or sign in another way.',
+      password_outdated:
+        'Your password has grown too old, so your phone cannot sign you in for now. Please sign in with your password once and choose a new one.',
       expired: 'The page had been open for too long. Please try again.',
       too_many: 'Too many attempts. To protect the account, please wait a few minutes. It has not been switched off.',
       busy: 'Many people are signing in right now. Your password was not judged wrong; please try again in a moment.',
