@@ -16,6 +16,7 @@ import { cancelRecoveries, enrolmentRouters, isRegistrationOpen, recoverUrl } fr
 import { createFactors } from './factor-doors.ts';
 import { createAttempts } from './factors/attempts.ts';
 import type { Challenges } from './factors/challenges.ts';
+import { createIdentifying } from './identify-doors.ts';
 import { houseLadder, partnerVocabularies, passwordRenewal } from './ladder-doors.ts';
 import type { OwnPages } from './oidc/around-library.ts';
 import type { EngineSources } from './oidc/engine.ts';
@@ -24,12 +25,8 @@ import { createPairwiseSub } from './oidc/pairwise.ts';
 import { createSignedOut } from './oidc/signed-out.ts';
 import { createKnownDevices } from './people/known-devices.ts';
 import { createSignInPlaces } from './people/sign-in-places.ts';
-import { certificateAmr, tellCloned } from './possession-doors.ts';
 import { proofDoors } from './proof-doors.ts';
 import { createAdmission } from './sign-in/admission.ts';
-import { createIdentify } from './sign-in/identify.ts';
-import { createIdentifyCertificate } from './sign-in/identify-certificate.ts';
-import { createIdentifyPasskey } from './sign-in/identify-passkey.ts';
 import type { Interactions } from './sign-in/interactions.ts';
 import { signInRoutes } from './sign-in/pages.ts';
 import type { Counters } from './storage/counters.ts';
@@ -92,31 +89,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
     rules: ladder.rules,
     secure,
   });
-  const identify = createIdentify({
-    identifiers: house.identifiers,
-    persons,
-    passwords,
-    attempts,
-    challenges,
-    admission,
-    gate,
-  });
-
-  const identifyPasskey = createIdentifyPasskey({
-    passkeys: house.passkeys,
-    persons,
-    attempts,
-    admission,
-    cloned: (record, from) => tellCloned(house, record, from),
-  });
-  const identifyCertificate = createIdentifyCertificate({
-    certificates: house.certificates,
-    boundFactors: house.boundFactors,
-    persons,
-    attempts,
-    admission,
-    amr: certificateAmr(config),
-  });
+  const identifying = createIdentifying(house, { admission, attempts, challenges, gate });
 
   const routes = (interactions: Interactions): OwnPages => {
     const routers = [
@@ -131,11 +104,9 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
       ...(house.registerNotice ? [registerNoticeRoute(house.registerNotice)] : []),
       signInRoutes({
         interactions,
-        identify,
+        ...identifying,
         passkeys: house.passkeys,
-        identifyPasskey,
         certificates: house.certificates,
-        identifyCertificate,
         admission,
         scanCodes: house.scanCodes,
         scanLimits: config.scan,
@@ -165,15 +136,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
       accountRoutes({
         doors: accountDoors(
           house,
-          proofDoors(house, {
-            interactions,
-            identify,
-            identifyPasskey,
-            identifyCertificate,
-            admission,
-            ladder,
-            formTokens,
-          }),
+          proofDoors(house, { ...identifying, interactions, admission, ladder, formTokens }),
           wakeOutbox,
         ),
         persons,

@@ -2,13 +2,11 @@ import type { Context } from 'koa';
 import { ACCOUNT_CENTRE } from './account-centre/account-form.ts';
 import type { ProofDoors, ProvenAgain, Stale } from './account-centre/proving.ts';
 import type { House } from './app.ts';
+import type { Identifying } from './identify-doors.ts';
 import { nowSeconds } from './shared/clock.ts';
 import { Fault } from './shared/fault.ts';
 import type { Admission, Admitted } from './sign-in/admission.ts';
 import { nextStep } from './sign-in/ceremony.ts';
-import type { Identify } from './sign-in/identify.ts';
-import type { IdentifyCertificate } from './sign-in/identify-certificate.ts';
-import type { IdentifyPasskey } from './sign-in/identify-passkey.ts';
 import type { Interactions, Login } from './sign-in/interactions.ts';
 import { ALLOWED, type Asked, type Ladder } from './sign-in/ladder.ts';
 import type { Proof } from './sign-in/levels.ts';
@@ -39,11 +37,8 @@ const OWN_PAGE: Asked = {
 };
 
 /** By what a person proves again who they are. */
-export interface Proving {
+export interface Proving extends Identifying {
   readonly interactions: Interactions;
-  readonly identify: Identify;
-  readonly identifyPasskey: IdentifyPasskey;
-  readonly identifyCertificate: IdentifyCertificate;
   readonly admission: Admission;
   readonly ladder: Ladder;
   readonly formTokens: Pick<FormTokens, 'browserOf'>;
