@@ -109,7 +109,7 @@ const folder = await mkdtemp(join(tmpdir(), 'tongban-ledger-rates-'));
 const database = await openDatabase({ file: join(folder, 'tongban.db') });
 const openings = createOpenings(database, createSealer(ROOT_KEY));
 const index = createBlindIndex(ROOT_KEY);
-const key = ledgerKey({ origin: 'bench.example/audit', file: '', rootKey: ROOT_KEY });
+const key = ledgerKey({ origin: 'bench.example/audit', file: '', kept: undefined, rootKey: ROOT_KEY });
 const signer = createSoftwareSm2Signer(key.privateKeyHex);
 try {
   const ledger = createLedger({ database, openings, index, node: 'bench' });

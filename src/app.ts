@@ -13,7 +13,7 @@ import type { HashPlaces } from './factors/hash-queue.ts';
 import { createPasswordFactor, type PasswordFactor } from './factors/password.ts';
 import { alteredEvent, createKeyDoors, type KeyDoors, openKeys, openMaster } from './key-doors.ts';
 import { levelRules, scaleNames } from './ladder-doors.ts';
-import { type LedgerKey, ledgerKey, ledgerOrigin } from './ledger/checkpoints/ledger-key.ts';
+import { keptLedgerKey, type LedgerKey, ledgerKey, ledgerOrigin } from './ledger/checkpoints/ledger-key.ts';
 import { createFailures, type Failures } from './ledger/flood.ts';
 import { createLedger, type Ledger, type LedgerEvent } from './ledger/ledger.ts';
 import { createOpenings, type Openings } from './ledger/openings.ts';
@@ -145,7 +145,7 @@ export async function openHouse(config: Config, by?: string | OperatorIn, place?
   toldTo = failures;
   await rows.finish(ledger);
   const artifacts = createArtifactCounts();
-  const shortLived = await openShortLived(config, database);
+  const shortLived = await openShortLived(config, database, rows.guard);
   const store = countedArtifacts(shortLived.store, artifacts);
   const sessionEnds = createSessionEnds({ database, store, ledger });
   const reaching = createReaching({ config, database, sealer, index, ledger });
@@ -217,6 +217,7 @@ export async function openHouse(config: Config, by?: string | OperatorIn, place?
     ledgerKey: ledgerKey({
       origin: await ledgerOrigin(database, config.ledger.origin, config.issuer),
       file: config.ledger.signingKeyFile,
+      kept: await keptLedgerKey(database, keys.master),
       rootKey: keys.master.root,
     }),
     events,

@@ -5,6 +5,7 @@ import { Fault } from './shared/fault.ts';
 import type { ArtifactStore } from './storage/artifact-store.ts';
 import type { Counters } from './storage/counters.ts';
 import type { Database } from './storage/database.ts';
+import type { RowGuard } from './storage/guarded-database.ts';
 import { openRedis } from './storage/open-redis.ts';
 import { createRedisArtifacts } from './storage/redis-artifacts.ts';
 import { createRedisCounters } from './storage/redis-counters.ts';
@@ -25,7 +26,7 @@ export interface ShortLived {
  * In SQL, or with what may be lost in Redis where one is configured.
  * Throws `Fault('storage_unavailable')` when it does not answer, `Fault('internal')` when the file of its authorities cannot be read.
  */
-export async function openShortLived({ redis }: Config, database: Database): Promise<ShortLived> {
+export async function openShortLived({ redis }: Config, database: Database, guard: RowGuard): Promise<ShortLived> {
   const counters = createSqlCounters(database);
   if (redis.url === '')
     return { store: createSqlArtifacts(database), rates: counters, redis: undefined, close: async () => {} };
@@ -40,7 +41,7 @@ export async function openShortLived({ redis }: Config, database: Database): Pro
     throw error;
   });
   return {
-    store: createRedisArtifacts({ client, database, prefix }),
+    store: createRedisArtifacts({ client, database, prefix, guard }),
     rates: createRedisCounters({ client, prefix, standIn: counters }),
     redis: presence,
     close: () => client.close(),

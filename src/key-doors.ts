@@ -8,10 +8,12 @@ import { type MasterKeys, openMasterKeys } from './crypto/master-keys.ts';
 import { createMasterRotation, type MasterRotation } from './crypto/master-rotation.ts';
 import { createResealing, sealedWalks } from './crypto/resealing.ts';
 import { createRingSealer } from './crypto/ring-sealer.ts';
+import { createRootRotation, type RootRotation } from './crypto/root-rotation.ts';
 import { configuredRowKey } from './crypto/row-seals.ts';
 import { sealWalks } from './crypto/row-walks.ts';
 import { type Sealer, toldSealer } from './crypto/sealing.ts';
 import { openSecretRing, type SecretRing } from './crypto/secret-ring.ts';
+import { keepLedgerKey } from './ledger/checkpoints/ledger-key.ts';
 import type { Ledger, LedgerEvent } from './ledger/ledger.ts';
 import { companyIndexWalks } from './legal-persons/reindexing.ts';
 import { fetchMasterKeys } from './master-doors.ts';
@@ -34,6 +36,7 @@ export interface KeyDoors {
   readonly secretRing: SecretRing;
   readonly keyRotation: KeyRotation;
   readonly masterRotation: MasterRotation;
+  readonly rootRotation: RootRotation;
   /** What keys of the house are derived from that are in no ring. It outlives the master key (crypto/master-keys.ts). */
   readonly rootKey: Uint8Array;
   /** The walk that brings everything under the keys in use, at so many rows a second. */
@@ -84,6 +87,10 @@ export function alteredEvent(place: string): LedgerEvent {
   return { type: 'sealed-data.altered', outcome: 'failure', actor: 'system', details };
 }
 
+/** How long a row lives in Redis, where nobody counts what stands under a key. */
+const elsewhereSeconds = ({ redis, ttl }: Config): number =>
+  redis.url === '' ? 0 : Math.max(ttl.interactionSeconds, ttl.accessTokenSeconds, ttl.clientCredentialsSeconds);
+
 /** What changes the keys. A cookie may come back for as long as the longest session. */
 export function createKeyDoors(
   config: Config,
@@ -103,13 +110,29 @@ export function createKeyDoors(
     secretRing: ring,
     rootKey: master.root,
     masterRotation: createMasterRotation({ database, master, ring, ledger }),
+    rootRotation: createRootRotation({
+      database,
+      root: master.root,
+      master,
+      ring,
+      ledger,
+      keepLedgerKey: async (tx) => {
+        if (config.ledger.signingKeyFile === '') await keepLedgerKey(tx, master, master.root);
+      },
+    }),
     keyRotation: createKeyRotation({
       database,
       ring,
       master,
       ledger,
       dependents: (purpose, id) => dependentsOf(database, purpose, id),
-      lifeSeconds: { sealing: 0, index: 0, pepper: 0, cookies: config.session.absoluteSeconds, rows: 0 },
+      lifeSeconds: {
+        sealing: 0,
+        index: 0,
+        pepper: 0,
+        cookies: config.session.absoluteSeconds,
+        rows: elsewhereSeconds(config),
+      },
     }),
     resealing: (rowsPerSecond) =>
       createResealing({

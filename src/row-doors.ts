@@ -6,7 +6,7 @@ import { createRowSeals, type RingRowSeals } from './crypto/row-seals.ts';
 import { createRowCheck, sealAllAsTheyStand, sealAsItStands } from './crypto/row-walks.ts';
 import type { Ledger, LedgerEvent } from './ledger/ledger.ts';
 import type { Database } from './storage/database.ts';
-import { guardDatabase } from './storage/guarded-database.ts';
+import { guardDatabase, type RowGuard } from './storage/guarded-database.ts';
 import { guardedTable } from './storage/guarded-tables.ts';
 import { type NightlyJob, type RunningNightlyJob, startNightlyJob } from './storage/nightly-job.ts';
 
@@ -17,6 +17,8 @@ export interface RowSealing {
   readonly raw: Database;
   readonly seals: RingRowSeals;
   readonly tell: (place: string) => void;
+  /** How rows are judged that lie elsewhere than in this store. */
+  readonly guard: RowGuard;
   /** To be called once, with the ledger there: seals a store that never was. */
   readonly finish: (ledger: Ledger) => Promise<void>;
 }
@@ -38,13 +40,15 @@ export async function openRowSealing(
   tell: (place: string) => void,
 ): Promise<RowSealing> {
   const seals = createRowSeals(rootKey);
-  const database = guardDatabase(raw, { seals, tell, refuses: keys.alteredRows === 'refuse' });
+  const guard: RowGuard = { seals, tell, refuses: keys.alteredRows === 'refuse' };
+  const database = guardDatabase(raw, guard);
   const isDone = await beginRowSeals(raw, seals);
   return {
     database,
     raw,
     seals,
     tell,
+    guard,
     async finish(ledger) {
       if (isDone) return;
       await finishRowSeals(raw, seals, (tx, rows) =>

@@ -1,7 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import type { ConfigOverrides } from '../src/config/schema.ts';
 import { monotonicMs } from '../src/shared/clock.ts';
-import { embeddedTest, postgresSchema, postgresTest } from './support/databases.ts';
+import { embeddedTest, postgresStore, postgresTest } from './support/databases.ts';
 import type { HttpBrowser } from './support/http-client.ts';
 import { type LogoutReceiver, logoutReceiver, toldAt } from './support/logout-receiver.ts';
 import { answerOf, arrive, introspect, payloadOf, ROOMY, refresh, userinfo } from './support/portal-calls.ts';
@@ -82,7 +82,7 @@ const usable = async ({ server, portal }: World, tokens: Tokens): Promise<readon
 
 for (const [engine, overrides, runs] of [
   ['sqlite', async () => ({}), embeddedTest],
-  ['postgres', async (t: ExecutionContext) => ({ database: { url: await postgresSchema(t) } }), postgresTest],
+  ['postgres', async (t: ExecutionContext) => ({ database: { url: await postgresStore(t) } }), postgresTest],
 ] as const) {
   runs(
     `F3 C11 an agent acts for the company that appointed them, until its representative revokes (${engine})`,

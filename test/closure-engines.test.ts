@@ -1,12 +1,12 @@
 import type { ExecutionContext } from 'ava';
 import { turnClock } from '../src/shared/clock.ts';
-import { embeddedTest, postgresSchema, postgresTest } from './support/databases.ts';
+import { embeddedTest, postgresStore, postgresTest } from './support/databases.ts';
 import { DAY_MS, night } from './support/nights.ts';
 import { startServer, WANG } from './support/server.ts';
 
 const ENGINES = [
   ['SQLite', embeddedTest, async () => ({})],
-  ['PostgreSQL', postgresTest, async (t: ExecutionContext) => ({ database: { url: await postgresSchema(t) } })],
+  ['PostgreSQL', postgresTest, async (t: ExecutionContext) => ({ database: { url: await postgresStore(t) } })],
 ] as const;
 
 for (const [engine, on, overrides] of ENGINES) {

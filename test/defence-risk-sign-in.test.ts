@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { createKnownDevices } from '../src/people/known-devices.ts';
 import { createSignInPlaces } from '../src/people/sign-in-places.ts';
-import { embeddedTest, postgresSchema, postgresTest } from './support/databases.ts';
+import { embeddedTest, postgresStore, postgresTest } from './support/databases.ts';
 import { temporaryFolder } from './support/folders.ts';
 import { answerOf, arrive } from './support/portal-calls.ts';
 import { withoutChance } from './support/same-page.ts';
@@ -12,7 +12,7 @@ import { authorizationPath, PASSWORD, startServer, type TestPortal, type TestSer
 
 const ENGINES = [
   ['SQLite', embeddedTest, async () => ({})],
-  ['PostgreSQL', postgresTest, async (t: ExecutionContext) => ({ database: { url: await postgresSchema(t) } })],
+  ['PostgreSQL', postgresTest, async (t: ExecutionContext) => ({ database: { url: await postgresStore(t) } })],
 ] as const;
 
 const ELDER = { idNumber: '449900195604190098', name: '何桂芳' } as const;

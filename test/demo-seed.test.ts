@@ -5,7 +5,7 @@ import { syntheticCompany } from '../src/legal-persons/seeding/synthetic-compani
 import { parseUscc } from '../src/legal-persons/uscc.ts';
 import { parseDocument } from '../src/people/documents/parse.ts';
 import { SYNTHETIC_PEOPLE_MAX, syntheticPerson } from '../src/people/seeding/synthetic-people.ts';
-import { postgresSchema, postgresTest } from './support/databases.ts';
+import { postgresStore, postgresTest } from './support/databases.ts';
 import { idNumberOf } from './support/people.ts';
 import { startServer, type TestServer } from './support/server.ts';
 import { oneTold } from './support/told-events.ts';
@@ -230,7 +230,7 @@ test('production makes nobody, and what is not understood is said', async (t) =>
 });
 
 postgresTest('PostgreSQL is seeded the same way', async (t) => {
-  const server = await startServer(t, { database: { url: await postgresSchema(t) } });
+  const server = await startServer(t, { database: { url: await postgresStore(t) } });
   await seeded(t, server, '--people 450 --companies 30 --phones 10 --with-password 3');
   await seeded(t, server, '--people 10');
   for (const part of ['persons', 'identity_documents WHERE is_primary = 1']) t.is(await count(server, part), 460);

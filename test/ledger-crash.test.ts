@@ -81,6 +81,7 @@ async function judge(t: ExecutionContext, { dataDir }: Place, answered: readonly
   const key = ledgerKey({
     origin: await ledgerOrigin(database, '', config.issuer),
     file: '',
+    kept: undefined,
     rootKey: Buffer.from(config.secrets.encryptionKey),
   });
   try {

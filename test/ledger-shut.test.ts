@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import test, { type ExecutionContext } from 'ava';
 import type { Verdict } from '../src/monitoring/readiness.ts';
-import { postgresSchema, postgresTest } from './support/databases.ts';
+import { postgresStore, postgresTest } from './support/databases.ts';
 import { postAs, ROOMY } from './support/portal-calls.ts';
 import { freshPlace, startProduct } from './support/product.ts';
 import { authorizationPath, freePort, PASSWORD, redemption, startServer, WANG } from './support/server.ts';
@@ -20,7 +20,7 @@ const OPEN = { sqlite: 'DROP TRIGGER shut', postgres: 'DROP TRIGGER shut ON ledg
 /** The store is well and takes every write; the ledger alone takes none. */
 async function shutAndOpened(t: ExecutionContext, engine: 'sqlite' | 'postgres'): Promise<void> {
   const port = await freePort();
-  const url = engine === 'postgres' ? await postgresSchema(t) : '';
+  const url = engine === 'postgres' ? await postgresStore(t) : '';
   const server = await startServer(t, { ...ROOMY, monitoring: { port }, database: { url } });
   const { database, sessionEnds } = server.house;
   const wang = await server.addPerson(WANG);

@@ -1,12 +1,12 @@
 import type { ExecutionContext } from 'ava';
 import type { ConfigOverrides } from '../src/config/schema.ts';
 import { parseDocument } from '../src/people/documents/parse.ts';
-import { embeddedTest, postgresSchema, postgresTest } from './support/databases.ts';
+import { embeddedTest, postgresStore, postgresTest } from './support/databases.ts';
 import { authorizationPath, PASSWORD, startServer, type TestServer, WANG } from './support/server.ts';
 
 const ENGINES = [
   ['SQLite', embeddedTest, async () => ({})],
-  ['PostgreSQL', postgresTest, async (t: ExecutionContext) => ({ database: { url: await postgresSchema(t) } })],
+  ['PostgreSQL', postgresTest, async (t: ExecutionContext) => ({ database: { url: await postgresStore(t) } })],
 ] as const satisfies readonly (readonly [
   string,
   typeof embeddedTest,

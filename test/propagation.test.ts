@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { ConfigOverrides } from '../src/config/schema.ts';
-import { embeddedTest, postgresSchema, postgresTest, temporaryFolder } from './support/databases.ts';
+import { embeddedTest, postgresStore, postgresTest, temporaryFolder } from './support/databases.ts';
 import { introspect, tokensOf, userinfo } from './support/portal-calls.ts';
 import { tongban } from './support/product.ts';
 import {
@@ -29,7 +29,7 @@ interface House {
 
 async function twoNodes(t: ExecutionContext, engine: 'sqlite' | 'postgres'): Promise<House> {
   const folder = temporaryFolder(t);
-  const url = engine === 'postgres' ? await postgresSchema(t) : '';
+  const url = engine === 'postgres' ? await postgresStore(t) : '';
   const overrides: ConfigOverrides = {
     dataDir: folder,
     limits: { failuresPerAccount: 100 },

@@ -3,7 +3,7 @@ import type { ExecutionContext } from 'ava';
 import type { ConfigOverrides } from '../src/config/schema.ts';
 import type { Verdict } from '../src/monitoring/readiness.ts';
 import { randomToken } from '../src/shared/random.ts';
-import { postgresSchema, postgresTest } from './support/databases.ts';
+import { postgresStore, postgresTest } from './support/databases.ts';
 import { parseExposition } from './support/exposition.ts';
 import { introspect, OFFLINE, postAs, refresh, tokensOf } from './support/portal-calls.ts';
 import { type RedisServer, startRedis, whereRedisStarts } from './support/redis-servers.ts';
@@ -30,7 +30,7 @@ async function twoNodes(t: ExecutionContext): Promise<Nodes> {
   const redis = await startRedis(t, ['--save', '', '--appendonly', 'no']);
   const overrides: ConfigOverrides = {
     secrets: SECRETS,
-    database: { url: await postgresSchema(t), poolMax: 8 },
+    database: { url: await postgresStore(t), poolMax: 8 },
     redis: { url: `redis://127.0.0.1:${redis.port}`, connectTimeoutMs: 20_000 },
   };
   const one = await startServer(t, overrides);
@@ -119,7 +119,7 @@ test.serial('H4 X1 a Redis that is killed shows in readiness and metrics, and so
   const port = await freePort();
   await startServer(t, {
     secrets: SECRETS,
-    database: { url: await postgresSchema(t), poolMax: 8 },
+    database: { url: await postgresStore(t), poolMax: 8 },
     redis: { url: `redis://127.0.0.1:${redis.port}`, connectTimeoutMs: 20_000 },
     monitoring: { port },
   });

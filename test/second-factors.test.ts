@@ -7,7 +7,7 @@ import { totpStep } from '../src/factors/totp.ts';
 import { nowMs, nowSeconds, turnClock } from '../src/shared/clock.ts';
 import { createSqlCounters } from '../src/storage/sql-counters.ts';
 import { authenticatorCode, base32Bytes } from './support/authenticator.ts';
-import { embeddedTest, postgresSchema, postgresTest } from './support/databases.ts';
+import { embeddedTest, postgresStore, postgresTest } from './support/databases.ts';
 import { codeFor, codesFor, otherCode } from './support/enrolment.ts';
 import { identifierOf } from './support/people.ts';
 import { LI, startServer, type TestServer, WANG } from './support/server.ts';
@@ -22,7 +22,7 @@ const silent = async (): Promise<void> => undefined;
 
 const ENGINES = [
   ['SQLite', embeddedTest, async () => ({})],
-  ['PostgreSQL', postgresTest, async (t: ExecutionContext) => ({ database: { url: await postgresSchema(t) } })],
+  ['PostgreSQL', postgresTest, async (t: ExecutionContext) => ({ database: { url: await postgresStore(t) } })],
 ] as const;
 
 test.afterEach.always(() => turnClock(0));

@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import test, { type ExecutionContext } from 'ava';
 import pg from 'pg';
 import type { ConfigOverrides } from '../src/config/schema.ts';
-import { postgresSchema, postgresTest } from './support/databases.ts';
+import { postgresStore, postgresTest } from './support/databases.ts';
 import { introspect, OFFLINE, pause, refresh, revoke, tokensOf } from './support/portal-calls.ts';
 import {
   authorizationPath,
@@ -161,7 +161,7 @@ test('A8 L8 R1 a refresh whose token is revoked between its look-up and its comm
 postgresTest(
   'A8 L8 R1 on PostgreSQL too a refresh that loses to a revocation is refused and leaves nothing',
   async (t) => {
-    const url = await postgresSchema(t);
+    const url = await postgresStore(t);
     await refreshThatLosesToRevocation(t, { database: { url } }, () => revokingOnPostgres(t, url));
   },
 );

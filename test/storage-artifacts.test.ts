@@ -15,6 +15,7 @@ import {
   sqliteDatabase,
 } from './support/databases.ts';
 import { temporaryFolder } from './support/folders.ts';
+import { rowGuard } from './support/row-guard.ts';
 
 const overSql = async (database: Database): Promise<Stores> => ({ database, store: createSqlArtifacts(database) });
 artifactSuite(embeddedTest, 'sqlite', async (t) => overSql(await sqliteDatabase(t)));
@@ -39,7 +40,7 @@ redisTest(
 redisTest('every key of the Redis store expires', async (t) => {
   const database = await sqliteDatabase(t);
   const { client, prefix } = await redisPrefix(t);
-  const store = createRedisArtifacts({ client, database, prefix });
+  const store = createRedisArtifacts({ client, database, prefix, guard: await rowGuard(t, database) });
   await store.apply([
     put('AccessToken', 'a', { keys: { uid: 'u', userCode: 'c', accountId: 'p', grantId: 'g' } }),
     mark('jti'),

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import test from 'ava';
 import { prepareConfig } from '../src/config/prepare.ts';
 import { Fault } from '../src/shared/fault.ts';
@@ -65,8 +66,16 @@ postgresTest('X3 a transaction that forgets to go on is undone by the server, an
 postgresTest('connections nobody needs are closed, and opened again when somebody does', async (t) => {
   const database = await openPostgres({ url: await postgresSchema(t), poolMax: 4, idleTimeoutMs: 50 });
   t.teardown(() => database.close());
-  await Promise.all(Array.from({ length: 4 }, () => database.get('SELECT pg_sleep(0.05)', [])));
-  t.is(database.load().connections!.idle + database.load().connections!.busy, 4);
+  const door = await openPostgres({ url: await postgresSchema(t) });
+  t.teardown(() => door.close());
+  const key = randomInt(2 ** 31);
+  const waiting = await door.write(async (tx) => {
+    await tx.get('SELECT pg_advisory_xact_lock($1)', [key]);
+    const shut = Array.from({ length: 4 }, () => database.get('SELECT pg_advisory_xact_lock_shared($1)', [key]));
+    t.true(await until(() => database.load().connections!.busy === 4));
+    return shut;
+  });
+  await Promise.all(waiting);
   t.true(await until(() => database.load().connections!.idle === 0));
   t.truthy(await database.get('SELECT 1 AS up', []));
 });

@@ -5,7 +5,7 @@ import test from 'ava';
 import type { Verdict } from '../src/monitoring/readiness.ts';
 import { monotonicMs } from '../src/shared/clock.ts';
 import { openDatabase } from '../src/storage/open.ts';
-import { embeddedTest, postgresSchema, postgresTest } from './support/databases.ts';
+import { embeddedTest, postgresStore, postgresTest } from './support/databases.ts';
 import { parseExposition, type Scrape } from './support/exposition.ts';
 import { createBrowser, type HttpBrowser } from './support/http-client.ts';
 import { ledgerEntries } from './support/ledger.ts';
@@ -24,7 +24,7 @@ const back = (url: URL): boolean => url.href.startsWith(REDIRECT_URI);
 async function twoWorkers(t: ExecutionContext, engine: 'sqlite' | 'postgres', more: Record<string, string> = {}) {
   const place = await freshPlace(t);
   const monitoring = await freePort();
-  const url = engine === 'postgres' ? await postgresSchema(t) : '';
+  const url = engine === 'postgres' ? await postgresStore(t) : '';
   const env = {
     TONGBAN_PROFILE: 'demo',
     TONGBAN_WORKERS: '2',

@@ -1,4 +1,5 @@
 import type { MasterChange, MasterRetirement } from '../crypto/master-rotation.ts';
+import type { RootChange } from '../crypto/root-rotation.ts';
 import type { KeysCommandContext } from './keys.ts';
 
 /** What the master key is called beside the other kinds. */
@@ -30,6 +31,31 @@ export async function runMaster(
     stdout.write('every node and every backup you may bring back can do without it, then retire it.\n');
   } else stderr.write(`${MASTER}: nothing was changed. ${whyNot(outcome)}\n`);
   return outcome.ok ? 0 : 1;
+}
+
+/** What outlives the master key. */
+export const ROOT = 'root';
+
+/** `tongban keys rotate root`. Exit code 1 where it could not be done. */
+export async function rotateRoot({ house, stdout, stderr }: KeysCommandContext): Promise<number> {
+  const outcome = await house.rootRotation.rotate();
+  if (outcome.ok) {
+    stdout.write(
+      `${ROOT}: another one is in use now, ${outcome.keys} keys were sealed anew. The servers may start again.\n`,
+    );
+    return 0;
+  }
+  stderr.write(`${ROOT}: nothing was changed. ${whyNoRoot(outcome)}\n`);
+  return 1;
+}
+
+function whyNoRoot(outcome: Exclude<RootChange, { readonly ok: true }>): string {
+  switch (outcome.reason) {
+    case 'serving':
+      return 'A server runs, or was killed some seconds ago: stop all of them, and try again.';
+    case 'standing':
+      return `The configured keys of these kinds are made of it: rotate, reseal and retire them first: ${outcome.purposes.join(', ')}.`;
+  }
 }
 
 function whyNot(outcome: Exclude<MasterChange, { readonly ok: true }>): string {

@@ -3,13 +3,13 @@ import type { House } from '../app.ts';
 import type { Retirement } from '../crypto/key-rotation.ts';
 import { RING_ALGORITHMS, RING_PURPOSES, type RingPurpose } from '../crypto/secret-ring.ts';
 import { remoteKeyId, type SigningAlgorithm } from '../crypto/signing-key.ts';
-import { MASTER, runMaster } from './keys-master.ts';
+import { MASTER, ROOT, rotateRoot, runMaster } from './keys-master.ts';
 import { runReseal } from './keys-reseal.ts';
 
 export interface KeysCommandContext {
   readonly house: Pick<
     House,
-    'keyring' | 'keyRotation' | 'masterRotation' | 'secretRing' | 'resealing' | 'database' | 'config'
+    'keyring' | 'keyRotation' | 'masterRotation' | 'rootRotation' | 'secretRing' | 'resealing' | 'database' | 'config'
   >;
   readonly stdout: { write(text: string): unknown };
   readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
@@ -20,6 +20,7 @@ export const USAGE = `Usage:
   tongban keys rotate [KIND ...]   let the next keys be used; running servers follow within a second. KIND is an algorithm
                                    (ES256, RS256, SGD_SM3_SM2), sealing, index, pepper, cookies, rows or all; without one, every algorithm
   tongban keys rotate master [ID]  seal every key anew with the other master key that was given (secrets.otherEncryptionKeys)
+  tongban keys rotate root         draw another root, from which shorter-lived keys are made; no server may run
   tongban keys wrap FILE           let the key service make a master key, and keep it wrapped in a new file
   tongban keys reseal [--per-second N] [--status]
                                    bring what stands under replaced keys under those in use, now; otherwise it is done at night
@@ -35,6 +36,7 @@ export async function run(args: readonly string[], context: KeysCommandContext):
   if (words[0] === MASTER && (action === 'rotate' || action === 'retire')) {
     return runMaster(action, words.slice(1), USAGE, context);
   }
+  if (action === 'rotate' && words[0] === ROOT && words.length === 1) return rotateRoot(context);
   if (action === 'rotate') return rotate(words, context);
   if (action === 'reseal') return runReseal(words, context);
   if (action === 'retire' && words.length === 2) return retire(words[0]!, words[1]!, context);

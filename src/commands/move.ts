@@ -5,7 +5,7 @@ import { missingSecrets } from '../config/secrets.ts';
 import { sm3 } from '../crypto/digests.ts';
 import { openKeys, openMaster } from '../key-doors.ts';
 import { parseVerifierKey } from '../ledger/checkpoints/checkpoint.ts';
-import { ledgerKey, ledgerOrigin } from '../ledger/checkpoints/ledger-key.ts';
+import { keptLedgerKey, ledgerKey, ledgerOrigin } from '../ledger/checkpoints/ledger-key.ts';
 import { createLedger } from '../ledger/ledger.ts';
 import { createOpenings } from '../ledger/openings.ts';
 import { liveSource } from '../ledger/verifying/live-source.ts';
@@ -166,11 +166,12 @@ async function verified(
   config: Config,
   onProgress: (done: number, total: number) => void,
 ): Promise<Outcome> {
-  const { root } = await openMaster(config, target);
+  const master = await openMaster(config, target);
   const { verifierKey } = ledgerKey({
     origin: await ledgerOrigin(target, config.ledger.origin, config.issuer),
     file: config.ledger.signingKeyFile,
-    rootKey: root,
+    kept: await keptLedgerKey(target, master),
+    rootKey: master.root,
   });
   const key = parseVerifierKey(verifierKey);
   if (key === undefined) throw new Refusal('The verifier key of the ledger is not well formed.');

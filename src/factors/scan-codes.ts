@@ -80,7 +80,7 @@ const BEGIN = `INSERT INTO scans (id, code_digest, ceremony, browser, client_id,
   created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'waiting', NULL, $9, $10)
   ON CONFLICT (ceremony) DO UPDATE SET id = excluded.id, code_digest = excluded.code_digest, browser = excluded.browser,
   client_id = excluded.client_id, address = excluded.address, user_agent = excluded.user_agent,
-  match_number = excluded.match_number, state = 'waiting', person_id = NULL, created_at = excluded.created_at,
+  match_number = excluded.match_number, state = excluded.state, person_id = excluded.person_id, created_at = excluded.created_at,
   expires_at = excluded.expires_at`;
 const SHOWN = `SELECT ${COLUMNS} FROM scans WHERE ceremony = $1 AND browser = $2`;
 const READ = `SELECT ${COLUMNS} FROM scans WHERE code_digest = $1`;

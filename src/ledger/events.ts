@@ -33,7 +33,7 @@ import { SUBJECT_EVENTS } from './events-subjects.ts';
  * marks a personal one. No password, code, token or identity number is ever among them (H5). Rendered into docs/events.md.
  */
 export const EVENTS = {
-  'server.started': event('notice', AUDIT, ENTITY.other, 'The server began to serve.', 'version profile rows'),
+  'server.started': event('notice', AUDIT, ENTITY.other, 'The server began to serve.', 'version profile rows passing'),
   'server.stopped': event('notice', AUDIT, ENTITY.other, 'The server stopped in order.', 'signal'),
   'server.backed-up': event('notice', AUDIT, ENTITY.read, 'An operator made a sealed copy of the store.', 'bytes size'),
   'server.restored': event(

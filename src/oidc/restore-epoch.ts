@@ -1,11 +1,12 @@
 import type { Ledger } from '../ledger/ledger.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import type { Database } from '../storage/database.ts';
+import { UNJUDGED } from '../storage/guarded-statements.ts';
 import { endSession } from './session-ending.ts';
 import type { Authorizations } from './session-rows.ts';
 
 const SESSIONS_AT_ONCE = 200;
-const LIVE = `SELECT uid, account_id, authorizations FROM sessions
+const LIVE = `SELECT ${UNJUDGED} uid, account_id, authorizations FROM sessions
   WHERE ended_at IS NULL AND expires_at > $1 AND account_id IS NOT NULL ORDER BY uid LIMIT $2`;
 /** Replay marks, and those of spent codes that are kept elsewhere, stay: what was used before the backup is used still. */
 const OVER = [

@@ -2,6 +2,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import type { ArtifactChange, ArtifactStore } from '../storage/artifact-store.ts';
 import type { Database, Transaction } from '../storage/database.ts';
+import { UNJUDGED } from '../storage/guarded-statements.ts';
 import { enqueueLogout } from './logout-notices.ts';
 import { endSession, type SessionEnder } from './session-ending.ts';
 import type { Authorizations } from './session-rows.ts';
@@ -39,7 +40,8 @@ interface Row {
   user_agent: string | null;
 }
 
-const LIVE = `SELECT uid, authorizations, started_at, seen_at, address, user_agent FROM sessions
+/** Whoever ends what is theirs ends what was put there in their name, too. */
+const LIVE = `SELECT ${UNJUDGED} uid, authorizations, started_at, seen_at, address, user_agent FROM sessions
   WHERE account_id = $1 AND ended_at IS NULL AND expires_at > $2 ORDER BY seen_at DESC`;
 const SET_AUTHORIZATIONS = 'UPDATE sessions SET authorizations = $2 WHERE uid = $1';
 

@@ -1,6 +1,7 @@
 import type { Ledger } from '../ledger/ledger.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import type { Database, Transaction } from '../storage/database.ts';
+import { UNJUDGED } from '../storage/guarded-statements.ts';
 import { endSession } from './session-ending.ts';
 import type { Authorizations } from './session-rows.ts';
 
@@ -17,7 +18,7 @@ interface Expired {
   readonly authorizations: string;
 }
 
-const EXPIRED = `SELECT uid, account_id, authorizations FROM sessions
+const EXPIRED = `SELECT ${UNJUDGED} uid, account_id, authorizations FROM sessions
   WHERE expires_at <= $1 AND ended_at IS NULL AND account_id IS NOT NULL ORDER BY expires_at LIMIT $2`;
 
 /**

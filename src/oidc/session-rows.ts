@@ -1,5 +1,6 @@
 import { nowSeconds } from '../shared/clock.ts';
 import type { Database, SqlValue, Transaction } from '../storage/database.ts';
+import { UNJUDGED } from '../storage/guarded-statements.ts';
 
 /** The relying parties of a session, by client_id, as the protocol library keeps them. */
 export type Authorizations = Record<string, { sid?: string; grantId?: string; persistsLogout?: boolean }>;
@@ -48,7 +49,10 @@ interface StoredSession {
 const COLUMNS = 'uid, id_digest, account_id, payload, authorizations, expires_at, ended_at';
 const BY_ID = `SELECT ${COLUMNS} FROM sessions WHERE id_digest = $1 AND ended_at IS NULL AND expires_at > $2`;
 const BY_UID = `SELECT ${COLUMNS} FROM sessions WHERE uid = $1`;
-const HELD = 'SELECT account_id, authorizations FROM sessions WHERE uid = $1 AND ended_at IS NULL AND expires_at > $2';
+/** Asked for a token, which stands under a seal of its own and says whose it is. */
+const HELD = `SELECT ${UNJUDGED} account_id, authorizations FROM sessions WHERE uid = $1 AND ended_at IS NULL AND expires_at > $2`;
+/** For what ends: an altered session ends like any other. */
+const OF_ANY = `SELECT ${UNJUDGED} authorizations, ended_at FROM sessions WHERE uid = $1`;
 const INSERT = `INSERT INTO sessions
   (uid, id_digest, account_id, payload, authorizations, expires_at, started_at, seen_at, address, user_agent)
   VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9) ON CONFLICT (uid) DO NOTHING`;
@@ -184,7 +188,7 @@ export async function takePortalOut(
   { uid, clientId, grantId }: { readonly uid: string; readonly clientId: string; readonly grantId: string },
 ): Promise<string | undefined> {
   for (let attempt = 1; attempt <= TAKE_OUT_ATTEMPTS; attempt += 1) {
-    const stored = await tx.get<StoredSession>(BY_UID, [uid]);
+    const stored = await tx.get<Pick<StoredSession, 'authorizations' | 'ended_at'>>(OF_ANY, [uid]);
     if (!stored || stored.ended_at !== null) return undefined;
     const { [clientId]: held, ...others } = JSON.parse(stored.authorizations) as Authorizations;
     if (held?.grantId !== grantId) return undefined;

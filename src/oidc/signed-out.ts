@@ -2,6 +2,7 @@ import type { Context } from 'koa';
 import type { Sealer } from '../crypto/sealing.ts';
 import { statesOfOccasion } from '../delivery/outbox.ts';
 import type { Database } from '../storage/database.ts';
+import { UNJUDGED } from '../storage/guarded-statements.ts';
 import { hostCookieName, readCookie, writeCookie } from '../web/cookies.ts';
 import type { Authorizations } from './session-rows.ts';
 
@@ -22,7 +23,7 @@ export interface SignedOut {
 const COOKIE = 'tongban_signed_out';
 const SHOWN_SECONDS = 600;
 const CONTEXT = 'cookie:signed_out:session';
-const ENDED = 'SELECT authorizations, ended_at FROM sessions WHERE uid = $1';
+const ENDED = `SELECT ${UNJUDGED} authorizations, ended_at FROM sessions WHERE uid = $1`;
 const STATES = { waiting: 'pending', delivered: 'told', dead: 'none' } as const;
 
 /**

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import { Fault } from '../shared/fault.ts';
 import type { Connection, Database, SqlValue, Transaction } from './database.ts';
-import { GUARD_PREFIX, type GuardedPlan, isRow, planOf, type ReadSource } from './guarded-statements.ts';
+import { GUARD_PREFIX, type GuardedPlan, isRow, planOf, type Written } from './guarded-statements.ts';
 import { coveredColumns, GUARDED_TABLES, type GuardedTable, ROW_SEAL } from './guarded-tables.ts';
 import { type Changed, createKeptRows, type Found, type KeptRows, type Row } from './kept-rows.ts';
 import { createQueryBuilder } from './query-dialect.ts';
@@ -156,33 +156,36 @@ class GuardedTransaction implements Transaction {
 async function readAll<Asked>(
   raw: Connection,
   guard: RowGuard,
-  { sql, sources }: Reading,
+  reading: Reading,
   params: readonly SqlValue[],
 ): Promise<Asked[]> {
-  const rows = await raw.all<Row>(sql, params);
-  return rows.map((row) => judged(guard, sources, row).row as Asked);
+  const rows = await raw.all<Row>(reading.sql, params);
+  return rows.flatMap((row) => (judged(guard, reading, row).row as Asked | undefined) ?? []);
 }
 
 async function readOne(
   raw: Connection,
   guard: RowGuard,
-  { sql, sources }: Reading,
+  reading: Reading,
   params: readonly SqlValue[],
 ): Promise<Found> {
-  const row = await raw.get<Row>(sql, params);
-  return row === undefined ? NOTHING : judged(guard, sources, row);
+  const row = await raw.get<Row>(reading.sql, params);
+  return row === undefined ? NOTHING : judged(guard, reading, row);
 }
 
 const NOTHING: Found = { row: undefined, isRight: true };
 
-/** The row as it was asked for, once every guarded row in it was found right, or told of. */
-function judged(guard: RowGuard, sources: readonly ReadSource[], row: Row): Found & { readonly row: Row } {
+/** The row as it was asked for, once every guarded row in it was found right, or told of; without a row where a passing one was not. */
+function judged(guard: RowGuard, { sources, adds }: Reading, row: Row): Found {
   let isRight = true;
   for (const { guarded, names, sealName } of sources) {
     const values = names.map((name) => row[name] ?? null);
     // Nothing was joined: the first column names the row, and no row is without its name.
-    if (values[0] !== null) isRight = judge(guard, guarded, values, row[sealName] ?? null) && isRight;
+    if (values[0] === null || guard.seals.isRight(guarded, values, row[sealName] ?? null)) continue;
+    isRight = false;
+    if (!mayBeUsed(guard, guarded, values)) return { row: undefined, isRight };
   }
+  if (!adds) return { row, isRight };
   const asked: Row = {};
   for (const name of Object.keys(row)) if (!isAdded(name)) asked[name] = row[name]!;
   return { row: asked, isRight };
@@ -192,23 +195,27 @@ const G = GUARD_PREFIX.charCodeAt(0);
 /** Asked of every column of every row: the first character tells most of them apart. */
 const isAdded = (name: string): boolean => name.charCodeAt(0) === G && name.startsWith(GUARD_PREFIX);
 
-function judge(
-  { seals, tell, refuses }: RowGuard,
-  guarded: GuardedTable,
-  values: CoveredValues,
-  seal: SqlValue,
-): boolean {
-  if (seals.isRight(guarded, values, seal)) return true;
-  const place = `${guarded.table}:${values.slice(0, guarded.row.length).join(':')}`;
+/**
+ * Whether what was read of a row may be used. False for a passing one that does not match its seal, where the house refuses; for any other
+ * throws `Fault('row_altered')`.
+ */
+export const isUsable = (guard: RowGuard, guarded: GuardedTable, values: CoveredValues, seal: SqlValue): boolean =>
+  guard.seals.isRight(guarded, values, seal) || mayBeUsed(guard, guarded, values);
+
+/** The same of a row that does not match. */
+function mayBeUsed({ tell, refuses }: RowGuard, guarded: GuardedTable, values: CoveredValues): boolean {
+  const place = placeOf(guarded, values);
   tell(place);
-  if (refuses) {
-    throw new Fault(
-      'row_altered',
-      `The row ${place} is not as this house wrote it: it was altered, moved or put there.`,
-    );
-  }
-  return false;
+  if (!refuses) return true;
+  if (guarded.isPassing === true) return false;
+  throw altered(place);
 }
+
+const placeOf = (guarded: GuardedTable, values: CoveredValues): string =>
+  `${guarded.table}:${values.slice(0, guarded.row.length).join(':')}`;
+
+const altered = (place: string): Fault =>
+  new Fault('row_altered', `The row ${place} is not as this house wrote it: it was altered, moved or put there.`);
 
 type Touching = Extract<GuardedPlan, { readonly kind: 'touch' }>;
 
@@ -237,30 +244,43 @@ async function write(
       made.before,
       made.taken.map((place) => params[place]!),
     );
+    const wrong = new Set<string>();
     for (const row of before) {
-      note(coveredOf(guarded, row));
-      judge(guard, guarded, coveredOf(guarded, row), row[ROW_SEAL] ?? null);
+      const values = coveredOf(guarded, row);
+      note(values);
+      if (!isUsable(guard, guarded, values, row[ROW_SEAL] ?? null)) wrong.add(placeOf(guarded, values));
     }
     const after = before.length === 0 ? [] : await tx.all<Row>(made.sql, params);
-    for (const row of after) {
-      note(coveredOf(guarded, row));
-      await sealRow(tx, guard.seals, guarded, coveredOf(guarded, row));
+    // What is as good as gone gets no seal, and nobody is told that it was changed.
+    const right = after.map((row) => coveredOf(guarded, row)).filter((row) => !wrong.has(placeOf(guarded, row)));
+    for (const values of right) {
+      note(values);
+      await sealRow(tx, guard.seals, guarded, values);
     }
-    return after.length;
+    return right.length;
   }
-  const rows = made.rows.map((cells) => cells.map((cell) => ('at' in cell ? (params[cell.at] ?? null) : cell.value)));
+  if (made.kind === 'replace') {
+    const values = valuesOf(made.row, params);
+    note(values);
+    return tx.run(made.sql, [...params.slice(0, made.parameterCount), guard.seals.seal(guarded, values)]);
+  }
+  const rows = made.rows.map((cells) => valuesOf(cells, params));
   for (const values of rows) note(values);
   const sealed = rows.map((values) => guard.seals.seal(guarded, values));
   const all = [...params.slice(0, made.parameterCount), ...sealed];
   if (!made.upserts) return tx.run(made.sql, all);
   const name = rows[0]!.slice(0, guarded.row.length);
   const before = await tx.get<Row>(selectOne(guarded), name);
-  if (before) judge(guard, guarded, coveredOf(guarded, before), before[ROW_SEAL] ?? null);
+  const held = before && coveredOf(guarded, before);
+  if (held && !isUsable(guard, guarded, held, before[ROW_SEAL] ?? null)) throw altered(placeOf(guarded, held));
   const count = await tx.run(made.sql, all);
   const after = await tx.get<Row>(selectOne(guarded), name);
   if (after) await sealRow(tx, guard.seals, guarded, coveredOf(guarded, after));
   return count;
 }
+
+const valuesOf = (cells: readonly Written[], params: readonly SqlValue[]): CoveredValues =>
+  cells.map((cell) => ('at' in cell ? (params[cell.at] ?? null) : cell.value));
 
 export const coveredOf = (guarded: GuardedTable, row: Readonly<Record<string, SqlValue>>): CoveredValues =>
   coveredColumns(guarded).map((column) => row[column] ?? null);

@@ -3,7 +3,10 @@ import type { SqlValue } from './database.ts';
 import { coveredColumns, GUARDED_TABLES, type GuardedTable, guardedTable, ROW_SEAL } from './guarded-tables.ts';
 import { atCommas, renumbered, type SqlWord, sqlWords } from './sql-words.ts';
 
-/** The mark of a walk over many rows that decides nothing for anybody: its rows are not judged, so that one altered row cannot hold it up. */
+/**
+ * The mark of a statement whose rows are not judged: it lets nobody in. A walk over many rows, or what ends them, which one altered row must not
+ * hold up; and whether a session goes on, asked for a token that stands under a seal of its own.
+ */
 export const UNJUDGED = '/* unjudged */';
 
 /** The end of a statement that may be answered from memory (kept-rows.ts): it reads one row by its name, of a table with `isKept`. */
@@ -20,7 +23,7 @@ export interface ReadSource {
 }
 
 /** How a value of a new row is written in the statement: a parameter, counted from nought, or what stands there. */
-type Written = { readonly at: number } | { readonly value: SqlValue };
+export type Written = { readonly at: number } | { readonly value: SqlValue };
 
 /** What a statement does to guarded rows, and so what must be done around it. Undefined: nothing. */
 export type GuardedPlan =
@@ -28,6 +31,8 @@ export type GuardedPlan =
       readonly kind: 'read';
       readonly sql: string;
       readonly sources: readonly ReadSource[];
+      /** False where all that is needed was asked for. */
+      readonly adds: boolean;
       /** The table of which it reads one row by its name, the parameters, where such rows are kept in memory. */
       readonly keeps?: GuardedTable;
     }
@@ -43,8 +48,16 @@ export type GuardedPlan =
       readonly sql: string;
       readonly parameterCount: number;
       readonly rows: readonly (readonly Written[])[];
-      /** Where the row may be there already and is changed then. */
+      /** Where the row may be there already and some of what is covered stays as it was. */
       readonly upserts: boolean;
+    }
+  /** A row that is written whole, wherever it is there: `sql` takes one parameter more, the seal. */
+  | {
+      readonly kind: 'replace';
+      readonly guarded: GuardedTable;
+      readonly sql: string;
+      readonly parameterCount: number;
+      readonly row: readonly Written[];
     }
   | {
       readonly kind: 'change';
@@ -125,8 +138,14 @@ function planRead(sql: string, words: readonly SqlWord[]): GuardedPlan | undefin
     sources.push({ guarded, names, sealName: nameFor(ROW_SEAL) });
   }
   if (sources.length === 0) return undefined;
+  if (fragments.length === 0) return { kind: 'read', sql, sources, adds: false };
   const before = words[from]!.start;
-  return { kind: 'read', sql: `${sql.slice(0, before)}, ${fragments.join(', ')} ${sql.slice(before)}`, sources };
+  return {
+    kind: 'read',
+    sql: `${sql.slice(0, before)}, ${fragments.join(', ')} ${sql.slice(before)}`,
+    sources,
+    adds: true,
+  };
 }
 
 function planKept(sql: string, engine: 'sqlite' | 'postgres'): GuardedPlan {
@@ -172,7 +191,7 @@ function planInsert(sql: string, words: readonly SqlWord[]): GuardedPlan | undef
   const tuples = words.slice(values + 1, conflict < 0 ? words.length : conflict);
   if (tuples.some(({ depth }) => depth > 1)) throw unclear(sql);
   const ends = tuples.filter(({ text, depth }) => text === ')' && depth === 0);
-  const parameterCount = Math.max(0, ...[...sql.matchAll(/\$(\d+)/g)].map(([, digits]) => Number(digits)));
+  const parameterCount = parametersIn(sql);
   const rows = ends.map((end, row) => {
     const start = row === 0 ? tuples[0]!.start : ends[row - 1]!.end;
     const cells = atCommas(
@@ -185,16 +204,78 @@ function planInsert(sql: string, words: readonly SqlWord[]): GuardedPlan | undef
       return place < 0 ? { value: null } : written(cells[place] ?? [], sql);
     });
   });
-  let sealed = sql;
+  const upserts = conflict >= 0 && words.slice(conflict).some(({ text, depth }) => text === 'UPDATE' && depth === 0);
+  if (upserts && rows.length !== 1) throw unclear(sql);
+  const isWhole = upserts && guarded.isPassing === true && takesProposed(guarded, words.slice(conflict));
+  let sealed = isWhole ? withAssignment(sql, words, `${ROW_SEAL} = excluded.${ROW_SEAL}`) : sql;
   // From behind, so that the places in front stay where they are.
   for (const [row, end] of [...ends.entries()].toReversed()) {
     sealed = `${sealed.slice(0, end.start)}, $${parameterCount + row + 1}${sealed.slice(end.start)}`;
   }
   const open = words.find(({ text, depth }) => text === ')' && depth === 0)!;
   sealed = `${sealed.slice(0, open.start)}, ${ROW_SEAL}${sealed.slice(open.start)}`;
-  const upserts = words.slice(Math.max(conflict, 0)).some(({ text, depth }) => text === 'UPDATE' && depth === 0);
-  if (conflict >= 0 && upserts && rows.length !== 1) throw unclear(sql);
-  return { kind: 'insert', guarded, sql: sealed, parameterCount, rows, upserts: conflict >= 0 && upserts };
+  return { kind: 'insert', guarded, sql: sealed, parameterCount, rows, upserts: upserts && !isWhole };
+}
+
+const parametersIn = (sql: string): number =>
+  Math.max(0, ...[...sql.matchAll(/\$(\d+)/g)].map(([, digits]) => Number(digits)));
+
+/** `column = what` of the list behind the first `SET`, by column. */
+function assignments(words: readonly SqlWord[]): ReadonlyMap<string, readonly SqlWord[]> {
+  const from = words.findIndex(({ text, depth }) => text === 'SET' && depth === 0) + 1;
+  const to = words.findIndex(({ text, depth }, at) => at > from && text === 'WHERE' && depth === 0);
+  const list = atCommas(words.slice(from, to < 0 ? words.length : to), 0);
+  return new Map(list.map(([column, , ...value]) => [column?.text ?? '', value]));
+}
+
+/** Whether what stands there already becomes what was to be inserted, in all that is covered. `words` from `ON CONFLICT (...)` on. */
+function takesProposed(guarded: GuardedTable, words: readonly SqlWord[]): boolean {
+  const target = words
+    .slice(
+      0,
+      words.findIndex(({ text }) => text === 'DO'),
+    )
+    .map(({ text }) => text);
+  const set = assignments(words);
+  return coveredColumns(guarded).every(
+    (column) => target.includes(column) || textOf(set.get(column)) === `excluded.${column}`,
+  );
+}
+
+const textOf = (words: readonly SqlWord[] = []): string => words.map(({ text }) => text).join('');
+
+/** The statement with one assignment more, behind the last of its `SET`. */
+function withAssignment(sql: string, words: readonly SqlWord[], assignment: string): string {
+  const set = words.findIndex(({ text, depth }) => text === 'SET' && depth === 0);
+  const where = words.findIndex(({ text, depth }, at) => at > set && text === 'WHERE' && depth === 0);
+  const end = words[where < 0 ? words.length - 1 : where - 1]!.end;
+  return `${sql.slice(0, end)}, ${assignment}${sql.slice(end)}`;
+}
+
+/** `UPDATE` of one row by its name that sets everything else its seal covers. */
+function planReplace(sql: string, words: readonly SqlWord[], guarded: GuardedTable): GuardedPlan | undefined {
+  const where = words.findIndex(({ text, depth }) => text === 'WHERE' && depth === 0);
+  const condition = words.slice(where < 0 ? words.length : where + 1);
+  if (condition.some(({ text, depth }) => text === 'OR' && depth === 0)) return undefined;
+  const set = assignments(words);
+  const named = (column: string): readonly SqlWord[] | undefined => {
+    const at = condition.findIndex(
+      ({ text, depth }, place) => text === column && depth === 0 && condition[place + 1]?.text === '=',
+    );
+    return at < 0 ? undefined : condition.slice(at + 2, at + 3);
+  };
+  const values = coveredColumns(guarded).map((column) =>
+    guarded.row.includes(column) ? named(column) : set.get(column),
+  );
+  if (values.some((value) => value?.length !== 1)) return undefined;
+  const parameterCount = parametersIn(sql);
+  return {
+    kind: 'replace',
+    guarded,
+    sql: withAssignment(sql, words, `${ROW_SEAL} = $${parameterCount + 1}`),
+    parameterCount,
+    row: values.map((value) => written(value!, sql)),
+  };
 }
 
 function written(cell: readonly SqlWord[], sql: string): Written {
@@ -218,6 +299,8 @@ function planChange(sql: string, words: readonly SqlWord[], engine: 'sqlite' | '
   const covered = coveredColumns(guarded);
   if (!set.some((column) => covered.includes(column))) return undefined;
   if (words.some(({ text, depth }) => text === 'RETURNING' && depth === 0)) throw unclear(sql);
+  const whole = guarded.isPassing === true ? planReplace(sql, words, guarded) : undefined;
+  if (whole !== undefined) return whole;
   const columns = [...covered, ROW_SEAL].join(', ');
   const { sql: condition, taken } = renumbered(where < 0 ? '' : sql.slice(words[where]!.start));
   const lock = engine === 'postgres' ? ' FOR UPDATE' : '';

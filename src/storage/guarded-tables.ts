@@ -7,16 +7,53 @@ export interface GuardedTable {
   readonly columns: readonly string[];
   /** Its rows are asked for at each visit and hardly ever change, so some statements on them are answered from memory (kept-rows.ts). */
   readonly isKept?: true;
+  /**
+   * Opens a door for minutes to days, and is written whole, many times a second. A statement that sets everything covered does not ask what stood
+   * there before, and a row that does not match is told of and as good as gone: whoever it was of signs in once more.
+   */
+  readonly isPassing?: true;
 }
 
-/** The column that holds the seal of a row (migration 18). */
+/** The column that holds the seal of a row (migrations 18 and 20). */
 export const ROW_SEAL = 'row_seal';
+
+/** What the protocol keeps; of it, what is short-lived may lie in Redis, under the same seals. */
+export const ARTIFACTS: GuardedTable = {
+  table: 'artifacts',
+  row: ['model', 'id'],
+  columns: ['payload', 'expires_at'],
+  isPassing: true,
+};
+
+/** What opens a door for minutes to days: whose session, grant, code, token, scan or way back into an account it is (migration 20). */
+export const PASSING_TABLES: readonly GuardedTable[] = [
+  { table: 'sessions', row: ['uid'], columns: ['id_digest', 'account_id', 'payload', 'expires_at'], isPassing: true },
+  ARTIFACTS,
+  {
+    table: 'scans',
+    row: ['id'],
+    columns: ['code_digest', 'ceremony', 'browser', 'match_number', 'state', 'person_id', 'expires_at'],
+    isPassing: true,
+  },
+  {
+    table: 'recoveries',
+    row: ['id'],
+    columns: ['secret_digest', 'person_id', 'account', 'route', 'state', 'waits_until', 'expires_at'],
+    isPassing: true,
+  },
+  {
+    table: 'enrolment_drafts',
+    row: ['id'],
+    columns: ['secret_digest', 'kind', 'step', 'number_index'],
+    isPassing: true,
+  },
+];
 
 /** The keys of the house cannot vouch for themselves: their rows stand under a key out of the root. */
 export const KEYS_TABLE = 'keys';
 
-/** Which tables and columns, and why not others: docs/decisions/0011-sealed-rows.md. Every statement on them goes through guarded-database.ts. */
-export const GUARDED_TABLES: readonly GuardedTable[] = [
+/** What stays (migration 18). */
+export const LASTING_TABLES: readonly GuardedTable[] = [
   { table: KEYS_TABLE, row: ['kid'], columns: ['purpose', 'alg', 'state', 'public_jwk'] },
   { table: 'relying_parties', row: ['client_id'], columns: ['record', 'secret_digest', 'status'] },
   { table: 'staff', row: ['person_id'], columns: ['role', 'status', 'account'] },
@@ -97,6 +134,9 @@ export const GUARDED_TABLES: readonly GuardedTable[] = [
     columns: ['action', 'parameters', 'proposed_by', 'proposed_at', 'reason', 'approved_by', 'approved_at', 'done_at'],
   },
 ];
+
+/** Which tables and columns, and why not others: docs/decisions/0011-sealed-rows.md. Every statement on them goes through guarded-database.ts. */
+export const GUARDED_TABLES: readonly GuardedTable[] = [...LASTING_TABLES, ...PASSING_TABLES];
 
 const byName: ReadonlyMap<string, GuardedTable> = new Map(GUARDED_TABLES.map((guarded) => [guarded.table, guarded]));
 

@@ -17,6 +17,7 @@ import { staff } from './migrations/0016-staff.ts';
 import { passwordsAndStaff } from './migrations/0017-passwords-and-staff.ts';
 import { rowSeals } from './migrations/0018-row-seals.ts';
 import { manyProcesses } from './migrations/0019-many-processes.ts';
+import { passingRowSeals } from './migrations/0020-passing-row-seals.ts';
 import { foundInTime } from './migrations/0021-found-in-time.ts';
 
 /** In the order of their ids. Since the sixteenth each only adds, so that nodes of the version before go on (docs/engines.md). */
@@ -39,5 +40,6 @@ export const MIGRATIONS: readonly Migration[] = [
   passwordsAndStaff,
   rowSeals,
   manyProcesses,
+  passingRowSeals,
   foundInTime,
 ];

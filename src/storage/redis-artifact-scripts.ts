@@ -2,7 +2,7 @@ import { RedisScript } from './redis-script.ts';
 
 /**
  * Layout, all under one hash tag so that a batch is one script also in a cluster (the whole store then lives on one shard):
- * `a:<model>:<id>` hash of p(ayload), e(xpires at), s(pent at) and the keys g, n, u, c; `g:<grant>` and `n:<account>` sorted sets
+ * `a:<model>:<id>` hash of p(ayload), e(xpires at), m(ark of this house: the seal), s(pent at) and the keys g, n, u, c; `g:<grant>` and `n:<account>` sorted sets
  * of `<model>:<id>` by expiry, the model of tokens as one letter: up to 64 bytes a member lies packed in the set, which then takes 200 bytes instead of
  * 1,200; `u:<model>:<uid>` and `c:<model>:<user code>` the id. An index may be stale: whoever follows it
  * compares the row's own key. Times are ours, handed in, so that all nodes and both stores judge by one clock.
@@ -52,7 +52,7 @@ local function put(change)
   local key, member = row_key(change.model, change.id), member_of(change.model, change.id)
   local spent = live(key) and redis.call('HGET', key, 's')
   redis.call('DEL', key)
-  redis.call('HSET', key, 'p', change.payload, 'e', change.expiresAt)
+  redis.call('HSET', key, 'p', change.payload, 'e', change.expiresAt, 'm', change.seal)
   if spent then redis.call('HSET', key, 's', spent) end
   local keys = change.keys
   if keys.grantId then
@@ -110,18 +110,18 @@ end
 return answer
 `);
 
-/** One row by `u` (uid) or `c` (user code): id, payload, expiry, spent at; an empty list when there is none. */
+/** One row by `u` (uid) or `c` (user code): id, payload, expiry, seal, spent at; an empty list when there is none. */
 export const FIND_BY_KEY = new RedisScript(`${COMMON}
 local field, model, value = ARGV[2], ARGV[3], ARGV[4]
 local id = redis.call('GET', base .. field .. ':' .. model .. ':' .. value)
 if not id then return {} end
 local key = row_key(model, id)
-local row = redis.call('HMGET', key, 'p', 'e', 's', field)
-if row[4] ~= value or not live(key) then return {} end
-return { id, row[1], row[2], row[3] }
+local row = redis.call('HMGET', key, 'p', 'e', 'm', 's', field)
+if row[5] ~= value or not live(key) then return {} end
+return { id, row[1], row[2], row[3], row[4] }
 `);
 
-/** The live rows of one model and account, at most a thousand, in one list of id, payload, expiry, spent at. */
+/** The live rows of one model and account, at most a thousand, in one list of id, payload, expiry, seal, spent at. */
 export const FIND_BY_ACCOUNT = new RedisScript(`${COMMON}
 local model, account = ARGV[2], ARGV[3]
 local found = {}
@@ -129,8 +129,8 @@ for _, member in ipairs(redis.call('ZRANGE', base .. 'n:' .. account, '(' .. ARG
   local of, id = of_member(member)
   local key = row_key(of, id)
   if of == model and live(key) then
-    local row = redis.call('HMGET', key, 'p', 'e', 's', 'n')
-    if row[4] == account then found[#found + 1] = { id, row[1], row[2], row[3] } end
+    local row = redis.call('HMGET', key, 'p', 'e', 'm', 's', 'n')
+    if row[5] == account then found[#found + 1] = { id, row[1], row[2], row[3], row[4] } end
   end
 end
 return found

@@ -2,6 +2,7 @@ import { Fault } from '../shared/fault.ts';
 import { createHomes, type Homes, isVolatile, opensTokens } from './artifact-homes.ts';
 import type { ArtifactChange, ArtifactOutcome, ArtifactStore } from './artifact-store.ts';
 import type { Database, Transaction } from './database.ts';
+import type { RowGuard } from './guarded-database.ts';
 import { createRedisRows, type RedisRows } from './redis-rows.ts';
 import type { RedisCommands } from './redis-script.ts';
 import { createSqlArtifacts } from './sql-artifacts.ts';
@@ -14,6 +15,7 @@ export interface RedisArtifactsOptions {
   readonly database: Database;
   /** Begins every key; two houses on one Redis differ in it. */
   readonly prefix: string;
+  readonly guard: RowGuard;
 }
 
 /**
@@ -26,9 +28,9 @@ export interface RedisArtifactsOptions {
  * While Redis is away new artifacts are put into SQL, where every node finds them that does not find them in Redis. What is neither here
  * nor there is then not known to be gone: `Fault('storage_unavailable')`, never "expired".
  */
-export function createRedisArtifacts({ client, database, prefix }: RedisArtifactsOptions): ArtifactStore {
+export function createRedisArtifacts({ client, database, prefix, guard }: RedisArtifactsOptions): ArtifactStore {
   const sql = createSqlArtifacts(database);
-  const rows = createRedisRows(client, prefix);
+  const rows = createRedisRows(client, prefix, guard);
   const homes = createHomes();
 
   const find = async <Found extends { readonly id?: string }>(

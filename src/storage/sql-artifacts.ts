@@ -1,6 +1,7 @@
 import { nowSeconds } from '../shared/clock.ts';
 import type { Artifact, ArtifactChange, ArtifactStore } from './artifact-store.ts';
 import type { Database, Transaction } from './database.ts';
+import { UNJUDGED } from './guarded-statements.ts';
 import { createRowCache } from './row-cache.ts';
 
 interface ArtifactRow {
@@ -13,7 +14,8 @@ interface ArtifactRow {
 
 type StoredArtifact = Artifact & { readonly id: string; readonly grantId: string | null };
 
-const COLUMNS = 'id, payload, grant_id, consumed_at, expires_at';
+/** With the model and the seal: what is needed to judge a row is read once. */
+const COLUMNS = 'model, id, payload, grant_id, consumed_at, expires_at, row_seal';
 /** Some 9 MB: what is handed out now is looked at again within seconds. */
 const ROWS_KEPT_MAX = 10_000;
 /** Looked at once and spent: to keep such a row is to copy it for nobody. */
@@ -21,7 +23,8 @@ const SPENT_BY_USE: ReadonlySet<string> = new Set(['AuthorizationCode', 'PushedA
 const FIND = `SELECT ${COLUMNS} FROM artifacts WHERE model = $1 AND id = $2 AND expires_at > $3`;
 const FIND_BY_UID = `SELECT ${COLUMNS} FROM artifacts WHERE uid = $2 AND model = $1 AND expires_at > $3`;
 const FIND_BY_USER_CODE = `SELECT ${COLUMNS} FROM artifacts WHERE user_code = $2 AND model = $1 AND expires_at > $3`;
-const FIND_BY_ACCOUNT = `SELECT ${COLUMNS} FROM artifacts WHERE account_id = $2 AND model = $1 AND expires_at > $3
+/** What somebody's grants are looked up for is their end. */
+const FIND_BY_ACCOUNT = `SELECT ${UNJUDGED} ${COLUMNS} FROM artifacts WHERE account_id = $2 AND model = $1 AND expires_at > $3
   ORDER BY expires_at LIMIT 1000`;
 /** A put never takes back a consumption: what is spent stays spent whatever is saved over it. */
 const PUT = `INSERT INTO artifacts (model, id, payload, grant_id, account_id, uid, user_code, expires_at)

@@ -5,6 +5,7 @@ import type { Database } from '../../src/storage/database.ts';
 import { createRedisArtifacts } from '../../src/storage/redis-artifacts.ts';
 import type { RedisOptions } from '../../src/storage/redis-topology.ts';
 import { type EngineTest, redisPrefix, sqliteDatabase } from './databases.ts';
+import { rowGuard } from './row-guard.ts';
 
 export interface Stores {
   readonly store: ArtifactStore;
@@ -209,5 +210,6 @@ export const overRedis = async (t: ExecutionContext, options?: RedisOptions): Pr
     const keys = (await client.sendCommand(base, ['KEYS', `${base}*`])) as string[];
     await client.sendCommand(base, ['DEL', ...keys]);
   };
-  return { database, failover, store: createRedisArtifacts({ client, database, prefix }) };
+  const guard = await rowGuard(t, database);
+  return { database, failover, store: createRedisArtifacts({ client, database, prefix, guard }) };
 };

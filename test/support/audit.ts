@@ -8,7 +8,7 @@ import type { Config, ConfigOverrides } from '../../src/config/schema.ts';
 import { createSoftwareSm2Signer } from '../../src/crypto/sm2-software-signer.ts';
 import { startSequencer } from '../../src/ledger/sequencing/sequencer.ts';
 import type { Language } from '../../src/web/language.ts';
-import { postgresSchema } from './databases.ts';
+import { postgresStore } from './databases.ts';
 import { temporaryFolder } from './folders.ts';
 import { pythonMissing, runPython } from './python-verifier.ts';
 
@@ -66,7 +66,7 @@ export async function auditDesk(t: ExecutionContext, engine: 'sqlite' | 'postgre
   const folder = temporaryFolder(t);
   const config = configFor({
     dataDir: join(folder, 'data'),
-    ...(engine === 'sqlite' ? {} : { database: { url: await postgresSchema(t) } }),
+    ...(engine === 'sqlite' ? {} : { database: { url: await postgresStore(t) } }),
   });
   const house = await openHouse(config, 'server');
   t.teardown(() => house.close());

@@ -8,6 +8,8 @@ import { openDatabase } from '../../src/storage/open.ts';
 import { connectRedis, type RedisConnection } from '../../src/storage/redis-client.ts';
 import type { RedisOptions } from '../../src/storage/redis-topology.ts';
 import { temporaryFolder } from './folders.ts';
+import { layStore } from './laid-store.ts';
+import { postgresStoreAt } from './postgres-store.ts';
 
 export { temporaryFolder };
 
@@ -49,7 +51,9 @@ function listens(port: number): boolean {
 
 /** A migrated SQLite database in a file of its own. */
 export async function sqliteDatabase(t: ExecutionContext): Promise<Database> {
-  const database = await openDatabase({ file: join(temporaryFolder(t), 'tongban.sqlite') });
+  const file = join(temporaryFolder(t), 'tongban.sqlite');
+  await layStore(file);
+  const database = await openDatabase({ file });
   t.teardown(() => database.close());
   return database;
 }
@@ -68,9 +72,12 @@ export async function postgresSchema(t: ExecutionContext): Promise<string> {
   return `${POSTGRES_URL}?options=${encodeURIComponent(`-c search_path=${schema}`)}`;
 }
 
-/** A migrated PostgreSQL database in a schema of its own. */
+/** The address of an empty store of this version in PostgreSQL, dropped with the test. */
+export const postgresStore = (t: ExecutionContext): Promise<string> => postgresStoreAt(t, POSTGRES_URL);
+
+/** An empty store of this version in PostgreSQL. */
 export async function postgresDatabase(t: ExecutionContext): Promise<Database> {
-  const database = await openDatabase({ url: await postgresSchema(t), poolMax: 5, connectTimeoutMs: PATIENCE_MS });
+  const database = await openDatabase({ url: await postgresStore(t), poolMax: 5, connectTimeoutMs: PATIENCE_MS });
   t.teardown(() => database.close());
   return database;
 }

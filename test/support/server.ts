@@ -12,8 +12,10 @@ import type { LedgerEntry } from '../../src/ledger/entry.ts';
 import { parseIdNumber } from '../../src/people/id-number.ts';
 import { type Serving, serve } from '../../src/serve.ts';
 import { randomToken } from '../../src/shared/random.ts';
+import { STORE_FILE } from '../../src/store-doors.ts';
 import type { HomeDemo } from '../../src/web/home.ts';
 import { createBrowser, type HttpBrowser, type Page } from './http-client.ts';
+import { layStore } from './laid-store.ts';
 import { ledgerEntries } from './ledger.ts';
 
 export const PASSWORD = 'correct horse battery';
@@ -91,6 +93,8 @@ export async function startServer(
     overrides: { port, issuer, dataDir, ...overrides },
   });
   if (!prepared.ok) throw new Error(prepared.sentences.join('\n'));
+  if (prepared.config.database.url === '' && prepared.config.dataDir === dataDir)
+    await layStore(join(dataDir, STORE_FILE));
   const house = { ...(await openHouse(prepared.config)), ...parts };
   const serving: Serving = await serve(house, pino({ level: 'silent' }), demo && { demo });
   const stop = async (): Promise<void> => {

@@ -1,8 +1,10 @@
 import { deriveKeyBytes, hmacKey } from '../../crypto/digests.ts';
+import { type KeySealer, keyContext } from '../../crypto/master-keys.ts';
 import { wholeNumber } from '../../crypto/signer.ts';
 import { isSm2PrivateKey, readSm2KeyFile } from '../../crypto/sm2-key-file.ts';
 import { sm2PublicKey } from '../../crypto/sm2-software-signer.ts';
-import type { Database } from '../../storage/database.ts';
+import { nowSeconds } from '../../shared/clock.ts';
+import type { Connection, Database, Transaction } from '../../storage/database.ts';
 import { encodeVerifierKey } from './checkpoint.ts';
 
 /** Who this ledger is, and with what it signs. */
@@ -19,8 +21,10 @@ export interface LedgerKey {
 export interface LedgerKeySources {
   /** The name this ledger has had from its first day (`ledgerOrigin`). */
   readonly origin: string;
-  /** A file with 64 hexadecimal digits, readable by its owner alone; empty: derived from `rootKey`. */
+  /** A file with 64 hexadecimal digits, readable by its owner alone; empty: what is kept, or derived from `rootKey`. */
   readonly file: string;
+  /** The key that was derived of a root before this one (`keptLedgerKey`). */
+  readonly kept: string | undefined;
   readonly rootKey: Uint8Array;
 }
 
@@ -30,10 +34,34 @@ const ORIGIN_LENGTH_MAX = 128;
  * The signing key of the ledger (SM2, GB/T 32918). Throws `Fault('internal')` when the file is missing, open to others or holds
  * no key. A derived key keeps a small site free of one more secret: whoever holds the root key opens every sealed column anyway.
  */
-export function ledgerKey({ origin, file, rootKey }: LedgerKeySources): LedgerKey {
-  const privateKeyHex = file === '' ? derived(rootKey) : readSm2KeyFile(file, 'The signing key of the ledger');
+export function ledgerKey({ origin, file, kept, rootKey }: LedgerKeySources): LedgerKey {
+  const privateKeyHex =
+    file === '' ? (kept ?? derived(rootKey)) : readSm2KeyFile(file, 'The signing key of the ledger');
   const publicKey = sm2PublicKey(privateKeyHex);
   return { origin, privateKeyHex, publicKey, verifierKey: encodeVerifierKey(origin, 'sm2-sm3', publicKey) };
+}
+
+const KEPT = 'ledger';
+const FIND_KEPT = 'SELECT private_sealed FROM keys WHERE kid = $1';
+const KEEP = `INSERT INTO keys (kid, purpose, alg, state, public_jwk, private_sealed, created_at, activated_at)
+  VALUES ($1, $1, 'SM2', 'current', '{}', $2, $3, $3) ON CONFLICT (kid) DO NOTHING`;
+
+/** The derived key of a ledger whose root was replaced: a ledger has one key from its first day. Undefined where it never was. */
+export async function keptLedgerKey(
+  connection: Pick<Connection, 'get'>,
+  master: Pick<KeySealer, 'unseal'>,
+): Promise<string | undefined> {
+  const row = await connection.get<{ private_sealed: Uint8Array }>(FIND_KEPT, [KEPT]);
+  return row && master.unseal(row.private_sealed, keyContext(KEPT));
+}
+
+/** Keeps the key that is derived of this root, before there is another root; one that is kept already stays. */
+export async function keepLedgerKey(
+  tx: Transaction,
+  master: Pick<KeySealer, 'seal'>,
+  rootKey: Uint8Array,
+): Promise<void> {
+  await tx.run(KEEP, [KEPT, master.seal(derived(rootKey), keyContext(KEPT)), nowSeconds()]);
 }
 
 const ORIGIN_SETTING = 'ledger.origin';

@@ -1,4 +1,4 @@
-import { GUARDED_TABLES, ROW_SEAL } from '../guarded-tables.ts';
+import { LASTING_TABLES, ROW_SEAL } from '../guarded-tables.ts';
 import type { Migration } from '../migration.ts';
 
 /**
@@ -10,6 +10,6 @@ export const rowSeals: Migration = {
   name: 'row seals',
   statements: (engine) => {
     const bytes = engine === 'sqlite' ? 'BLOB' : 'BYTEA';
-    return GUARDED_TABLES.map(({ table }) => `ALTER TABLE ${table} ADD COLUMN ${ROW_SEAL} ${bytes}`);
+    return LASTING_TABLES.map(({ table }) => `ALTER TABLE ${table} ADD COLUMN ${ROW_SEAL} ${bytes}`);
   },
 };
