@@ -1,5 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
+import { openHouse } from '../src/app.ts';
 import { run } from '../src/commands/keys.ts';
+import { prepareConfig } from '../src/config/prepare.ts';
 import type { Config } from '../src/config/schema.ts';
 import { RING_PURPOSES } from '../src/crypto/secret-ring.ts';
 import { keptLedgerKey, ledgerKey } from '../src/ledger/checkpoints/ledger-key.ts';
@@ -7,10 +9,14 @@ import { nowMs, turnClock } from '../src/shared/clock.ts';
 import type { Fault } from '../src/shared/fault.ts';
 import { randomSecret } from '../src/shared/random.ts';
 import type { Database } from '../src/storage/database.ts';
+import { runNightlyJob } from '../src/storage/nightly-job.ts';
 import { embeddedTest, postgresDatabase, postgresTest, sqliteDatabase } from './support/databases.ts';
+import { temporaryFolder } from './support/folders.ts';
 import { type KeyNode, keyConfig, keyNode, later } from './support/key-house.ts';
 import { ledgerEntries } from './support/ledger.ts';
 import { addPerson, idNumberOf } from './support/people.ts';
+import { OFFLINE, refresh, tokensOf } from './support/portal-calls.ts';
+import { authorizationPath, freePort, startServer } from './support/server.ts';
 
 const WANG = { idNumber: idNumberOf('339900199001011014'), name: '王小明', ial: 2, origin: 'test' } as const;
 
@@ -98,21 +104,56 @@ for (const { on, name, open } of ENGINES) {
   });
 }
 
-test('the command draws another root and says what it needs first', async (t) => {
-  const raw = await sqliteDatabase(t);
-  const config = configOf(t);
-  const node = await keyNode(t, raw, config);
-  const command = async (one: KeyNode) => {
-    let said = '';
-    const hear = {
-      write: (text: string) => {
-        said += text;
-      },
-    };
-    const house = { ...one, config, keyring: undefined as never, secretRing: one.ring };
-    return { code: await run(['rotate', 'root'], { house, stdout: hear, stderr: hear }), said };
+const WAITED = 'UPDATE keys SET created_at = created_at - 3600, retires_at = retires_at - 3600';
+
+const command = async (house: Parameters<typeof run>[1]['house']) => {
+  let said = '';
+  const hear = {
+    write: (text: string) => {
+      said += text;
+    },
   };
-  const refused = await command(node);
+  return { code: await run(['rotate', 'root'], { house, stdout: hear, stderr: hear }), said };
+};
+
+test('H2 the command draws another root once every server has stopped, and nobody is signed out', async (t) => {
+  const port = await freePort();
+  const place = { dataDir: temporaryFolder(t), port, issuer: `http://localhost:${port}` };
+  const first = await startServer(undefined, place);
+  const { house } = first;
+  await first.addPerson(WANG);
+  const portal = await first.addPortal();
+  const browser = first.browser();
+  const tokens = await tokensOf(first, portal, browser, OFFLINE);
+  t.regex((await command(house)).said, /nothing was changed. A server runs/);
+  await house.secretRing.refresh();
+  for (const purpose of ['sealing', 'rows'] as const) {
+    await house.keyRotation.stage(purpose);
+    await house.database.run(WAITED, []);
+    t.true((await house.keyRotation.putInUse(purpose)).ok);
+  }
+  await first.stop();
+
+  const prepared = prepareConfig({ env: { TONGBAN_PROFILE: 'test' }, overrides: place });
+  if (!prepared.ok) throw new Error(prepared.sentences.join());
+  const between = await openHouse(prepared.config);
+  const { database } = between;
+  const refused = await command(between);
   t.is(refused.code, 1);
-  t.regex(refused.said, /nothing was changed.*sealing, rows/);
+  t.regex(refused.said, /nothing was changed.*rotate, reseal and retire them first: sealing, rows/);
+  await runNightlyJob({ database, job: between.resealing(100_000) });
+  await database.run(WAITED, []);
+  for (const purpose of ['sealing', 'rows'] as const)
+    t.deepEqual(await between.keyRotation.retire(purpose, 'configured'), { ok: true });
+  t.is((await command(between)).code, 0);
+  await between.close();
+
+  const after = await startServer(t, place);
+  t.notDeepEqual(Buffer.from(after.house.rootKey), Buffer.from(house.rootKey));
+  const silent = await browser.get(authorizationPath(portal, { prompt: 'none' }));
+  t.true(String(silent.location).includes('code='), 'still signed in');
+  t.is((await refresh(after, portal, tokens.refresh_token)).status, 200);
+  t.truthy((await tokensOf(after, portal, after.browser())).access_token);
+  t.is(after.house.ledgerKey.verifierKey, house.ledgerKey.verifierKey);
+  t.deepEqual(await after.events('row.altered'), []);
 });
