@@ -233,6 +233,7 @@ test('L15 the report of a day counts, lists who looked, and says whether the led
   const page = await readFile(file('day.html'), 'utf8');
   t.true(page.includes('审计日报') && page.includes('台账验证通过') && page.includes('audit.search'));
   t.false(/<script|https?:\/\//.test(page), 'one file that asks for nothing');
+  t.true((page.match(/<svg[\s\S]*?<rect/g) ?? []).length >= 1, 'and shows the hours in a drawing');
   t.is((await stat(file('day.html'))).mode & 0o777, 0o600);
   t.is((await audit(['report', '--day', '2026-13-01'])).code, 2);
   t.is((await audit(['report', '--day', '2999-01-01'])).code, 2);

@@ -58,7 +58,7 @@ test('H5 L15 start, stop, first keys and changed settings are on record; of the 
   t.teardown(() => house.close());
   const own = { house };
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
-  const started = { ...HOUSE, data: { version, profile: 'test', rows: 'sealed' } };
+  const started = { ...HOUSE, data: { version, profile: 'test', passing: 'sealed', rows: 'sealed' } };
   t.deepEqual(await allTold(own, 'server.started'), [started, started]);
   const stopped = { ...HOUSE, data: { signal: 'SIGTERM' } };
   t.deepEqual(await allTold(own, 'server.stopped'), [stopped, stopped]);

@@ -46,7 +46,8 @@ interface StoredSession {
   ended_at: number | null;
 }
 
-const COLUMNS = 'uid, id_digest, account_id, payload, authorizations, expires_at, ended_at';
+/** With the seal: what a row is judged by is asked for once. */
+const COLUMNS = 'uid, id_digest, account_id, payload, authorizations, expires_at, ended_at, row_seal';
 const BY_ID = `SELECT ${COLUMNS} FROM sessions WHERE id_digest = $1 AND ended_at IS NULL AND expires_at > $2`;
 const BY_UID = `SELECT ${COLUMNS} FROM sessions WHERE uid = $1`;
 /** Asked for a token, which stands under a seal of its own and says whose it is. */
