@@ -1,11 +1,12 @@
 import type { Kysely } from 'kysely';
 import { Fault } from '../shared/fault.ts';
 import type { Connection, Database, SqlValue, Transaction } from './database.ts';
-import { GUARD_PREFIX, type GuardedPlan, isRow, planOf, type Written } from './guarded-statements.ts';
+import { GUARD_PREFIX, type GuardedPlan, isRow, planOf } from './guarded-statements.ts';
 import { coveredColumns, GUARDED_TABLES, type GuardedTable, ROW_SEAL } from './guarded-tables.ts';
 import { type Changed, createKeptRows, type Found, type KeptRows, type Row } from './kept-rows.ts';
 import { createQueryBuilder } from './query-dialect.ts';
 import type { Tables } from './tables.ts';
+import type { Written } from './whole-rows.ts';
 
 /** The values of a row that its seal covers, in the order of `coveredColumns`. */
 export type CoveredValues = readonly SqlValue[];

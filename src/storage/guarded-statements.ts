@@ -1,7 +1,15 @@
-import { Fault } from '../shared/fault.ts';
-import type { SqlValue } from './database.ts';
 import { coveredColumns, GUARDED_TABLES, type GuardedTable, guardedTable, ROW_SEAL } from './guarded-tables.ts';
 import { atCommas, renumbered, type SqlWord, sqlWords } from './sql-words.ts';
+import {
+  parametersIn,
+  planReplace,
+  type ReplacePlan,
+  takesProposed,
+  unclear,
+  type Written,
+  withAssignment,
+  written,
+} from './whole-rows.ts';
 
 /**
  * The mark of a statement whose rows are not judged: it lets nobody in. A walk over many rows, or what ends them, which one altered row must not
@@ -21,9 +29,6 @@ export interface ReadSource {
   readonly names: readonly string[];
   readonly sealName: string;
 }
-
-/** How a value of a new row is written in the statement: a parameter, counted from nought, or what stands there. */
-export type Written = { readonly at: number } | { readonly value: SqlValue };
 
 /** What a statement does to guarded rows, and so what must be done around it. Undefined: nothing. */
 export type GuardedPlan =
@@ -51,14 +56,7 @@ export type GuardedPlan =
       /** Where the row may be there already and some of what is covered stays as it was. */
       readonly upserts: boolean;
     }
-  /** A row that is written whole, wherever it is there: `sql` takes one parameter more, the seal. */
-  | {
-      readonly kind: 'replace';
-      readonly guarded: GuardedTable;
-      readonly sql: string;
-      readonly parameterCount: number;
-      readonly row: readonly Written[];
-    }
+  | ReplacePlan
   | {
       readonly kind: 'change';
       readonly guarded: GuardedTable;
@@ -100,8 +98,6 @@ function planTouch(sql: string): GuardedPlan | undefined {
 }
 
 const BY_NAME = / WHERE \w+ = \$\d+(?: AND \w+ = \$\d+)*$/;
-
-const unclear = (sql: string): Fault => new Fault('internal', `A statement on guarded rows cannot be followed: ${sql}`);
 
 const AFTER_SOURCES = new Set(['WHERE', 'GROUP', 'ORDER', 'LIMIT', 'FOR', 'UNION', 'HAVING']);
 const NO_ALIAS = /^[A-Z(),]/;
@@ -215,78 +211,6 @@ function planInsert(sql: string, words: readonly SqlWord[]): GuardedPlan | undef
   const open = words.find(({ text, depth }) => text === ')' && depth === 0)!;
   sealed = `${sealed.slice(0, open.start)}, ${ROW_SEAL}${sealed.slice(open.start)}`;
   return { kind: 'insert', guarded, sql: sealed, parameterCount, rows, upserts: upserts && !isWhole };
-}
-
-const parametersIn = (sql: string): number =>
-  Math.max(0, ...[...sql.matchAll(/\$(\d+)/g)].map(([, digits]) => Number(digits)));
-
-/** `column = what` of the list behind the first `SET`, by column. */
-function assignments(words: readonly SqlWord[]): ReadonlyMap<string, readonly SqlWord[]> {
-  const from = words.findIndex(({ text, depth }) => text === 'SET' && depth === 0) + 1;
-  const to = words.findIndex(({ text, depth }, at) => at > from && text === 'WHERE' && depth === 0);
-  const list = atCommas(words.slice(from, to < 0 ? words.length : to), 0);
-  return new Map(list.map(([column, , ...value]) => [column?.text ?? '', value]));
-}
-
-/** Whether what stands there already becomes what was to be inserted, in all that is covered. `words` from `ON CONFLICT (...)` on. */
-function takesProposed(guarded: GuardedTable, words: readonly SqlWord[]): boolean {
-  const target = words
-    .slice(
-      0,
-      words.findIndex(({ text }) => text === 'DO'),
-    )
-    .map(({ text }) => text);
-  const set = assignments(words);
-  return coveredColumns(guarded).every(
-    (column) => target.includes(column) || textOf(set.get(column)) === `excluded.${column}`,
-  );
-}
-
-const textOf = (words: readonly SqlWord[] = []): string => words.map(({ text }) => text).join('');
-
-/** The statement with one assignment more, behind the last of its `SET`. */
-function withAssignment(sql: string, words: readonly SqlWord[], assignment: string): string {
-  const set = words.findIndex(({ text, depth }) => text === 'SET' && depth === 0);
-  const where = words.findIndex(({ text, depth }, at) => at > set && text === 'WHERE' && depth === 0);
-  const end = words[where < 0 ? words.length - 1 : where - 1]!.end;
-  return `${sql.slice(0, end)}, ${assignment}${sql.slice(end)}`;
-}
-
-/** `UPDATE` of one row by its name that sets everything else its seal covers. */
-function planReplace(sql: string, words: readonly SqlWord[], guarded: GuardedTable): GuardedPlan | undefined {
-  const where = words.findIndex(({ text, depth }) => text === 'WHERE' && depth === 0);
-  const condition = words.slice(where < 0 ? words.length : where + 1);
-  if (condition.some(({ text, depth }) => text === 'OR' && depth === 0)) return undefined;
-  const set = assignments(words);
-  const named = (column: string): readonly SqlWord[] | undefined => {
-    const at = condition.findIndex(
-      ({ text, depth }, place) => text === column && depth === 0 && condition[place + 1]?.text === '=',
-    );
-    return at < 0 ? undefined : condition.slice(at + 2, at + 3);
-  };
-  const values = coveredColumns(guarded).map((column) =>
-    guarded.row.includes(column) ? named(column) : set.get(column),
-  );
-  if (values.some((value) => value?.length !== 1)) return undefined;
-  const parameterCount = parametersIn(sql);
-  return {
-    kind: 'replace',
-    guarded,
-    sql: withAssignment(sql, words, `${ROW_SEAL} = $${parameterCount + 1}`),
-    parameterCount,
-    row: values.map((value) => written(value!, sql)),
-  };
-}
-
-function written(cell: readonly SqlWord[], sql: string): Written {
-  const [word, ...more] = cell;
-  if (word === undefined || more.length > 0) throw unclear(sql);
-  const { text } = word;
-  if (text.startsWith('$')) return { at: Number(text.slice(1)) - 1 };
-  if (text === 'NULL') return { value: null };
-  if (text.startsWith("'")) return { value: text.slice(1, -1).replaceAll("''", "'") };
-  if (/^\d+$/.test(text)) return { value: Number(text) };
-  throw unclear(sql);
 }
 
 /** `UPDATE table SET column = ..., ... [WHERE ...]`. One that sets nothing covered leaves the seal right. */
