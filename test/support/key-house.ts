@@ -44,7 +44,7 @@ export async function keyNode(t: ExecutionContext, raw: Database, config: Config
   rows.seals.follow(keys.ring);
   t.teardown(() => keys.ring.close());
   const { sealer, index, ring } = keys;
-  const ledger = testLedger(database);
+  const ledger = testLedger(database, sealer);
   const persons = createPersons({ database, sealer, index, ledger });
   await rows.finish(ledger);
   const doors = createKeyDoors(config, keys, rows, { ledger, persons });

@@ -1,5 +1,5 @@
 import { createBlindIndex } from '../../src/crypto/blind-index.ts';
-import { createSealer } from '../../src/crypto/sealing.ts';
+import { createSealer, type Sealer } from '../../src/crypto/sealing.ts';
 import { type LedgerEntry, parseEntry } from '../../src/ledger/entry.ts';
 import { createLedger, type Ledger } from '../../src/ledger/ledger.ts';
 import { createOpenings, type Openings } from '../../src/ledger/openings.ts';
@@ -13,9 +13,9 @@ export interface TestLedger extends Ledger {
   readonly reader: LedgerReader;
 }
 
-/** A ledger on any database, with keys of its own. */
-export function testLedger(database: Database): TestLedger {
-  const openings = createOpenings(database, createSealer(KEY));
+/** A ledger on any database; what it opens stands under a key of its own, or under those of a house. */
+export function testLedger(database: Database, sealer: Sealer = createSealer(KEY)): TestLedger {
+  const openings = createOpenings(database, sealer);
   const index = createBlindIndex(KEY);
   return {
     ...createLedger({ database, openings, index, node: 'n1' }),
