@@ -1,11 +1,15 @@
+import cluster from 'node:cluster';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { pino } from 'pino';
 import { type House, openHouse } from '../src/app.ts';
+import { runPrimary } from '../src/commands/serve-primary.ts';
+import { runWorker } from '../src/commands/serve-worker.ts';
 import { prepareConfig } from '../src/config/prepare.ts';
 import type { Failures } from '../src/ledger/flood.ts';
 import type { Ledger } from '../src/ledger/ledger.ts';
 import { type ServeOptions, serve } from '../src/serve.ts';
+import { workerCount } from '../src/workers/share.ts';
 import { withoutHash } from './drill-hash.ts';
 import { NO_HASH, PASSWORD } from './peers.ts';
 
@@ -31,8 +35,15 @@ const isWithout = (part: string): boolean => values.without.includes(part);
 const prepared = prepareConfig();
 if (!prepared.ok) throw new Error(prepared.sentences.join('\n'));
 const config = isWithout('hash') ? withoutHash(prepared.config) : prepared.config;
+if (cluster.isWorker) process.exit(await runWorker(config));
 const house = await openHouse(config);
 if (isWithout('hash')) await hashAnew(house);
+const count = workerCount(config);
+if (count > 1) {
+  if (isWithout('ledger')) throw new Error('the ledger can be taken out of one process only');
+  await house.close();
+  process.exit(await runPrimary(config, count));
+}
 const log = pino(
   { level: config.log.level, base: null },
   pino.destination({

@@ -31,7 +31,7 @@ import { measureWorkers } from './workers.ts';
  *   npm run bench -- --scale [--people 1000000] [--stores FOLDER] [--json FILE]
  *   npm run bench -- --scale --engine postgres [--people 10000000] [--postgres URL] [--json FILE]
  *   npm run bench -- --crypto
- *   npm run bench -- --workers 2 [--quick]
+ *   npm run bench -- --workers 2 [--engine sqlite|postgres-redis] [--quick]
  *   npm run bench -- --footprint
  *
  * With --engine postgres-redis the product keeps what it keeps in a PostgreSQL and a Redis on this machine, and has other bars (bars.ts).
@@ -120,7 +120,7 @@ async function measurePair(hash: Scenario['hash'], rows: Row[], extras: Extra[])
 }
 
 endServersOnSignal();
-if (options.workers !== undefined) process.exit((await measureWorkers(Number(options.workers), pace)) ? 0 : 1);
+if (options.workers !== undefined) process.exit((await measureWorkers(Number(options.workers), pace, engine)) ? 0 : 1);
 if (options.footprint) {
   await printFootprint();
   process.exit(0);

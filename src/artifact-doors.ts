@@ -5,11 +5,11 @@ import { Fault } from './shared/fault.ts';
 import type { ArtifactStore } from './storage/artifact-store.ts';
 import type { Counters } from './storage/counters.ts';
 import type { Database } from './storage/database.ts';
-import type { RowGuard } from './storage/guarded-database.ts';
 import { openRedis } from './storage/open-redis.ts';
 import { createRedisArtifacts } from './storage/redis-artifacts.ts';
 import { createRedisCounters } from './storage/redis-counters.ts';
 import { createRedisPresence, type RedisPresence } from './storage/redis-presence.ts';
+import type { RowGuard } from './storage/row-guard.ts';
 import { createSqlArtifacts } from './storage/sql-artifacts.ts';
 import { createSqlCounters } from './storage/sql-counters.ts';
 

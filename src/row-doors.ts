@@ -6,9 +6,10 @@ import { createRowSeals, type RingRowSeals } from './crypto/row-seals.ts';
 import { createRowCheck, sealAllAsTheyStand, sealAsItStands } from './crypto/row-walks.ts';
 import type { Ledger, LedgerEvent } from './ledger/ledger.ts';
 import type { Database } from './storage/database.ts';
-import { guardDatabase, type RowGuard } from './storage/guarded-database.ts';
+import { guardDatabase } from './storage/guarded-database.ts';
 import { guardedTable } from './storage/guarded-tables.ts';
 import { type NightlyJob, type RunningNightlyJob, startNightlyJob } from './storage/nightly-job.ts';
+import type { RowGuard } from './storage/row-guard.ts';
 
 /** The store with its rows under seal. */
 export interface RowSealing {

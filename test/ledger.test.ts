@@ -7,7 +7,8 @@ import { createFailures } from '../src/ledger/flood.ts';
 import type { LedgerEvent } from '../src/ledger/ledger.ts';
 import type { StoredEntry } from '../src/ledger/reader.ts';
 import type { Database } from '../src/storage/database.ts';
-import { postgresDatabase, postgresTest, sqliteDatabase } from './support/databases.ts';
+import { openDatabase } from '../src/storage/open.ts';
+import { postgresDatabase, postgresSchema, postgresTest, sqliteDatabase } from './support/databases.ts';
 import { ledgerEntries, testLedger } from './support/ledger.ts';
 
 const SIGN_IN: LedgerEvent = {
@@ -232,4 +233,30 @@ test('L12 one IPv6 network is one sender, and counts that wait are written befor
     40,
   );
   await Promise.all(answers);
+});
+
+postgresTest('L2 a key that another node destroyed opens nothing that is written afterwards', async (t) => {
+  const url = await postgresSchema(t);
+  const [one, other] = [await openDatabase({ url }), await openDatabase({ url })];
+  for (const node of [one, other]) t.teardown(() => node.close());
+  const [here, there] = [testLedger(one), testLedger(other)];
+  const event = {
+    type: 'sign-in.refused',
+    personId: 'p',
+    address: '198.51.100.7',
+    details: { reason: 'secret' },
+  } as const;
+  await here.record(event);
+  const keyIds = async (): Promise<readonly string[]> =>
+    (await one.all<{ key_id: string }>('SELECT key_id FROM ledger_inbox ORDER BY id', [])).map((row) => row.key_id);
+  const [first] = await keyIds();
+  t.true(await other.write((tx) => there.openings.erase(tx, 'p')));
+  // The key is still in the memory of the first node, and its neighbours of the same moment are not held up by it.
+  await Promise.all([here.record(event), here.record({ ...event, personId: 'q' }), here.record(event)]);
+  const later = (await keyIds()).slice(1);
+  t.is(later.length, 3);
+  t.false(later.includes(first!));
+  const standing = (await one.all<{ id: string }>('SELECT id FROM ledger_subject_keys', [])).map(({ id }) => id);
+  t.true(later.every((id) => standing.includes(id)));
+  t.is(standing.length, 2);
 });

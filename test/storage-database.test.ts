@@ -1,8 +1,16 @@
 import type { ExecutionContext } from 'ava';
 import { Fault } from '../src/shared/fault.ts';
 import type { Database, Transaction } from '../src/storage/database.ts';
+import { openDatabase } from '../src/storage/open.ts';
 import { isUniqueViolation } from '../src/storage/storage-errors.ts';
-import { type EngineTest, embeddedTest, postgresDatabase, postgresTest, sqliteDatabase } from './support/databases.ts';
+import {
+  type EngineTest,
+  embeddedTest,
+  postgresDatabase,
+  postgresSchema,
+  postgresTest,
+  sqliteDatabase,
+} from './support/databases.ts';
 
 const INSERT = 'INSERT INTO settings (name, value) VALUES ($1, $2)';
 const put =
@@ -142,6 +150,79 @@ function databaseSuite(test: EngineTest, engine: string, open: (t: ExecutionCont
     t.is((error as Fault).code, 'storage_unavailable');
   });
 
+  test(`what is posted is done in order with what is waited for, and committed with it (${engine})`, async (t) => {
+    const database = await open(t);
+    const seen = await database.write(async (tx) => {
+      tx.post(INSERT, ['a', '1']);
+      tx.post('UPDATE settings SET value = $2 WHERE name = $1', ['a', '2']);
+      const row = await tx.get<{ value: string }>('SELECT value FROM settings WHERE name = $1', ['a']);
+      tx.post('UPDATE settings SET value = $2 WHERE name = $1', ['a', '3']);
+      return row!.value;
+    });
+    t.is(seen, '2');
+    t.deepEqual(await database.all('SELECT name, value FROM settings', []), [{ name: 'a', value: '3' }]);
+  });
+
+  test(`R1 of sixty demands at one row exactly one wins, whoever shares its transaction (${engine})`, async (t) => {
+    const database = await open(t);
+    await database.write(put('spent', 'no'));
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 60 }, (_, n) =>
+        database.write(async (tx) => {
+          tx.post(INSERT, [`before ${n}`, 'x']);
+          tx.demand(
+            `UPDATE settings SET value = $2 WHERE name = $1 AND value = 'no'`,
+            ['spent', 'yes'],
+            () => new Error('lost'),
+          );
+          tx.post(INSERT, [`behind ${n}`, 'x']);
+        }),
+      ),
+    );
+    const won = outcomes.findIndex(({ status }) => status === 'fulfilled');
+    const lost = outcomes.filter((one) => one.status === 'rejected' && (one.reason as Error).message === 'lost');
+    t.is(lost.length, 59);
+    t.deepEqual(await names(database), [`before ${won}`, `behind ${won}`, 'spent'].sort());
+  });
+
+  test(`a posted statement that fails is told to its own write alone, by the name it gives it (${engine})`, async (t) => {
+    const database = await open(t);
+    await database.write(put('there'));
+    const outcomes = await Promise.allSettled(
+      ['a', 'there', 'b', 'there', 'c'].map((name) =>
+        database.write(async (tx) => {
+          tx.post(INSERT, [`with ${name}`, 'x'], () => new Error('not this one'));
+          tx.post(INSERT, [name, 'x'], (error) => (isUniqueViolation(error) ? new Error(`taken: ${name}`) : error));
+          return name;
+        }),
+      ),
+    );
+    t.deepEqual(
+      outcomes.map((one) => (one.status === 'fulfilled' ? one.value : (one.reason as Error).message)),
+      // The first of the two wrote its other row before it was undone, so the second is told of its own.
+      ['a', 'taken: there', 'b', 'taken: there', 'c'],
+    );
+    t.deepEqual(await names(database), ['a', 'b', 'c', 'there', 'with a', 'with b', 'with c']);
+  });
+
+  test(`a hundred look-ups at once get each its own answer, and one that fails fails alone (${engine})`, async (t) => {
+    const database = await open(t);
+    await database.write(async (tx) => {
+      for (let n = 0; n < 100; n += 1) tx.post(INSERT, [`n${n}`, String(n)]);
+    });
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 100 }, (_, n) =>
+        n % 10 === 3
+          ? database.get('SELECT value FROM no_such_table WHERE name = $1', [`n${n}`])
+          : database.get<{ value: string }>('SELECT value FROM settings WHERE name = $1', [`n${n}`]),
+      ),
+    );
+    for (const [n, one] of outcomes.entries()) {
+      if (n % 10 === 3) t.is(one.status, 'rejected');
+      else t.deepEqual(one.status === 'fulfilled' && one.value, { value: String(n) });
+    }
+  });
+
   test(`R1 of forty writes that race for one row exactly one wins (${engine})`, async (t) => {
     const database = await open(t);
     await database.write(put('spent', 'no'));
@@ -216,3 +297,63 @@ postgresTest('a write that hides a failed statement is not taken for committed',
   t.is((error as Fault).code, 'internal');
   t.deepEqual(await names(database), ['a']);
 });
+
+postgresTest('L8 writes that wait for nothing share one transaction, and what is waited for has its own', async (t) => {
+  const database = await postgresDatabase(t);
+  const transactionOf = async (name: string): Promise<string> =>
+    (await database.get<{ xmin: string }>('SELECT CAST(xmin AS TEXT) AS xmin FROM settings WHERE name = $1', [name]))!
+      .xmin;
+  const posting = (name: string) =>
+    database.write(async (tx) => {
+      tx.post(INSERT, [name, 'x']);
+    });
+  await Promise.all([posting('a'), posting('b'), database.write(put('own')), posting('c')]);
+  const [a, b, own, c] = await Promise.all(['a', 'b', 'own', 'c'].map(transactionOf));
+  t.is(a, b);
+  t.is(a, c);
+  t.not(a, own);
+});
+
+postgresTest('a statement that changes rows is undone by no look-up of the same moment', async (t) => {
+  const database = await postgresDatabase(t);
+  const outcomes = await Promise.allSettled([
+    database.get(`${INSERT} RETURNING name`, ['kept', 'x']),
+    database.get('SELECT value FROM no_such_table WHERE name = $1', ['x']),
+  ]);
+  t.deepEqual(
+    outcomes.map(({ status }) => status),
+    ['fulfilled', 'rejected'],
+  );
+  t.deepEqual(await names(database), ['kept']);
+});
+
+postgresTest(
+  'X2 two nodes that spend the same rows in opposite orders lose no race but those for the rows',
+  async (t) => {
+    const url = await postgresSchema(t);
+    const nodes = [await openDatabase({ url }), await openDatabase({ url })];
+    for (const node of nodes) t.teardown(() => node.close());
+    const rows = Array.from({ length: 150 }, (_, n) => `row ${n}`);
+    await nodes[0]!.write(async (tx) => {
+      for (const name of rows) tx.post('INSERT INTO counters (name, value, expires_at) VALUES ($1, 0, 0)', [name]);
+    });
+    let runs = 0;
+    const spend = (node: Database, name: string): Promise<boolean> =>
+      node
+        .write(async (tx) => {
+          runs += 1;
+          tx.demand('UPDATE counters SET value = $2 WHERE name = $1 AND value = 0', [name, 1], () => new Error('lost'));
+          tx.post('UPDATE counters SET value = $2 WHERE name = $1', [name, 2]);
+        })
+        .then(
+          () => true,
+          () => false,
+        );
+    const [there, back] = await Promise.all([
+      Promise.all(rows.map((name) => spend(nodes[0]!, name))),
+      Promise.all(rows.toReversed().map((name) => spend(nodes[1]!, name))),
+    ]);
+    t.true(rows.every((_, n) => there[n] !== back[rows.length - 1 - n]));
+    t.is(runs, 2 * rows.length, 'no deadlock made a write run again');
+  },
+);

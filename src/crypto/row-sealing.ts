@@ -1,6 +1,5 @@
 import { Fault } from '../shared/fault.ts';
 import type { Connection, Database, SqlValue, Transaction } from '../storage/database.ts';
-import { type CoveredValues, coveredOf } from '../storage/guarded-database.ts';
 import { isRow } from '../storage/guarded-statements.ts';
 import {
   coveredColumns,
@@ -10,6 +9,7 @@ import {
   PASSING_TABLES,
   ROW_SEAL,
 } from '../storage/guarded-tables.ts';
+import { type CoveredValues, coveredOf } from '../storage/row-guard.ts';
 import { equalInConstantTime } from './digests.ts';
 import type { RingRowSeals } from './row-seals.ts';
 

@@ -1,8 +1,8 @@
 import type { KeyObject } from 'node:crypto';
 import { Fault } from '../shared/fault.ts';
 import type { SqlValue } from '../storage/database.ts';
-import type { CoveredValues, RowSeals } from '../storage/guarded-database.ts';
 import { type GuardedTable, KEYS_TABLE } from '../storage/guarded-tables.ts';
+import type { CoveredValues, RowSeals } from '../storage/row-guard.ts';
 import { deriveKeyBytes, equalInConstantTime, hmacKey, hmacSm3 } from './digests.ts';
 import { sealedWith, sealHeader } from './sealing.ts';
 import { CONFIGURED, type RingKey, type SecretRing } from './secret-ring.ts';

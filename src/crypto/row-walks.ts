@@ -1,8 +1,8 @@
 import type { Database, Transaction } from '../storage/database.ts';
-import { coveredOf } from '../storage/guarded-database.ts';
 import { GUARDED_TABLES, type GuardedTable, guardedTable, KEYS_TABLE, ROW_SEAL } from '../storage/guarded-tables.ts';
 import type { NightlyJob, NightlyStep } from '../storage/nightly-job.ts';
 import { nightlyJobStatus } from '../storage/nightly-lease.ts';
+import { coveredOf } from '../storage/row-guard.ts';
 import type { RowWalk } from '../storage/row-walk.ts';
 import { nameOf, resealRow, rowsAfter, type SealedRow } from './row-sealing.ts';
 import type { RingRowSeals } from './row-seals.ts';

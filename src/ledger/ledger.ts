@@ -2,7 +2,7 @@ import type { BlindIndex } from '../crypto/blind-index.ts';
 import { nowMs } from '../shared/clock.ts';
 import { Fault } from '../shared/fault.ts';
 import type { Database, SqlValue, Transaction } from '../storage/database.ts';
-import { isRetryable } from '../storage/storage-errors.ts';
+import { isRetryable, RunAgain } from '../storage/storage-errors.ts';
 import { canonicalEntry, type EntryValue, type LedgerEntry } from './entry.ts';
 import { EntryClock } from './entry-clock.ts';
 import { EVENTS, type EventType } from './events.ts';
@@ -68,6 +68,13 @@ const KINDS: ReadonlyMap<EventType, DetailKinds> = new Map(
 const INSERT_NUMBERED = `INSERT INTO ledger_entries (seq, entry, address_key, key_id, openings)
   VALUES ((SELECT coalesce(max(seq) + 1, 0) FROM ledger_entries), $1, $2, $3, $4)`;
 const INSERT_UNNUMBERED = 'INSERT INTO ledger_inbox (entry, address_key, key_id, openings) VALUES ($1, $2, $3, $4)';
+/** The key is kept in memory, and another node may have destroyed it: then nothing is written, and the next attempt makes a new one. */
+const INSERT_UNDER_KEY = `INSERT INTO ledger_inbox (entry, address_key, key_id, openings)
+  SELECT $1, $2, $3, CAST($4 AS BYTEA) WHERE EXISTS (SELECT 1 FROM ledger_subject_keys WHERE id = $3)`;
+
+/** A store that is gone has a fault of its own, and a lost race is run again. */
+const unwritable = (error: unknown): unknown =>
+  error instanceof Fault || isRetryable(error) ? error : new Fault('ledger_unwritable', undefined, { cause: error });
 
 /**
  * The ledger's writing side on the relational store. Rows are only ever inserted here; the sequencer hashes and signs them
@@ -129,13 +136,12 @@ export function createLedger({ database, openings, index, node, operator }: Ledg
       committed?.keyId ?? null,
       committed?.openings ?? null,
     ];
-    try {
-      await tx.run(insert, row);
-    } catch (error) {
-      // A store that is gone has a fault of its own, and a lost race is run again.
-      if (error instanceof Fault || isRetryable(error)) throw error;
-      throw new Fault('ledger_unwritable', undefined, { cause: error });
-    }
+    if (committed === undefined || database.engine === 'sqlite') return tx.post(insert, row, unwritable);
+    const keyIsGone = (): unknown => {
+      openings.forget(subject);
+      return new RunAgain('the key of a subject was destroyed by another node');
+    };
+    tx.demand(INSERT_UNDER_KEY, row, keyIsGone, unwritable);
   };
   return { append, record: (event) => database.write((tx) => append(tx, event)) };
 }

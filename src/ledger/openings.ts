@@ -52,11 +52,18 @@ export interface Openings {
   ): Promise<ReadonlyMap<string, Opening>>;
   /** Destroys the key of a subject. False when there is none. */
   erase(tx: Transaction, subject: string): Promise<boolean>;
+  /** The key of a subject was found gone: the next `commit` looks again. */
+  forget(subject: string): void;
 }
 
 const KEY_BYTES = 16;
 const IV_BYTES = 16;
 const KEYS_KEPT_MAX = 20_000;
+/**
+ * Several nodes: nobody tells of a key that another one has destroyed, so whoever writes an entry asks in the same statement whether its key
+ * stands (ledger.ts), and calls `forget` where it does not.
+ */
+const isAskedAtUse = (database: Database): boolean => database.engine === 'postgres';
 /** Keys remembered as made here lately; beyond it they are read from the store again. */
 const FRESH_MAX = 1_000;
 const SEPARATOR = '\n';
@@ -77,6 +84,7 @@ export function createOpenings(database: Database, sealer: Sealer): Openings {
   const cache = createRowCache<SubjectKey>(database, KEYS_KEPT_MAX);
   /** The same keys by their own id, for whoever reads many entries of the same people. */
   const byId = createRowCache<{ readonly key: KeyObject; readonly subject: string }>(database, KEYS_KEPT_MAX);
+  const held = new Map<string, SubjectKey>();
   const contextOf = (id: string): string => `ledger_subject_keys:key_sealed:${id}`;
   const unwrap = (id: string, sealed: Uint8Array): KeyObject =>
     createSecretKey(Buffer.from(sealer.unseal(sealed, contextOf(id)), 'base64'));
@@ -115,14 +123,29 @@ export function createOpenings(database: Database, sealer: Sealer): Openings {
    * A sign-in tells of its person several times within seconds, so a key is kept as soon as it is made, in the middle of its write.
    * When any write is undone, every key that it might have made is forgotten before the next can use it.
    */
-  const keyFor = (tx: Transaction, subject: string): Promise<SubjectKey> => {
+  const keyFor = async (tx: Transaction, subject: string): Promise<SubjectKey> => {
+    if (isAskedAtUse(database)) {
+      const known = held.get(subject);
+      if (known !== undefined) return known;
+      const key = await storedOrMade(tx, subject);
+      if (held.size >= KEYS_KEPT_MAX) for (const oldest of held.keys()) if (held.delete(oldest)) break;
+      held.set(subject, key);
+      return key;
+    }
     const undone = database.undoneWrites();
     if (undone !== undoneSeen) forgetFresh();
     undoneSeen = undone;
     return cache.find(subject, () => storedOrMade(tx, subject));
   };
 
+  const forget = (subject: string): void => {
+    held.delete(subject);
+    cache.forget(subject);
+  };
+
   return {
+    forget,
+
     async prepare(tx, subject) {
       await keyFor(tx, subject);
     },
@@ -163,7 +186,7 @@ export function createOpenings(database: Database, sealer: Sealer): Openings {
 
     async erase(tx, subject) {
       const erased = (await tx.run(ERASE, [subject])) > 0;
-      cache.forget(subject);
+      forget(subject);
       byId.forgetWhere((key) => key.subject === subject);
       return erased;
     },

@@ -55,9 +55,9 @@ interface What {
 /** Writes down a consent, and once for each wording the text that was shown. Resolves with its hash. */
 export async function recordGiven(tx: Transaction, personId: string, what: What, notice: ShownNotice): Promise<string> {
   const hash = noticeHash(notice.text);
-  await tx.run(KEEP_NOTICE, [hash, notice.language, notice.text, nowSeconds()]);
+  tx.post(KEEP_NOTICE, [hash, notice.language, notice.text, nowSeconds()]);
   const { purpose, legal_basis: basis = DEFAULT_BASIS, notice_version: version } = notice.terms;
-  await tx.run(INSERT, [
+  tx.post(INSERT, [
     newId('cns'),
     personId,
     what.clientId,

@@ -40,7 +40,6 @@ export interface RememberedDevice {
   write(tx: Transaction): Promise<void>;
 }
 
-const COUNT = 'SELECT count(*) AS devices FROM known_devices WHERE person_id = $1';
 const SELECT = 'SELECT created_at FROM known_devices WHERE device_digest = $1 AND person_id = $2 AND seen_at > $3';
 const LIST = `SELECT created_at, seen_at FROM known_devices WHERE person_id = $1 AND seen_at > $2
   ORDER BY seen_at DESC, device_digest`;
@@ -72,7 +71,7 @@ export function createKnownDevices({ database }: { readonly database: Database }
         return {
           secret: presented,
           async write(tx) {
-            await tx.run(TOUCH, [now, known, personId]);
+            tx.post(TOUCH, [now, known, personId]);
           },
         };
       }
@@ -80,9 +79,8 @@ export function createKnownDevices({ database }: { readonly database: Database }
       return {
         secret,
         async write(tx) {
-          await tx.run(INSERT, [tokenDigest(secret), personId, now]);
-          const row = await tx.get<{ devices: number }>(COUNT, [personId]);
-          if (Number(row?.devices) > DEVICES_PER_PERSON_MAX) await tx.run(TRIM, [personId, DEVICES_PER_PERSON_MAX]);
+          tx.post(INSERT, [tokenDigest(secret), personId, now]);
+          tx.post(TRIM, [personId, DEVICES_PER_PERSON_MAX]);
         },
       };
     },

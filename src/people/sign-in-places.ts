@@ -48,7 +48,7 @@ export function createSignInPlaces(database: Database): SignInPlaces {
       }));
     },
     async remember(tx, personId, { region, latitude, longitude }) {
-      await tx.run(REMEMBER, [personId, region, String(latitude), String(longitude), nowSeconds()]);
+      tx.post(REMEMBER, [personId, region, String(latitude), String(longitude), nowSeconds()]);
     },
     sweep: (limit) => database.run(SWEEP, [nowSeconds() - KEPT_SECONDS, limit]),
   };

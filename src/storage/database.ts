@@ -18,8 +18,21 @@ export interface Connection {
   run(sql: string, params: readonly SqlValue[]): Promise<number>;
 }
 
-/** A connection inside a transaction. */
-export type Transaction = Connection & { readonly kind: 'transaction' };
+/**
+ * A connection inside a transaction. What nobody has to wait for is said with `post` and `demand`: such statements are carried out in order, with the
+ * next one that is waited for or with the COMMIT, and on PostgreSQL a write that waits for nothing is one message, which shares its COMMIT
+ * with its neighbours. Neither is for guarded rows whose change must be read first (guarded-database.ts).
+ */
+export interface Transaction extends Connection {
+  readonly kind: 'transaction';
+  /** A failure undoes the write, which then throws it, or what `explain` makes of it. */
+  post(sql: string, params: readonly SqlValue[], explain?: (error: unknown) => unknown): void;
+  /**
+   * A compare-and-set: a statement that changes rows, or else the write is undone and throws what `lost` makes. Without `RETURNING`, and
+   * its parameters begin with what names the row.
+   */
+  demand(sql: string, params: readonly SqlValue[], lost: () => unknown, explain?: (error: unknown) => unknown): void;
+}
 
 /**
  * The relational store. One schema, two engines.

@@ -1,33 +1,15 @@
 import type { Kysely } from 'kysely';
 import { Fault } from '../shared/fault.ts';
 import type { Connection, Database, SqlValue, Transaction } from './database.ts';
-import { GUARD_PREFIX, type GuardedPlan, isRow, planOf } from './guarded-statements.ts';
-import { coveredColumns, GUARDED_TABLES, type GuardedTable, ROW_SEAL } from './guarded-tables.ts';
+import { GUARD_PREFIX, type GuardedPlan, planOf } from './guarded-statements.ts';
+import { GUARDED_TABLES } from './guarded-tables.ts';
+import { type Said, sealedAtOnce, touched, write } from './guarded-writes.ts';
 import { type Changed, createKeptRows, type Found, type KeptRows, type Row } from './kept-rows.ts';
 import { createQueryBuilder } from './query-dialect.ts';
+import { mayBeUsed, type RowGuard } from './row-guard.ts';
 import type { Tables } from './tables.ts';
-import type { Written } from './whole-rows.ts';
-
-/** The values of a row that its seal covers, in the order of `coveredColumns`. */
-export type CoveredValues = readonly SqlValue[];
-
-/** Makes and judges the seals of rows. */
-export interface RowSeals {
-  seal(guarded: GuardedTable, values: CoveredValues): Uint8Array;
-  /** Whether this very row was written by this house. A row without a seal was not. */
-  isRight(guarded: GuardedTable, values: CoveredValues, seal: SqlValue): boolean;
-}
-
-export interface RowGuard {
-  readonly seals: RowSeals;
-  /** Hears of every altered row before whoever asked for it is refused; `place` is `table:row`. */
-  readonly tell: (place: string) => void;
-  /** False while a house only tells. */
-  readonly refuses: boolean;
-}
 
 type Reading = Extract<GuardedPlan, { readonly kind: 'read' }>;
-type Writing = Exclude<GuardedPlan, Reading>;
 
 /** More different texts than the code has. */
 const PLANS_MAX = 1024;
@@ -152,6 +134,26 @@ class GuardedTransaction implements Transaction {
     if (made === undefined || made.kind === 'read') return this.#raw.run(sql, params);
     return write(this.#raw, this.#guarded.guard, made, params, this.#changed);
   }
+
+  post(sql: string, params: readonly SqlValue[], explain?: (error: unknown) => unknown): void {
+    const said = this.#sealed(sql, params);
+    this.#raw.post(said.sql, said.params, explain);
+  }
+
+  demand(sql: string, params: readonly SqlValue[], lost: () => unknown, explain?: (error: unknown) => unknown): void {
+    const said = this.#sealed(sql, params);
+    this.#raw.demand(said.sql, said.params, lost, explain);
+  }
+
+  /** A row that is judged before it changes, and one that may be kept in memory, has to be waited for. */
+  #sealed(sql: string, params: readonly SqlValue[]): Said {
+    const made = this.#guarded.plan(sql);
+    if (made === undefined) return { sql, params };
+    const { seals } = this.#guarded.guard;
+    const said = made.kind === 'read' || made.guarded.isKept ? undefined : sealedAtOnce(seals, made, params);
+    if (said === undefined) throw new Fault('internal', `A statement on guarded rows must be waited for: ${sql}`);
+    return said;
+  }
 }
 
 async function readAll<Asked>(
@@ -195,102 +197,3 @@ function judged(guard: RowGuard, { sources, adds }: Reading, row: Row): Found {
 const G = GUARD_PREFIX.charCodeAt(0);
 /** Asked of every column of every row: the first character tells most of them apart. */
 const isAdded = (name: string): boolean => name.charCodeAt(0) === G && name.startsWith(GUARD_PREFIX);
-
-/**
- * Whether what was read of a row may be used. False for a passing one that does not match its seal, where the house refuses; for any other
- * throws `Fault('row_altered')`.
- */
-export const isUsable = (guard: RowGuard, guarded: GuardedTable, values: CoveredValues, seal: SqlValue): boolean =>
-  guard.seals.isRight(guarded, values, seal) || mayBeUsed(guard, guarded, values);
-
-/** The same of a row that does not match. */
-function mayBeUsed({ tell, refuses }: RowGuard, guarded: GuardedTable, values: CoveredValues): boolean {
-  const place = placeOf(guarded, values);
-  tell(place);
-  if (!refuses) return true;
-  if (guarded.isPassing === true) return false;
-  throw altered(place);
-}
-
-const placeOf = (guarded: GuardedTable, values: CoveredValues): string =>
-  `${guarded.table}:${values.slice(0, guarded.row.length).join(':')}`;
-
-const altered = (place: string): Fault =>
-  new Fault('row_altered', `The row ${place} is not as this house wrote it: it was altered, moved or put there.`);
-
-type Touching = Extract<GuardedPlan, { readonly kind: 'touch' }>;
-
-const touched = ({ guarded, named }: Touching, params: readonly SqlValue[]): Changed => ({
-  guarded,
-  ...(named === undefined ? {} : { name: named.map((place) => params[place]!) }),
-});
-
-async function write(
-  tx: Transaction,
-  guard: RowGuard,
-  made: Writing,
-  params: readonly SqlValue[],
-  changed: Changed[],
-): Promise<number> {
-  const { guarded } = made;
-  if (made.kind === 'touch') {
-    changed.push(touched(made, params));
-    return tx.run(made.sql, params);
-  }
-  const note = (values: CoveredValues): void => {
-    if (guarded.isKept) changed.push({ guarded, name: values.slice(0, guarded.row.length) });
-  };
-  if (made.kind === 'change') {
-    const before = await tx.all<Row>(
-      made.before,
-      made.taken.map((place) => params[place]!),
-    );
-    const wrong = new Set<string>();
-    for (const row of before) {
-      const values = coveredOf(guarded, row);
-      note(values);
-      if (!isUsable(guard, guarded, values, row[ROW_SEAL] ?? null)) wrong.add(placeOf(guarded, values));
-    }
-    const after = before.length === 0 ? [] : await tx.all<Row>(made.sql, params);
-    // What is as good as gone gets no seal, and nobody is told that it was changed.
-    const right = after.map((row) => coveredOf(guarded, row)).filter((row) => !wrong.has(placeOf(guarded, row)));
-    for (const values of right) {
-      note(values);
-      await sealRow(tx, guard.seals, guarded, values);
-    }
-    return right.length;
-  }
-  if (made.kind === 'replace') {
-    const values = valuesOf(made.row, params);
-    note(values);
-    return tx.run(made.sql, [...params.slice(0, made.parameterCount), guard.seals.seal(guarded, values)]);
-  }
-  const rows = made.rows.map((cells) => valuesOf(cells, params));
-  for (const values of rows) note(values);
-  const sealed = rows.map((values) => guard.seals.seal(guarded, values));
-  const all = [...params.slice(0, made.parameterCount), ...sealed];
-  if (!made.upserts) return tx.run(made.sql, all);
-  const name = rows[0]!.slice(0, guarded.row.length);
-  const before = await tx.get<Row>(selectOne(guarded), name);
-  const held = before && coveredOf(guarded, before);
-  if (held && !isUsable(guard, guarded, held, before[ROW_SEAL] ?? null)) throw altered(placeOf(guarded, held));
-  const count = await tx.run(made.sql, all);
-  const after = await tx.get<Row>(selectOne(guarded), name);
-  if (after) await sealRow(tx, guard.seals, guarded, coveredOf(guarded, after));
-  return count;
-}
-
-const valuesOf = (cells: readonly Written[], params: readonly SqlValue[]): CoveredValues =>
-  cells.map((cell) => ('at' in cell ? (params[cell.at] ?? null) : cell.value));
-
-export const coveredOf = (guarded: GuardedTable, row: Readonly<Record<string, SqlValue>>): CoveredValues =>
-  coveredColumns(guarded).map((column) => row[column] ?? null);
-
-const selectOne = (guarded: GuardedTable): string =>
-  `SELECT ${[...coveredColumns(guarded), ROW_SEAL].join(', ')} FROM ${guarded.table} WHERE ${isRow(guarded, 1)}`;
-
-function sealRow(tx: Transaction, seals: RowSeals, guarded: GuardedTable, values: CoveredValues): Promise<number> {
-  const name = values.slice(0, guarded.row.length);
-  const sql = `UPDATE ${guarded.table} SET ${ROW_SEAL} = $1 WHERE ${isRow(guarded, 2)}`;
-  return tx.run(sql, [seals.seal(guarded, values), ...name]);
-}

@@ -1,12 +1,14 @@
 import type { Kysely } from 'kysely';
 import pg from 'pg';
-import { Fault } from '../shared/fault.ts';
 import type { Database, SqlValue, StoreLoad, Transaction } from './database.ts';
-import { PostgresClient } from './postgres-client.ts';
+import { type Answer, carryOut, control, passingStatement, type Statement, statement } from './postgres-batch.ts';
+import { type Lender, PostgresCommits } from './postgres-commits.ts';
 import { PostgresListener } from './postgres-listener.ts';
+import { PostgresReads } from './postgres-reads.ts';
+import { PostgresTransaction } from './postgres-transaction.ts';
 import { createQueryBuilder } from './query-dialect.ts';
 import { retryPauseMs } from './retry-pause.ts';
-import { isRetryable, translatePostgresError, unavailable } from './storage-errors.ts';
+import { isRetryable, translatePostgresError, unavailable, unavailableOf } from './storage-errors.ts';
 import type { Tables } from './tables.ts';
 
 const DEFAULTS = {
@@ -17,7 +19,6 @@ const DEFAULTS = {
   idleInTransactionTimeoutMs: 10_000,
   retriesMax: 4,
 } as const;
-const OID_INT8 = 20;
 /**
  * With synchronous replication a COMMIT waits for the standby, as long as the client does. When an operator cancels that wait, PostgreSQL warns and
  * calls the transaction committed all the same; this is the place in its source that warns, whatever language it warns in.
@@ -39,12 +40,6 @@ export interface PostgresOptions {
   readonly retriesMax?: number | undefined;
 }
 
-/** int8 as a number: times in seconds and counts stay far below 2^53. */
-const types = {
-  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
-    oid === OID_INT8 ? Number : pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser,
-};
-
 /**
  * Connects to PostgreSQL through a pool. Throws `Fault('storage_unavailable')` when the server does not answer: a server that
  * starts without its database says so at once. A connection lost later is replaced at the next statement.
@@ -61,7 +56,6 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
     query_timeout: statementTimeoutMs === 0 ? 0 : statementTimeoutMs + 1_000,
     idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? DEFAULTS.idleInTransactionTimeoutMs,
     keepAlive: true,
-    types,
   });
   // An idle connection that breaks is dropped by the pool; without a listener it would end the process.
   pool.on('error', () => {});
@@ -75,13 +69,16 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
   return database;
 }
 
-class PostgresDatabase implements Database {
+class PostgresDatabase implements Database, Lender {
   readonly engine = 'postgres';
   readonly #pool: pg.Pool;
   readonly #retriesMax: number;
-  readonly #anyClient: PostgresClient;
   readonly #options: PostgresOptions;
+  readonly #reads = new PostgresReads(this);
+  readonly #commits = new PostgresCommits(this);
   readonly #writes = new Set<Promise<unknown>>();
+  /** Connections on which a COMMIT gave up waiting for the standby. */
+  readonly #unconfirmed = new WeakSet<pg.ClientBase>();
   #query: Kysely<Tables> | undefined;
   #closed: Promise<void> | undefined;
 
@@ -89,24 +86,33 @@ class PostgresDatabase implements Database {
     this.#pool = pool;
     this.#options = options;
     this.#retriesMax = options.retriesMax ?? DEFAULTS.retriesMax;
-    this.#anyClient = new PostgresClient(pool);
+    pool.on('connect', (client) => {
+      // A connection that breaks between two statements announces it here; the next statement fails and tells the caller.
+      client.on('error', () => {});
+      client.on('notice', ({ routine }) => {
+        if (routine === GAVE_UP_WAITING) this.#unconfirmed.add(client);
+      });
+    });
   }
 
   get query(): Kysely<Tables> {
-    this.#query ??= createQueryBuilder('postgres', (query) => this.#outside(this.#anyClient.execute(query)));
+    this.#query ??= createQueryBuilder('postgres', async ({ sql, parameters }) => {
+      const { rows, count } = await this.#alone(passingStatement(sql, parameters as readonly SqlValue[]));
+      return { rows: [...rows], numAffectedRows: BigInt(count) };
+    });
     return this.#query;
   }
 
-  all<Row>(sql: string, params: readonly SqlValue[]): Promise<Row[]> {
-    return this.#outside(this.#anyClient.all(sql, params));
+  async all<Row>(sql: string, params: readonly SqlValue[]): Promise<Row[]> {
+    return (await this.#read(statement(sql, params))).rows as Row[];
   }
 
-  get<Row>(sql: string, params: readonly SqlValue[]): Promise<Row | undefined> {
-    return this.#outside(this.#anyClient.get(sql, params));
+  async get<Row>(sql: string, params: readonly SqlValue[]): Promise<Row | undefined> {
+    return (await this.#read(statement(sql, params))).rows[0] as Row | undefined;
   }
 
-  run(sql: string, params: readonly SqlValue[]): Promise<number> {
-    return this.#outside(this.#anyClient.run(sql, params));
+  async run(sql: string, params: readonly SqlValue[]): Promise<number> {
+    return (await this.#alone(statement(sql, params))).count;
   }
 
   /**
@@ -115,13 +121,27 @@ class PostgresDatabase implements Database {
    */
   write<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     if (this.#closed !== undefined) return Promise.reject(unavailable('The database is closed'));
-    const running = this.#persist(work);
+    const running = this.#persist(() => this.#attempt(work));
     this.#writes.add(running);
     const forget = (): void => {
       this.#writes.delete(running);
     };
     running.then(forget, forget);
     return running;
+  }
+
+  /** For one message, or one transaction. A connection on which the store failed is not used again. */
+  async lend<T>(work: (client: pg.PoolClient, confirm: () => void) => Promise<T>): Promise<T> {
+    const client = await this.#connect();
+    let isBroken = false;
+    try {
+      return await work(client, () => this.#confirm(client));
+    } catch (error) {
+      isBroken = unavailableOf(error) !== undefined;
+      throw error;
+    } finally {
+      client.release(isBroken);
+    }
   }
 
   /**
@@ -158,10 +178,10 @@ class PostgresDatabase implements Database {
     return this.#closed;
   }
 
-  async #persist<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+  async #persist<T>(attempt: () => Promise<T>): Promise<T> {
     for (let retry = 1; ; retry += 1) {
       try {
-        return await this.#attempt(work);
+        return await attempt();
       } catch (error) {
         if (!isRetryable(error)) throw error;
         if (retry > this.#retriesMax) throw unavailable('PostgreSQL undid the write again and again', error);
@@ -171,87 +191,56 @@ class PostgresDatabase implements Database {
   }
 
   async #attempt<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
-    const client = await this.#pool.connect().catch((error: unknown) => {
-      throw translatePostgresError(error);
+    let client: pg.PoolClient | undefined;
+    let isBroken = false;
+    const tx = new PostgresTransaction(async () => {
+      client = await this.#connect();
+      return client;
     });
-    const tx = new PostgresTransaction(new PostgresClient(client));
-    let broken = false;
-    // A connection that breaks between two statements announces it here; the next statement fails and tells the caller.
-    const markBroken = (): void => {
-      broken = true;
-    };
-    client.on('error', markBroken);
-    let isAlone = false;
-    const hear = (notice: { readonly routine?: string | undefined }): void => {
-      isAlone ||= notice.routine === GAVE_UP_WAITING;
-    };
-    client.on('notice', hear);
     try {
-      await tx.control('BEGIN');
       const result = await work(tx);
-      tx.end();
-      // A work that swallowed the error of a statement leaves an aborted transaction, which COMMIT silently undoes.
-      if ((await tx.control('COMMIT')) !== 'COMMIT') throw new Fault('internal', 'A write hid a failed statement');
-      if (isAlone) throw unavailable('The write is on one disk only: no standby confirmed it');
+      await tx.end();
+      if (client !== undefined) {
+        await tx.commit(client);
+        this.#confirm(client);
+      } else if (tx.posted.length > 0) await this.#commits.add(tx.posted);
       return result;
     } catch (error) {
-      tx.end();
-      await tx.control('ROLLBACK').catch(markBroken);
+      await tx.end();
+      if (client !== undefined) isBroken = (await carryOut(client, [control('ROLLBACK')])).failed !== undefined;
       throw error;
     } finally {
-      client.off('error', markBroken);
-      client.off('notice', hear);
-      client.release(broken);
+      client?.release(isBroken);
     }
   }
 
-  async #outside<T>(running: Promise<T>): Promise<T> {
+  async #connect(): Promise<pg.PoolClient> {
     try {
-      return await running;
+      const client = await this.#pool.connect();
+      this.#unconfirmed.delete(client);
+      return client;
     } catch (error) {
-      throw isRetryable(error) ? unavailable('PostgreSQL undid a statement for a race', error) : error;
+      throw translatePostgresError(error);
     }
   }
-}
 
-class PostgresTransaction implements Transaction {
-  readonly kind = 'transaction';
-  readonly #client: PostgresClient;
-  #open = true;
-  #query: Kysely<Tables> | undefined;
-
-  constructor(client: PostgresClient) {
-    this.#client = client;
+  #confirm(client: pg.ClientBase): void {
+    if (this.#unconfirmed.has(client)) throw unavailable('The write is on one disk only: no standby confirmed it');
   }
 
-  get query(): Kysely<Tables> {
-    this.#query ??= createQueryBuilder('postgres', async (query) => this.#lent().execute(query));
-    return this.#query;
+  /** What changes rows by itself shares its transaction with nobody, and is run again when it lost a race. */
+  #alone(statement: Statement): Promise<Answer> {
+    return this.#persist(() =>
+      this.lend(async (client, confirm) => {
+        const { answers, failed } = await carryOut(client, [statement]);
+        if (failed !== undefined) throw translatePostgresError(failed.error);
+        confirm();
+        return answers[0]!;
+      }),
+    );
   }
 
-  async all<Row>(sql: string, params: readonly SqlValue[]): Promise<Row[]> {
-    return this.#lent().all(sql, params);
-  }
-
-  async get<Row>(sql: string, params: readonly SqlValue[]): Promise<Row | undefined> {
-    return this.#lent().get(sql, params);
-  }
-
-  async run(sql: string, params: readonly SqlValue[]): Promise<number> {
-    return this.#lent().run(sql, params);
-  }
-
-  /** Runs BEGIN, COMMIT or ROLLBACK; resolves with what the server did. */
-  control(command: 'BEGIN' | 'COMMIT' | 'ROLLBACK'): Promise<string> {
-    return this.#client.control(command);
-  }
-
-  end(): void {
-    this.#open = false;
-  }
-
-  #lent(): PostgresClient {
-    if (!this.#open) throw new Fault('internal', 'A transaction was used after its write had ended');
-    return this.#client;
+  #read(statement: Statement): Promise<Answer> {
+    return statement.text.startsWith('SELECT ') ? this.#reads.ask(statement) : this.#alone(statement);
   }
 }

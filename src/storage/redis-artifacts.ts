@@ -2,9 +2,9 @@ import { Fault } from '../shared/fault.ts';
 import { createHomes, type Homes, isVolatile, opensTokens } from './artifact-homes.ts';
 import type { ArtifactChange, ArtifactOutcome, ArtifactStore } from './artifact-store.ts';
 import type { Database, Transaction } from './database.ts';
-import type { RowGuard } from './guarded-database.ts';
 import { createRedisRows, type RedisRows } from './redis-rows.ts';
 import type { RedisCommands } from './redis-script.ts';
+import type { RowGuard } from './row-guard.ts';
 import { createSqlArtifacts } from './sql-artifacts.ts';
 import { unavailable } from './storage-errors.ts';
 

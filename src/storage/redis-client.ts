@@ -82,16 +82,20 @@ async function start(raw: RawRedis, probe: () => Promise<unknown>): Promise<void
 }
 
 /** The client's own time limit ends when a command has been sent; a server that hangs is met after that. */
-async function inTime<T>(running: Promise<T>, limitMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
+function inTime<T>(running: Promise<T>, limitMs: number): Promise<T> {
+  return new Promise((resolve, reject) => {
     const giveUp = (): void => reject(new Error(`no answer within ${limitMs} ms`));
     // After the sockets have been read once more: where this process itself was busy the answer may lie there already.
-    timer = setTimeout(() => setImmediate(() => setImmediate(giveUp)), limitMs);
+    const timer = setTimeout(() => setImmediate(() => setImmediate(giveUp)), limitMs);
+    running.then(
+      (answer) => {
+        clearTimeout(timer);
+        resolve(answer);
+      },
+      (error: unknown) => {
+        clearTimeout(timer);
+        reject(error);
+      },
+    );
   });
-  try {
-    return await Promise.race([running, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -1,9 +1,9 @@
 import { nowSeconds } from '../shared/clock.ts';
 import type { Artifact, ArtifactChange } from './artifact-store.ts';
-import { isUsable, type RowGuard } from './guarded-database.ts';
 import { ARTIFACTS } from './guarded-tables.ts';
 import { APPLY, FIND_BY_ACCOUNT, FIND_BY_KEY } from './redis-artifact-scripts.ts';
 import { command, type RedisCommands } from './redis-script.ts';
+import { isUsable, type RowGuard } from './row-guard.ts';
 
 export type StoredArtifact = Artifact & { readonly id: string };
 type RowReply = readonly [id: string, payload: string, expiresAt: string, seal: string | null, spentAt: string | null];

@@ -88,8 +88,7 @@ export function createSqlArtifacts(database: Database): ArtifactStore {
     apply: async (changes, alongside) => {
       try {
         await database.write(async (tx) => {
-          const conflict = await applyInOrder(tx, changes);
-          if (conflict !== undefined) throw new Lost(conflict);
+          applyInOrder(tx, changes);
           await alongside?.(tx);
         });
       } catch (error) {
@@ -109,45 +108,33 @@ export function createSqlArtifacts(database: Database): ArtifactStore {
   };
 }
 
-const isConditional = ({ kind }: ArtifactChange): boolean => kind === 'consume' || kind === 'mark';
-
-/** Stops at the first lost compare-and-set and returns it; what came before it is still applied. */
-async function applyInOrder(tx: Transaction, changes: readonly ArtifactChange[]): Promise<ArtifactChange | undefined> {
+/** The first compare-and-set that is lost undoes the write, and throws `Lost`. */
+function applyInOrder(tx: Transaction, changes: readonly ArtifactChange[]): void {
   const now = nowSeconds();
-  for (const change of changes) {
-    const changed = await applyOne(tx, change, now);
-    if (changed === 0 && isConditional(change)) return change;
-  }
-  return undefined;
+  for (const change of changes) applyOne(tx, change, now);
 }
 
-async function applyOne(tx: Transaction, change: ArtifactChange, now: number): Promise<number> {
+function applyOne(tx: Transaction, change: ArtifactChange, now: number): void {
   switch (change.kind) {
     case 'put': {
       const { grantId, accountId, uid, userCode } = change.keys;
-      return tx.run(PUT, [
-        change.model,
-        change.id,
-        JSON.stringify(change.payload),
-        grantId ?? null,
-        accountId ?? null,
-        uid ?? null,
-        userCode ?? null,
-        change.expiresAt,
-      ]);
+      const payload = JSON.stringify(change.payload);
+      const keys = [grantId ?? null, accountId ?? null, uid ?? null, userCode ?? null];
+      tx.post(PUT, [change.model, change.id, payload, ...keys, change.expiresAt]);
+      break;
     }
     case 'mark':
-      return tx.run(MARK, [change.model, change.id, change.expiresAt, now]);
+      tx.demand(MARK, [change.model, change.id, change.expiresAt, now], () => new Lost(change));
+      break;
     case 'consume':
-      return tx.run(CONSUME, [change.model, change.id, now]);
+      tx.demand(CONSUME, [change.model, change.id, now], () => new Lost(change));
+      break;
     case 'destroy':
-      return tx.run(DESTROY, [change.model, change.id]);
-    case 'revokeGrant': {
-      if (change.models === undefined) return tx.run(REVOKE, [change.grantId]);
-      let revoked = 0;
-      for (const model of change.models) revoked += await tx.run(REVOKE_MODEL, [change.grantId, model]);
-      return revoked;
-    }
+      tx.post(DESTROY, [change.model, change.id]);
+      break;
+    case 'revokeGrant':
+      if (change.models === undefined) tx.post(REVOKE, [change.grantId]);
+      else for (const model of change.models) tx.post(REVOKE_MODEL, [change.grantId, model]);
   }
 }
 

@@ -1,5 +1,6 @@
 import { nowSeconds } from '../shared/clock.ts';
-import { type Counters, type Settled, settleSingly, takeInTurn } from './counters.ts';
+import { settleChain, takeChain } from './counter-chains.ts';
+import { type Allowance, type Counters, type Settled, takeInTurn } from './counters.ts';
 import type { Database, Transaction } from './database.ts';
 
 /** A window that is over starts again in the same statement that would have counted in it. */
@@ -9,9 +10,7 @@ const TAKE = `INSERT INTO counters (name, value, expires_at) VALUES ($1, 1, $2)
     expires_at = CASE WHEN counters.expires_at <= $3 THEN excluded.expires_at ELSE counters.expires_at END
   RETURNING value`;
 const READ = 'SELECT value FROM counters WHERE name = $1 AND expires_at > $2';
-const GIVE_BACK = 'UPDATE counters SET value = value - 1 WHERE name = $1 AND value > 0 AND expires_at > $2';
 const RETURN = 'UPDATE counters SET value = value - 1 WHERE value > 0 AND expires_at > $1 AND name IN';
-const CLEAR = 'DELETE FROM counters WHERE name = $1';
 
 const places = (names: readonly string[], first: number): string => names.map((_, at) => `$${first + at}`).join(', ');
 
@@ -27,11 +26,22 @@ export function createSqlCounters(database: Database): Counters {
     database.engine === 'postgres'
       ? takeIn(database, name, windowSeconds)
       : database.write((tx) => takeIn(tx, name, windowSeconds));
-  const clear = async (name: string): Promise<void> => {
-    await database.run(CLEAR, [name]);
+  /** One statement, so one COMMIT: each would be a message of its own otherwise, and a flush to disk. */
+  const takeChained = async (allowances: readonly Allowance[]): Promise<number> => {
+    if (allowances.length === 0) return -1;
+    const now = nowSeconds();
+    const params = allowances.flatMap(({ name, max, windowSeconds }) => [name, now + windowSeconds + 1, max]);
+    // The most of the last is nobody's condition.
+    const row = await database.get<Record<string, number | null>>(takeChain(allowances.length), [
+      now,
+      ...params.slice(0, -1),
+    ]);
+    return allowances.findIndex(({ max }, step) => (row![`v${step}`] ?? 0) > max);
   };
-  const giveBack = async (name: string): Promise<void> => {
-    await database.run(GIVE_BACK, [name, nowSeconds()]);
+  const settleChained = async ({ cleared, returned }: Settled): Promise<void> => {
+    if (cleared.length + returned.length === 0) return;
+    const now = returned.length > 0 ? [nowSeconds()] : [];
+    await database.get(settleChain(returned.length, cleared.length), [...returned, ...cleared, ...now]);
   };
   const settleIn = async (tx: Transaction, { cleared, returned }: Settled): Promise<void> => {
     if (cleared.length > 0) await tx.run(`DELETE FROM counters WHERE name IN (${places(cleared, 1)})`, cleared);
@@ -43,14 +53,13 @@ export function createSqlCounters(database: Database): Counters {
   return {
     take,
     takeWithin: (allowances) =>
-      // Several rows in one transaction of PostgreSQL would be locks held in an order of the caller's, for all who share a network.
       database.engine === 'postgres'
-        ? takeInTurn(take, allowances)
+        ? takeChained(allowances)
         : database.write((tx) => takeInTurn((name, windowSeconds) => takeIn(tx, name, windowSeconds), allowances)),
     read: async (name) => (await database.get<{ value: number }>(READ, [name, nowSeconds()]))?.value ?? 0,
     oneWriter,
     settle(settled, tx) {
-      if (!oneWriter) return settleSingly(settled, clear, giveBack);
+      if (!oneWriter) return settleChained(settled);
       return tx === undefined ? database.write((own) => settleIn(own, settled)) : settleIn(tx, settled);
     },
   };

@@ -36,9 +36,25 @@ export class SqliteTransaction implements Transaction {
     return this.#lent().run(sql, params);
   }
 
+  post(sql: string, params: readonly SqlValue[], explain?: (error: unknown) => unknown): void {
+    this.#change(sql, params, explain);
+  }
+
+  demand(sql: string, params: readonly SqlValue[], lost: () => unknown, explain?: (error: unknown) => unknown): void {
+    if (this.#change(sql, params, explain) === 0) throw lost();
+  }
+
   /** Called by the committer when the write is over. */
   end(): void {
     this.#open = false;
+  }
+
+  #change(sql: string, params: readonly SqlValue[], explain: ((error: unknown) => unknown) | undefined): number {
+    try {
+      return this.#lent().run(sql, params);
+    } catch (error) {
+      throw explain?.(error) ?? error;
+    }
   }
 
   #lent(): SqliteStatements {

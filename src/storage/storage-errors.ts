@@ -8,6 +8,7 @@ const SQLITE_UNAVAILABLE: ReadonlySet<number> = new Set([5, 6, 7, 8, 10, 11, 13,
 
 const POSTGRES_UNIQUE_VIOLATION = '23505';
 const POSTGRES_UNDEFINED_TABLE = '42P01';
+const POSTGRES_QUERY_CANCELED = '57014';
 const POSTGRES_LOCK_NOT_AVAILABLE = '55P03';
 /** Classes of SQLSTATE: connection, insufficient resources, operator intervention, system error; and 25006, a read-only server. */
 const POSTGRES_UNAVAILABLE = /^(08|53|57|58|25006|XX)/;
@@ -33,11 +34,25 @@ export function isUniqueViolation(error: unknown): boolean {
 /** Whether another process holds the SQLite write lock at this moment. */
 export const isSqliteBusy = (error: unknown): boolean => ((sqliteCode(error) ?? 0) & 0xff) === 5;
 
+/** Thrown in a write on PostgreSQL that went by what another node has changed since: undone, and run again like one that lost a race. */
+export class RunAgain extends Error {}
+
 /** Whether PostgreSQL undid the transaction only because of a race with another one. */
-export const isRetryable = (error: unknown): boolean => POSTGRES_RETRYABLE.has(sqlState(error) ?? '');
+export const isRetryable = (error: unknown): boolean =>
+  error instanceof RunAgain || POSTGRES_RETRYABLE.has(sqlState(error) ?? '');
 
 /** Whether a statement of PostgreSQL waited longer for a lock than its `lock_timeout` lets it. */
 export const isLockTimeout = (error: unknown): boolean => sqlState(error) === POSTGRES_LOCK_NOT_AVAILABLE;
+
+/** Whether the server itself says that a statement failed, on a connection that it goes on serving unless it ends it. */
+export const isFromServer = (error: unknown): boolean => sqlState(error) !== undefined;
+
+/** Whether PostgreSQL gave a statement up for the time it took. */
+export const isCancelled = (error: unknown): boolean => sqlState(error) === POSTGRES_QUERY_CANCELED;
+
+/** The fault of a store that does not answer, when `error` is one. */
+export const unavailableOf = (error: unknown): Fault | undefined =>
+  error instanceof Fault && error.code === 'storage_unavailable' ? error : undefined;
 
 /** Whether a statement failed because a table it names is not there, on either engine. */
 export function isMissingTable(error: unknown): boolean {

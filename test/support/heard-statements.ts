@@ -14,10 +14,12 @@ export function listenToPostgres(): { heard(): readonly Heard[]; stop(): void } 
   const said = new Map<string, Heard>();
   const speak = pg.Client.prototype.query;
   pg.Client.prototype.query = function listening(this: pg.Client, ...args: readonly unknown[]) {
-    const [query, values] = args as [string | { text?: string; values?: unknown[] }, unknown];
-    const text = typeof query === 'string' ? query : query.text;
-    const given = typeof query === 'string' ? values : query.values;
-    if (text !== undefined) said.set(text, { text, values: Array.isArray(given) ? given : [] });
+    const [query] = args as [string | Partial<Heard> | { readonly statements: readonly Heard[] }];
+    // Most is said several statements at a time (src/storage/postgres-batch.ts).
+    const together = typeof query === 'string' ? [{ text: query }] : 'statements' in query ? query.statements : [query];
+    for (const { text, values = [] } of together as readonly Partial<Heard>[]) {
+      if (text !== undefined) said.set(text, { text, values });
+    }
     return Reflect.apply(speak, this, args) as never;
   } as typeof speak;
   return {

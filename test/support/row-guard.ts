@@ -4,7 +4,7 @@ import { configuredRowKey, createRowSeals } from '../../src/crypto/row-seals.ts'
 import { createSealer } from '../../src/crypto/sealing.ts';
 import { openSecretRing } from '../../src/crypto/secret-ring.ts';
 import type { Database } from '../../src/storage/database.ts';
-import type { RowGuard } from '../../src/storage/guarded-database.ts';
+import type { RowGuard } from '../../src/storage/row-guard.ts';
 import { fixedMaster } from './key-house.ts';
 
 /** Judges rows as a house on this store does, with keys of its own; `told` are the rows that did not match. */
