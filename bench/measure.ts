@@ -6,6 +6,8 @@ export interface Operation {
   (): Promise<number>;
   /** Off the clock, ahead of a round of so many milliseconds: makes what its operations use up. */
   readonly ready?: (durationMs: number) => Promise<void>;
+  /** Whether all that was made has been used up: its lane ends the round then. */
+  readonly isSpent?: () => boolean;
 }
 
 /** What one round, or the median of several, came to. Times in milliseconds, processor time in microseconds. */
@@ -54,7 +56,7 @@ export async function closedLoop(pid: number, lanes: readonly Operation[], durat
   const endMs = startedMs + durationMs;
   const outcomes = await Promise.allSettled(
     lanes.map(async (operate) => {
-      for (let nowMs = monotonicMs(); nowMs < endMs && !failed; ) {
+      for (let nowMs = monotonicMs(); nowMs < endMs && !failed && operate.isSpent?.() !== true; ) {
         try {
           const took = await operate();
           requestCount += took;

@@ -39,7 +39,7 @@ export const QUICK: Pace = {
   warmUpMs: 300,
   warmUpMsMax: 1500,
   peopleCount: 3,
-  appPeopleCount: 768,
+  appPeopleCount: 512,
   stormRounds: 1,
   stormRoundMs: 2000,
   coldStarts: 3,

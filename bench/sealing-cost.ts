@@ -7,6 +7,7 @@ import { prepareConfig } from '../src/config/prepare.ts';
 import type { SealedColumn, Sealer } from '../src/crypto/sealing.ts';
 import { parseIdNumber } from '../src/people/id-number.ts';
 import { serve } from '../src/serve.ts';
+import { monotonicMs } from '../src/shared/clock.ts';
 import { OUR_ENDPOINTS } from './endpoints.ts';
 import type { Operation } from './measure.ts';
 import { inventedPerson, LEAST_HASH, type Running } from './peers.ts';
@@ -24,15 +25,17 @@ export interface SealingCost {
   readonly ofMicroseconds: number;
 }
 
-const OPERATIONS = 40;
-const CALLS = 50_000;
+const OPERATIONS = 16;
+/** Called so many times between two looks at the clock, for so long. */
+const CALLS = 500;
+const LOOP_MS = 200;
 /** A number and a name are about so long, the key of a subject in base64 a little longer. */
 const TEXT = '339900199001011014-1234567890';
 const REDIRECT_URI = 'https://portal.example/callback';
 
 /**
  * There is no product that seals nothing to measure against, so: how often each operation seals and opens, counted in a server in this
- * process by 40 of them one after the other, times what one call takes alone in a loop.
+ * process by 16 of them one after the other, times what one call takes alone in a loop.
  */
 export async function measureSealingCost(whole: ReadonlyMap<string, number>): Promise<readonly SealingCost[]> {
   const folder = await mkdtemp(join(tmpdir(), 'tongban-bench-'));
@@ -99,12 +102,18 @@ function counted(sealer: Sealer): { seals: number; opens: number; keptOpens: num
 function timesOf(sealer: Sealer): readonly [seal: number, open: number, kept: number] {
   const place = 'persons:name_sealed:psn_0mx1j2nhw79KiM5gMA0lMbNG';
   const sealed = sealer.seal(TEXT, place);
+  const loop = (call: () => unknown): number => {
+    const endMs = monotonicMs() + LOOP_MS;
+    let count = 0;
+    for (; monotonicMs() < endMs; count += CALLS) for (let n = 0; n < CALLS; n += 1) call();
+    return count;
+  };
   const timeOf = (call: () => unknown): number => {
-    for (let n = 0; n < CALLS; n += 1) call();
+    loop(call);
     const before = process.cpuUsage();
-    for (let n = 0; n < CALLS; n += 1) call();
+    const count = loop(call);
     const { user, system } = process.cpuUsage(before);
-    return (user + system) / CALLS;
+    return (user + system) / count;
   };
   return [
     timeOf(() => sealer.seal(TEXT, place)),

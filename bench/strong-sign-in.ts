@@ -1,3 +1,4 @@
+import { monotonicMs } from '../src/shared/clock.ts';
 import { makeAppStore } from './app-people.ts';
 import { Browser } from './browser.ts';
 import { Connection } from './connection.ts';
@@ -19,8 +20,10 @@ const AT_THIRD_LEVEL = {
   claims: JSON.stringify({ id_token: { acr: { essential: true, value: THIRD_LEVEL } } }),
 } as const;
 const REMARK = 'beside a plain sign-in';
-/** More step-ups a second than a server has been seen to answer; so many people are signed in ahead of each round. */
+/** More step-ups a second than a server has been seen to answer: so many people are signed in ahead of each round. */
 const STEP_UPS_PER_SECOND_MAX = 600;
+/** How many times as long as the round itself may be spent on that; a slow server then has fewer of them to answer. */
+const READYING_ROUNDS_MAX = 4;
 
 export const STRONG_SCENARIOS: readonly Scenario[] = [
   {
@@ -71,7 +74,8 @@ async function stepUp(server: Running, lane: number): Promise<Operation> {
   const signedIn: { readonly browser: Browser; readonly person: Running['people'][number] }[] = [];
   const ready = async (durationMs: number): Promise<void> => {
     const wanted = Math.ceil((STEP_UPS_PER_SECOND_MAX / CONNECTIONS) * (durationMs / 1000));
-    while (signedIn.length < wanted) {
+    const endMs = monotonicMs() + READYING_ROUNDS_MAX * durationMs;
+    while (signedIn.length === 0 || (signedIn.length < wanted && monotonicMs() < endMs)) {
       const person = next();
       const browser = new Browser(server.origin, connection);
       await authorize(server, browser, authorizationPath(server, CONSENT), person);
@@ -80,12 +84,12 @@ async function stepUp(server: Running, lane: number): Promise<Operation> {
   };
   const operate = async (): Promise<number> => {
     const one = signedIn.shift();
-    if (one === undefined) throw new Error('all who were signed in have stepped up: more are needed');
+    if (one === undefined) throw new Error('a lane was not ended with its people');
     const { code, requestCount } = await authorize(server, one.browser, start, one.person);
     expectThirdLevel(await redeem(server, connection, code));
     return requestCount + 1;
   };
-  return Object.assign(operate, { ready });
+  return Object.assign(operate, { ready, isSpent: () => signedIn.length === 0 });
 }
 
 /** The rows of those scenarios that are wanted, on servers of their own. */
