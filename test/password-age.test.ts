@@ -122,7 +122,12 @@ test('D13 the second factor of the account comes before its new password', async
   const app = await bindApp(server, id);
   await askAlways(server, id);
   await age(server, id, 91);
-  t.false(asksForNew(await signIn(server, browser, portal)), 'a stolen password sets no other');
+  const asked = await signIn(server, browser, portal);
+  t.false(asksForNew(asked));
+  const early = { form_token: hiddenField(asked), newPassword: NEW_PASSWORD, newPasswordAgain: NEW_PASSWORD };
+  t.is((await browser.post(`${new URL(asked.url).pathname}/new-password`, early)).status, 400);
+  t.is(await server.house.passwords.verify(id, PASSWORD), 'match', 'a stolen password sets no other');
+  await browser.get(asked.url);
   t.true(asksForNew(await giveCode(server, browser, app.code())));
   await choose(browser);
   await arrive(server, browser);
@@ -167,6 +172,14 @@ test('in the account centre a password too old still proves who somebody is, so 
   const { server, id, portal, browser } = await house(t);
   await server.signIn(browser, portal);
   await age(server, id, 91);
+  t.is((await browser.get('/account/methods/user-name')).status, 200, 'the proof of a moment ago counts here');
+
+  await browser.post('/account/prove', {
+    form_token: hiddenField(await browser.get('/account/sessions')),
+    next: '/account/methods/user-name',
+    password: PASSWORD,
+  });
+  t.is(browser.page.location, `${server.issuer}/account/methods/user-name`, 'and so does a new one');
   await browser.get('/account/methods/password');
   const done = await browser.submit(
     { password: PASSWORD, newPassword: NEW_PASSWORD, newPasswordAgain: NEW_PASSWORD },
