@@ -7,6 +7,7 @@ import { unavailable } from './storage-errors.ts';
 const CONNECT_TIMEOUT_MS = 3_000;
 const COMMAND_TIMEOUT_MS = 500;
 const PROBE_WAIT_MS = 100;
+const REASON_LENGTH_MAX = 200;
 const PROBE_KEY = 'tongban:probe';
 /** Answers of a server that lives and cannot serve: loading, a replica, a cluster without a slot, full. */
 const CANNOT_SERVE = /^(LOADING|CLUSTERDOWN|MASTERDOWN|READONLY|TRYAGAIN|BUSY|OOM|MISCONF|NOREPLICAS)/;
@@ -54,7 +55,9 @@ export async function connectRedis(options: RedisOptions): Promise<RedisConnecti
   await inTime(start(raw, probe), connectTimeoutMs).catch(async (error: unknown) => {
     // Whatever closing says of a connection that never stood: the start fails for the reason above it.
     await raw.close().catch(() => {});
-    throw unavailable('Redis does not answer at the address configured', error);
+    const { message = '' } = raw.trouble() ?? {};
+    const reason = message === '' ? '' : `: ${message.slice(0, REASON_LENGTH_MAX)}`;
+    throw unavailable(`Redis does not answer at the address configured${reason}`, error);
   });
   const sendCommand: RedisConnection['sendCommand'] = async (key, args) => {
     if (away) throw unavailable('Redis is away');

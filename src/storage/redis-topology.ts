@@ -32,6 +32,8 @@ export interface RawRedis {
   connect(): Promise<unknown>;
   send(key: string, args: readonly string[]): Promise<unknown>;
   close(): Promise<unknown>;
+  /** What went wrong with a connection last, in the words of who noticed: the client tries again, and whoever waits for it learns only that nothing came. */
+  trouble(): Error | undefined;
 }
 
 interface Credentials {
@@ -77,12 +79,19 @@ function credentialsOf(address: URL, { user, password }: RedisOptions): Credenti
 }
 
 /** Every command of a broken connection fails by itself; without a listener the event would end the process. */
-const unheard = (): void => {};
+function troubleOf(client: { on(event: 'error', listener: (error: unknown) => void): unknown }): RawRedis['trouble'] {
+  let last: Error | undefined;
+  client.on('error', (error) => {
+    if (error instanceof Error) last = error;
+  });
+  return () => last;
+}
 
 function singleRedis(url: string, common: Common): RawRedis {
   const client = createClient({ url, ...common });
-  client.on('error', unheard);
+  const trouble = troubleOf(client);
   return {
+    trouble,
     connect: () => client.connect(),
     send: (_key, args) => client.sendCommand(args),
     close: async () => client.destroy(),
@@ -94,8 +103,9 @@ function clusterRedis(addresses: readonly URL[], common: Common): RawRedis {
     rootNodes: addresses.map(({ href }) => ({ url: href, ...common })),
     defaults: common,
   });
-  cluster.on('error', unheard);
+  const trouble = troubleOf(cluster);
   return {
+    trouble,
     connect: () => cluster.connect(),
     send: (key, args) => cluster.sendCommand(key, false, [...args]),
     close: async () => cluster.destroy(),
@@ -114,8 +124,9 @@ function sentinelRedis(addresses: readonly URL[], options: RedisOptions, common:
     reserveClient: true,
     scanInterval: 1_000,
   });
-  sentinel.on('error', unheard);
+  const trouble = troubleOf(sentinel);
   return {
+    trouble,
     connect: () => sentinel.connect(),
     send: (_key, args) => sentinel.sendCommand(false, [...args]),
     close: async () => sentinel.destroy(),
