@@ -38,7 +38,7 @@ const DURATION_MS = Number(values.seconds) * 1000;
 const PEOPLE = 100;
 const DELAY_MS = 1000;
 const END_MS = 10_000 + DELAY_MS;
-const READY_MS = 30_000;
+const READY_MS = 180_000;
 const ROOT = new URL('../', import.meta.url);
 
 const missing = nginxMissing();

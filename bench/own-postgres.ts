@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { chownSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -136,11 +136,18 @@ function serverAt(place: Place): OwnPostgres {
   const log = join(home, 'log');
   const control = (...args: readonly string[]): Promise<string> =>
     run('pg_ctl', '-D', data, '-w', '-t', WAIT_SECONDS, ...args);
+  const postmaster = (): number => Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n', 1)[0]);
   let isUp = false;
   const end: OwnPostgres['end'] = async (mode) => {
     await control('-m', mode, 'stop');
     isUp = false;
   };
+  /** A drill that is interrupted leaves no server behind. */
+  const abandon = (): void => {
+    if (isUp) process.kill(postmaster(), 'SIGQUIT');
+    rmSync(home, { recursive: true, force: true });
+  };
+  process.once('exit', abandon);
   return {
     url: `postgres://postgres@127.0.0.1:${port}/${DATABASE}`,
     port,
@@ -160,11 +167,9 @@ function serverAt(place: Place): OwnPostgres {
       place.give(folder);
       return folder;
     },
-    processorMicroseconds: () => {
-      const postmaster = Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n', 1)[0]);
-      return processorMicrosecondsOfAll(postmaster);
-    },
+    processorMicroseconds: () => processorMicrosecondsOfAll(postmaster()),
     remove: async () => {
+      process.off('exit', abandon);
       if (isUp) await end('immediate');
       await rm(home, { recursive: true, force: true });
     },

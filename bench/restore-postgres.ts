@@ -170,7 +170,8 @@ export async function drillRestorePostgres(peopleCount: number): Promise<0 | 1> 
 
     const backMs = monotonicMs();
     const back = await startFromBackup({ base, archive, until });
-    cleanups.push(() => back.remove());
+    // Ended last: what the server leaves behind there is removed before.
+    cleanups.unshift(() => back.remove());
     while ((await ask(back, 'SELECT pg_is_in_recovery() AS waits')).waits !== false) await pause(50);
     name.pointTo(back.port);
     await redis.flush();
