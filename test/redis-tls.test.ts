@@ -36,56 +36,62 @@ own.test.serial(
   },
 );
 
-own.test.serial('a Redis that no trusted authority vouches for, or that does not know us, is not spoken to', async (t) => {
-  const guard = await tlsGuard(t);
-  const stranger = await tlsGuard(t);
-  const redis = await startRedis(t, [...WITHOUT_FILES, '--bind', '127.0.0.1', '127.0.0.2'], { guard });
-  const { user, password, authorities } = guard;
-  const good: RedisOptions = { url: `rediss://127.0.0.1:${redis.port}`, user, password, authorities };
-  const client = await connectRedis({ ...good, connectTimeoutMs: 20_000 });
-  await client.close();
-  const named = await connectRedis({
-    url: `rediss://${user}:${password}@127.0.0.1:${redis.port}`,
-    authorities,
-    connectTimeoutMs: 20_000,
-  });
-  await named.close();
+own.test.serial(
+  'a Redis that no trusted authority vouches for, or that does not know us, is not spoken to',
+  async (t) => {
+    const guard = await tlsGuard(t);
+    const stranger = await tlsGuard(t);
+    const redis = await startRedis(t, [...WITHOUT_FILES, '--bind', '127.0.0.1', '127.0.0.2'], { guard });
+    const { user, password, authorities } = guard;
+    const good: RedisOptions = { url: `rediss://127.0.0.1:${redis.port}`, user, password, authorities };
+    const client = await connectRedis({ ...good, connectTimeoutMs: 20_000 });
+    await client.close();
+    const named = await connectRedis({
+      url: `rediss://${user}:${password}@127.0.0.1:${redis.port}`,
+      authorities,
+      connectTimeoutMs: 20_000,
+    });
+    await named.close();
 
-  const { authorities: _, ...bySystem } = good;
-  const bad: readonly (readonly [what: string, options: RedisOptions, reason: RegExp])[] = [
-    ['an authority of somebody else', { ...good, authorities: stranger.authorities }, /certificate/],
-    ['the authorities of the system', bySystem, /certificate/],
-    ['an address not in its certificate', { ...good, url: `rediss://127.0.0.2:${redis.port}` }, /altnames/],
-    ['a wrong password', { ...good, password: 'another-secret' }, /WRONGPASS/],
-    ['a name it does not know', { ...good, user: 'somebody' }, /WRONGPASS/],
-    ['no name and no password', { url: good.url, authorities }, /NOAUTH/],
-    ['no TLS', { ...good, url: `redis://127.0.0.1:${redis.port}` }, /./],
-  ];
-  await Promise.all(
-    bad.map(async ([what, options, message]) => {
-      const expected = { code: 'storage_unavailable', message };
-      const refusal = await t.throwsAsync(connectRedis({ ...options, connectTimeoutMs: REFUSED_MS }), expected, what);
-      t.false(refusal?.message.includes(password), what);
-    }),
-  );
-});
+    const { authorities: _, ...bySystem } = good;
+    const bad: readonly (readonly [what: string, options: RedisOptions, reason: RegExp])[] = [
+      ['an authority of somebody else', { ...good, authorities: stranger.authorities }, /certificate/],
+      ['the authorities of the system', bySystem, /certificate/],
+      ['an address not in its certificate', { ...good, url: `rediss://127.0.0.2:${redis.port}` }, /altnames/],
+      ['a wrong password', { ...good, password: 'another-secret' }, /WRONGPASS/],
+      ['a name it does not know', { ...good, user: 'somebody' }, /WRONGPASS/],
+      ['no name and no password', { url: good.url, authorities }, /NOAUTH/],
+      ['no TLS', { ...good, url: `redis://127.0.0.1:${redis.port}` }, /./],
+    ];
+    await Promise.all(
+      bad.map(async ([what, options, message]) => {
+        const expected = { code: 'storage_unavailable', message };
+        const refusal = await t.throwsAsync(connectRedis({ ...options, connectTimeoutMs: REFUSED_MS }), expected, what);
+        t.false(refusal?.message.includes(password), what);
+      }),
+    );
+  },
+);
 
-own.test.serial('S5 who takes the place of a Redis without its certificate learns nothing, and SQL stands in', async (t) => {
-  const guard = await tlsGuard(t);
-  const impostor = await tlsGuard(t);
-  const redis = await startRedis(t, WITHOUT_FILES, { guard });
-  const server = await startServer(t, { redis: sectionFor(guard, redis.port) });
-  await server.addPerson(WANG);
-  const portal = await server.addPortal();
-  redis.process.kill('SIGKILL');
-  const other = await startRedis(t, WITHOUT_FILES, { guard: impostor, port: redis.port });
-  const callback = await server.signIn(server.browser(), portal);
-  t.is((await server.token(portal, redemption(callback))).status, 200);
-  t.true((await server.house.redis?.look())?.isAway);
-  t.is(redisCli(impostor, other.port, 'dbsize').trim(), '0');
-  t.regex(redisCli(impostor, other.port, 'info', 'commandstats'), /^(?!.*cmdstat_(?:hello|set|get|evalsha?))/s);
+own.test.serial(
+  'S5 who takes the place of a Redis without its certificate learns nothing, and SQL stands in',
+  async (t) => {
+    const guard = await tlsGuard(t);
+    const impostor = await tlsGuard(t);
+    const redis = await startRedis(t, WITHOUT_FILES, { guard });
+    const server = await startServer(t, { redis: sectionFor(guard, redis.port) });
+    await server.addPerson(WANG);
+    const portal = await server.addPortal();
+    redis.process.kill('SIGKILL');
+    const other = await startRedis(t, WITHOUT_FILES, { guard: impostor, port: redis.port });
+    const callback = await server.signIn(server.browser(), portal);
+    t.is((await server.token(portal, redemption(callback))).status, 200);
+    t.true((await server.house.redis?.look())?.isAway);
+    t.is(redisCli(impostor, other.port, 'dbsize').trim(), '0');
+    t.regex(redisCli(impostor, other.port, 'info', 'commandstats'), /^(?!.*cmdstat_(?:hello|set|get|evalsha?))/s);
 
-  other.process.kill('SIGKILL');
-  await startRedis(t, WITHOUT_FILES, { guard, port: redis.port });
-  t.true(await until(async () => (await server.house.redis?.look())?.isAway === false));
-});
+    other.process.kill('SIGKILL');
+    await startRedis(t, WITHOUT_FILES, { guard, port: redis.port });
+    t.true(await until(async () => (await server.house.redis?.look())?.isAway === false));
+  },
+);
