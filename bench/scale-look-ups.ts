@@ -67,14 +67,15 @@ async function checkStore({ house, people }: PeopledStore): Promise<void> {
 const timesInterrupted = (): number => process.resourceUsage().involuntaryContextSwitches;
 
 /**
- * A few of one store, a few of the other, until each had its number; microseconds of each, by store. Whatever ran while somebody else was given
- * the processor says how busy the machine is and nothing of us: it is passed over, and others are asked in its place.
+ * A few of one store, a few of the other, until each had its number; microseconds of each, by store. With `alone`, whatever ran while somebody
+ * else was given the processor says how busy the machine is and nothing of us: it is passed over, and others are asked in its place. A store in
+ * a process of its own is somebody else.
  */
 async function inTurn(
   stores: readonly PeopledStore[],
   typed: Typed,
   count: number,
-  from: number,
+  { from, alone }: { readonly from: number; readonly alone: boolean },
 ): Promise<readonly (readonly number[])[]> {
   const latenciesUs: number[][] = stores.map(() => []);
   for (let turn = from; latenciesUs.some(({ length }) => length < count); turn += IN_TURN) {
@@ -88,7 +89,7 @@ async function inTurn(
         await store.house.identifiers.resolve(text);
         fewUs.push((monotonicMs() - startedMs) * 1000);
       }
-      if (interrupted === timesInterrupted()) latenciesUs[at]!.push(...fewUs);
+      if (!alone || interrupted === timesInterrupted()) latenciesUs[at]!.push(...fewUs);
     }
   }
   return latenciesUs.map((us) => us.slice(0, count));
@@ -112,22 +113,22 @@ function rowOf(name: string, rounds: readonly (readonly Latency[])[], hasBar: bo
  */
 export async function measureLookUps(
   stores: readonly [PeopledStore, PeopledStore],
-  warm: () => Promise<void>,
+  { warm, alone }: { readonly warm: () => Promise<void>; readonly alone: boolean },
 ): Promise<readonly ScaleRow[]> {
   // The first calls compile the code of both; a number of the small store is all they need.
-  await inTurn([stores[0], stores[0]], NUMBER, LOOKUPS_A_ROUND, 0);
+  await inTurn([stores[0], stores[0]], NUMBER, LOOKUPS_A_ROUND, { from: 0, alone });
   for (const store of stores) await checkStore(store);
-  const cold = await inTurn(stores, NUMBER, COLD_LOOKUPS, 1_000_000);
+  const cold = await inTurn(stores, NUMBER, COLD_LOOKUPS, { from: 1_000_000, alone });
   const rows = [rowOf('known number, cold', [cold.map(latencyOf)], false)];
   await warm();
   for (const { name, typed } of LOOK_UPS) {
-    await inTurn(stores, typed, LOOKUPS_A_ROUND, 2_000_000);
+    await inTurn(stores, typed, LOOKUPS_A_ROUND, { from: 2_000_000, alone });
     const rounds: (readonly Latency[])[] = [];
     for (let round = 0; round < ROUNDS; round += 1) {
       process.stderr.write(`${name}, round ${round + 1} of ${ROUNDS} ...\n`);
       const from = 3_000_000 + round * LOOKUPS_A_ROUND * TRIES_MAX;
       const order = round % 2 === 0 ? stores : stores.toReversed();
-      const measured = (await inTurn(order, typed, LOOKUPS_A_ROUND, from)).map(latencyOf);
+      const measured = (await inTurn(order, typed, LOOKUPS_A_ROUND, { from, alone })).map(latencyOf);
       rounds.push(round % 2 === 0 ? measured : measured.toReversed());
     }
     rows.push(rowOf(name, rounds, true));

@@ -64,7 +64,7 @@ export async function runPostgresScale(
         { people: FEW, house: few },
         { people, house: many },
       ],
-      () => readIndexes(client, counts),
+      { warm: () => readIndexes(client, counts), alone: false },
     );
     return await tellLookUps(rows, counts, json);
   } finally {

@@ -69,9 +69,10 @@ async function measureScale(stores: readonly [ScaleStore, ScaleStore]): Promise<
   try {
     for (const store of stores) houses.push(await openStore(store));
     const peopled = stores.map(({ people }, at) => ({ people, house: houses[at]! }));
-    return await measureLookUps([peopled[0]!, peopled[1]!], async () => {
+    const warm = async (): Promise<void> => {
       for (const store of stores) await readPages(store);
-    });
+    };
+    return await measureLookUps([peopled[0]!, peopled[1]!], { warm, alone: true });
   } finally {
     for (const house of houses) await house.close();
   }
