@@ -314,6 +314,16 @@ postgresTest('L8 writes that wait for nothing share one transaction, and what is
   t.not(a, own);
 });
 
+postgresTest('a value that no column takes fails by itself, and the connection goes on', async (t) => {
+  const database = await openDatabase({ url: await postgresSchema(t), poolMax: 1 });
+  t.teardown(() => database.close());
+  await t.throwsAsync(database.get('SELECT value FROM settings WHERE name = $1', [{} as never]));
+  await t.throwsAsync(database.write(async (tx) => tx.post(INSERT, ['a', {} as never])));
+  await database.write(put('b', '汉字 \u{1f600}'.repeat(20_000)));
+  const row = await database.get<{ value: string }>('SELECT value FROM settings WHERE name = $1', ['b']);
+  t.is(row!.value, '汉字 \u{1f600}'.repeat(20_000));
+});
+
 postgresTest('a statement that changes rows is undone by no look-up of the same moment', async (t) => {
   const database = await postgresDatabase(t);
   const outcomes = await Promise.allSettled([

@@ -101,9 +101,22 @@ class PostgresBatch implements pg.Submittable {
       );
   }
 
-  submit(connection: pg.Connection): void {
+  /** An error that is returned is told of by the driver, and nothing was sent: a value that no column takes. */
+  submit(connection: pg.Connection): Error | undefined {
     this.#prepared = preparedOn.get(connection) ?? new Map();
     preparedOn.set(connection, this.#prepared);
+    try {
+      this.#write();
+    } catch (error) {
+      messages.discard();
+      return error instanceof Error ? error : new Error('a statement cannot be written');
+    }
+    if (this.#parsing.length > 0) this.#hearParsing(connection);
+    connection.stream.write(messages.take());
+    return undefined;
+  }
+
+  #write(): void {
     for (const { name, text, values } of this.statements) {
       if (name === UNNAMED || !(this.#prepared.has(name) || this.#parsing.includes(name))) {
         messages.parse(name, text);
@@ -114,8 +127,6 @@ class PostgresBatch implements pg.Submittable {
       messages.execute();
     }
     messages.sync();
-    if (this.#parsing.length > 0) this.#hearParsing(connection);
-    connection.stream.write(messages.take());
   }
 
   handleRowDescription({ fields }: { readonly fields: readonly { name: string; dataTypeID: number }[] }): void {

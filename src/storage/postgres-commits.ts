@@ -1,7 +1,8 @@
 import type pg from 'pg';
+import { monotonicMs } from '../shared/clock.ts';
 import { carryOut, control } from './postgres-batch.ts';
 import { explained, type Posted } from './postgres-transaction.ts';
-import { isCancelled, isFromServer, isRetryable, unavailableOf } from './storage-errors.ts';
+import { isCancelled, isFromServer, isRetryable, unavailable, unavailableOf } from './storage-errors.ts';
 
 /** More of them make transactions that hold their locks for long. */
 const GROUP_MAX = 64;
@@ -10,7 +11,11 @@ const TAKEN_OUT_MAX = 2;
 /** Transactions at once: while these are under way, others gather. One that waits for a lock holds up a lane and not all. */
 const LANES_MAX = 4;
 
+/** As long as one waits for a connection: where no transaction ends, the server is gone, and nobody is kept waiting for it. */
+const WAIT_MS_MAX = 3_000;
+
 interface Waiting {
+  readonly sinceMs: number;
   readonly posted: readonly Posted[];
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
@@ -45,7 +50,7 @@ export class PostgresCommits {
   /** Resolves when the statements are committed. */
   add(posted: readonly Posted[]): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#queue.push({ posted, resolve, reject });
+      this.#queue.push({ sinceMs: monotonicMs(), posted, resolve, reject });
       this.#schedule();
     });
   }
@@ -59,10 +64,18 @@ export class PostgresCommits {
       this.#lanes += 1;
       void this.#run(group).finally(() => {
         this.#lanes -= 1;
+        this.#refuseLate();
         this.#schedule();
       });
       this.#schedule();
     });
+  }
+
+  #refuseLate(): void {
+    const latestMs = monotonicMs() - WAIT_MS_MAX;
+    const isLate = ({ sinceMs }: Waiting): boolean => sinceMs < latestMs;
+    for (const { reject } of this.#queue.filter(isLate)) reject(unavailable('No transaction ended in time'));
+    this.#queue = this.#queue.filter((one) => !isLate(one));
   }
 
   async #run(group: readonly Waiting[]): Promise<void> {

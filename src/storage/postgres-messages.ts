@@ -57,6 +57,11 @@ export class PostgresMessages {
     this.#bytes(SYNC);
   }
 
+  /** Forgets what was begun. */
+  discard(): void {
+    this.#at = 0;
+  }
+
   take(): Buffer {
     const taken = Buffer.from(this.#buffer.subarray(0, this.#at));
     this.#at = 0;
@@ -77,7 +82,8 @@ export class PostgresMessages {
   }
 
   #value(value: SqlValue): void {
-    if (value === null) {
+    // What is left out of a row is nothing as well.
+    if (value == null) {
       this.#need(4);
       this.#at = this.#buffer.writeInt32BE(-1, this.#at);
     } else if (typeof value === 'object') {
