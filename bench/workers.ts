@@ -101,10 +101,11 @@ export async function measureWorkers(count: number, pace: Pace, engine: EngineNa
       const operations: (readonly Operation[])[] = [];
       for (const server of servers) {
         const own = await lanes(CONNECTIONS, (lane) => scenario.prepare(server, lane));
-        // Each worker compiles for itself, so they are warmed by count and not by time.
-        const warm = (scenario.warmUpOperations ?? 0) * count;
-        for (let done = 0, first = true; first || done < warm; first = false)
-          done += (await round(server, own, pace.warmUpMs)).measured.operationCount;
+        // Each worker compiles for itself, so they are warmed by count, as far as the pace has time for it.
+        const endMs = performance.now() + pace.warmUpMsMax;
+        let done = 0;
+        do done += (await round(server, own, pace.warmUpMs)).measured.operationCount;
+        while (done < (scenario.warmUpOperations ?? 0) * count && performance.now() < endMs);
         operations.push(own);
       }
       for (let turn = 0; turn < pace.rounds; turn += 1)
