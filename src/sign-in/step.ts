@@ -161,8 +161,9 @@ export async function advance(
     });
     return goOn(ctx, `/interaction/${request.uid}`);
   }
-  // The session that this very request has begun rests on some of it already: that was told.
-  const here = climber.here.filter((proof) => !climber.before.some((told) => isSameProof(told, proof)));
+  // The session that this very request has begun rests on what was proven before in it: that was told. What was proven just now never was.
+  const told = (request.pending?.proofs ?? []).filter((proof) => isAmong(climber.before, proof));
+  const here = climber.here.filter((proof) => !isAmong(told, proof));
   const first = here.findLast(identifies);
   // Whoever has only added to the session they hold has not signed in anew.
   const sessionUid = first === undefined ? signedIn?.sessionUid : undefined;
@@ -200,7 +201,8 @@ export async function provenBy(
   return { proven, write };
 }
 
-const isSameProof = (one: Proof, other: Proof): boolean => one.factor === other.factor && one.at === other.at;
+const isAmong = (proofs: readonly Proof[], { factor, at }: Proof): boolean =>
+  proofs.some((one) => one.factor === factor && one.at === at);
 
 const mustWait = (step: Step, bound: readonly FactorKind[]): boolean => {
   if (step.state !== 'second_factor') return step.state === 'identify' || step.state === 'renew_password';
