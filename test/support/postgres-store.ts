@@ -42,7 +42,7 @@ let template: Promise<string> | undefined;
 
 /** Of several processes at once one makes it; it bears its name only once it is whole. */
 function templateAt(serverUrl: string): Promise<string> {
-  const statements = MIGRATIONS.map(({ id, statements: of }) => [id, of('postgres')]);
+  const statements = MIGRATIONS.map(({ id, name, statements: of }) => [id, name, of('postgres')]);
   const version = createHash('sha256').update(JSON.stringify(statements)).digest('hex').slice(0, 16);
   const name = `tongban_template_${version}`;
   return administering(serverUrl, async (client) => {
