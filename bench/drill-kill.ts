@@ -7,10 +7,10 @@ import { drillHash } from './drill-hash.ts';
 import { createDrillReport, machineSentence } from './drill-report.ts';
 import { REDIS_URL } from './engine-space.ts';
 import { startEnrolments } from './enrolments.ts';
-import { eventsMissing, ledgerComplaint } from './kept-evidence.ts';
+import { eventsMissing, ledgerComplaint, reportKept } from './kept-evidence.ts';
 import { inventedPerson } from './peers.ts';
 import { endServersOnSignal } from './server-process.ts';
-import { boughtTwice, lostSessions, p99Of, reasonsOf, startLoad } from './two-node-load.ts';
+import { p99Of, reasonsOf, startLoad } from './two-node-load.ts';
 import { type Node, startTwoNodes } from './two-nodes.ts';
 
 /*
@@ -35,7 +35,6 @@ const DURATION_MS = Number(values.seconds) * 1000;
 const EVERY_MS = Number(values.every) * 1000;
 const PEOPLE = 16;
 const QUIET_MS = 3_000;
-const SPENT_MAX = 500;
 const ENROL_EVERY_MS = 250;
 
 interface Death {
@@ -90,12 +89,7 @@ try {
     others.length === 0,
     `${failed.length} failed, ${others.length} of them not under way at a node that died`,
   );
-  const kept = load.flows.flatMap(({ browser }) => browser ?? []);
-  const lost = await lostSessions(nodes[1], kept);
-  report.expect(lost === 0, `${lost} of ${kept.length} sessions lost, with their consents`);
-  const spent = load.flows.flatMap(({ code }) => code ?? []).slice(-SPENT_MAX);
-  const twice = await boughtTwice(nodes[0], spent);
-  report.expect(twice === 0, `${twice} of ${spent.length} spent codes bought tokens again`);
+  await reportKept(report, load.flows, { sessions: nodes[1], codes: nodes[0] });
   const missing = await eventsMissing(houses[0], load.flows, identifiers);
   report.expect(missing === 0, `${missing} acknowledged sign-ins are not on record`);
   await enrolments.report(report, houses[0]);

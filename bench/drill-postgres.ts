@@ -7,11 +7,11 @@ import { drillHash } from './drill-hash.ts';
 import { type Blow, createDrillReport, machineSentence, reportBlows } from './drill-report.ts';
 import { REDIS_URL } from './engine-space.ts';
 import { startEnrolments } from './enrolments.ts';
-import { ledgerComplaint } from './kept-evidence.ts';
+import { ledgerComplaint, reportKept } from './kept-evidence.ts';
 import { startOwnPostgres } from './own-postgres.ts';
 import { inventedPerson } from './peers.ts';
 import { endServersOnSignal } from './server-process.ts';
-import { boughtTwice, lostSessions, p99Of, reasonsOf, startLoad } from './two-node-load.ts';
+import { p99Of, reasonsOf, startLoad } from './two-node-load.ts';
 import { startTwoNodes } from './two-nodes.ts';
 
 /*
@@ -35,7 +35,6 @@ const QUIET_MS = 12_000;
 const AWAY_MS = 5_000;
 const RECOVERED_MS_MAX = 10_000;
 const ENROL_EVERY_MS = 100;
-const SPENT_MAX = 500;
 
 endServersOnSignal();
 const postgres = await startOwnPostgres();
@@ -83,12 +82,7 @@ try {
     blows,
     failed.map(({ endedMs }) => endedMs),
   );
-  const kept = load.flows.flatMap(({ browser }) => browser ?? []);
-  const lost = await lostSessions(nodes[0], kept);
-  report.expect(lost === 0, `${lost} of ${kept.length} sessions lost`);
-  const spent = load.flows.flatMap(({ code }) => code ?? []).slice(-SPENT_MAX);
-  const twice = await boughtTwice(nodes[0], spent);
-  report.expect(twice === 0, `${twice} of ${spent.length} spent codes bought tokens again`);
+  await reportKept(report, load.flows, { sessions: nodes[0], codes: nodes[0] });
   await enrolments.report(report, houses[0]);
   const complaint = await ledgerComplaint(env);
   report.expect(complaint === '', complaint === '' ? 'the ledger verifies' : complaint);

@@ -4,6 +4,7 @@ import { monotonicMs } from '../src/shared/clock.ts';
 import { Browser } from './browser.ts';
 import { drillHash } from './drill-hash.ts';
 import { type Blow, createDrillReport, machineSentence, reportBlows } from './drill-report.ts';
+import { SPENT_MAX } from './kept-evidence.ts';
 import { startOwnRedis } from './own-redis.ts';
 import { inventedPerson } from './peers.ts';
 import { endServersOnSignal } from './server-process.ts';
@@ -26,7 +27,6 @@ const PEOPLE = 8;
 const QUIET_MS = 5_000;
 const HANG_MS = 10_000;
 const ERRORS_MS_MAX = 5_000;
-const SPENT_MAX = 500;
 
 endServersOnSignal();
 const redis = await startOwnRedis();

@@ -13,7 +13,7 @@ import { storeOf } from '../src/store-doors.ts';
 import { drillHash } from './drill-hash.ts';
 import { type Blow, createDrillReport, machineSentence, reportBlows } from './drill-report.ts';
 import { startEnrolments } from './enrolments.ts';
-import { eventsMissing, ledgerComplaint } from './kept-evidence.ts';
+import { eventsMissing, ledgerComplaint, reportKept, SPENT_MAX } from './kept-evidence.ts';
 import { startOwnRedis } from './own-redis.ts';
 import { inventedPerson } from './peers.ts';
 import { endServersOnSignal, runCommand } from './server-process.ts';
@@ -40,7 +40,6 @@ const QUIET_MS = 8_000;
 const CUT_MS = 3_000;
 const RECOVERED_MS_MAX = 10_000;
 const ENROL_EVERY_MS = 100;
-const SPENT_MAX = 300;
 const NEWEST_NOTE = 'SELECT size, note FROM ledger_checkpoints ORDER BY size DESC LIMIT 1';
 
 endServersOnSignal();
@@ -94,12 +93,7 @@ async function loseTheFirst(houses: readonly [House, House]): Promise<ReturnType
       blows,
       failed.map(({ endedMs }) => endedMs),
     );
-    const kept = load.flows.flatMap(({ browser }) => browser ?? []);
-    const lost = await lostSessions(nodes[0], kept);
-    report.expect(lost === 0, `${lost} of ${kept.length} sessions lost, with their consents`);
-    const spent = load.flows.flatMap(({ code }) => code ?? []).slice(-SPENT_MAX);
-    const twice = await boughtTwice(nodes[0], spent);
-    report.expect(twice === 0, `${twice} of ${spent.length} spent codes bought tokens again`);
+    await reportKept(report, load.flows, { sessions: nodes[0], codes: nodes[0] });
     const missing = await eventsMissing(houses[0], load.flows, identifiers);
     report.expect(missing === 0, `${missing} acknowledged sign-ins are not on record`);
     await enrolments.report(report, houses[0]);

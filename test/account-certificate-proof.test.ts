@@ -140,7 +140,7 @@ test.serial('D13 beside a certificate whatever else is bound is asked for, with 
 });
 
 test.serial(
-  'D13 D18 V53 a certificate proves its own person again, once, in time, for this session and this page',
+  'D13 D18 V53 a certificate proves its own person again, once, in time, for the session and the page it was asked for',
   async (t) => {
     const { server, wang, portal, root, browser, mine, atSignIn } = await signedIn(t, { alone: false });
     const li = await server.addPerson(LI);

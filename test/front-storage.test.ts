@@ -1,58 +1,18 @@
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
+import { startMovingName } from '../bench/moving-name.ts';
 import { postgresSchema, postgresTest } from './support/databases.ts';
 import { basic, postAs, ROOMY, tokensOf, userinfo } from './support/portal-calls.ts';
 import { authorizationPath, PASSWORD, redemption, startServer, WANG } from './support/server.ts';
 import { until } from './support/waiting.ts';
 
-/** A wire between the server and its store that can be cut and mended. */
-interface Wire {
-  readonly port: number;
-  cut(): void;
-  mend(): void;
-}
-
-async function wireTo(t: ExecutionContext, port: number): Promise<Wire> {
-  const open = new Set<Socket>();
-  let whole = true;
-  const listener = createServer((near) => {
-    if (!whole) return void near.destroy();
-    const far = connect(port, '127.0.0.1');
-    for (const [from, to] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      open.add(from);
-      from.pipe(to);
-      from.on('error', () => to.destroy());
-      from.on('close', () => {
-        to.destroy();
-        open.delete(from);
-      });
-    }
-  });
-  listener.listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  const cut = (): void => {
-    whole = false;
-    for (const socket of open) socket.destroy();
-  };
-  t.teardown(() => {
-    cut();
-    listener.close();
-  });
-  const mend = (): void => {
-    whole = true;
-  };
-  return { port: (listener.address() as AddressInfo).port, cut, mend };
-}
+const POSTGRES_PORT = 5432;
 
 postgresTest(
   'H4 V52 X2 while the store is out of reach there is no login and no token but an honest 503, and then all is well',
   async (t) => {
-    const wire = await wireTo(t, 5432);
-    const url = (await postgresSchema(t)).replace(':5432/', `:${wire.port}/`);
+    const wire = await startMovingName(POSTGRES_PORT);
+    t.teardown(() => wire.close());
+    const url = (await postgresSchema(t)).replace(`:${POSTGRES_PORT}/`, `:${wire.port}/`);
     const server = await startServer(undefined, { ...ROOMY, database: { url, connectTimeoutMs: 500, poolMax: 4 } });
     t.teardown(() => server.stop());
     await server.addPerson(WANG);
@@ -64,7 +24,7 @@ postgresTest(
     await other.get(authorizationPath(portal));
     await other.follow();
 
-    wire.cut();
+    wire.pointTo(undefined);
     const refused = [
       await postAs(server, portal, '/token', { grant_type: 'client_credentials' }),
       await postAs(server, portal, '/token', redemption(callback)),
@@ -85,7 +45,7 @@ postgresTest(
     t.is((await fetch(`${server.issuer}/health/live`)).status, 200);
     t.is((await fetch(`${server.issuer}/jwks`)).status, 200, 'portals go on checking tokens');
 
-    wire.mend();
+    wire.pointTo(POSTGRES_PORT);
     t.true(await until(async () => (await fetch(`${server.issuer}/health/ready`)).status === 200));
     t.is((await userinfo(server, tokens.access_token)).status, 200);
     t.is((await server.token(portal, redemption(callback))).status, 200, 'the code was not spent meanwhile');

@@ -326,7 +326,7 @@ const SESSIONS: readonly Case[] = [
 ];
 
 const GRANTS: readonly Case[] = [
-  ['short', 'of a portal opened first in this session', undefined, { held: 'none' }],
+  ['short', 'of a portal the session has not opened before', undefined, { held: 'none' }],
   ['short', 'the same, told of sessions', undefined, { held: 'none', grant: {} }, 'purposeful'],
   ['short', 'of a portal without a name for the session', undefined, { held: { sid: undefined } }],
   ['short', 'of a portal whose grant is gone', undefined, { grant: 'gone' }],
@@ -390,7 +390,7 @@ const PUSHED: readonly Case[] = [
   ['short', 'with signs of every kind', pushed({ state: '令牌 "\\\n\u0000 %41+&=' })],
   ['short', 'of a portal that must push', pushed(), {}, 'pushing'],
   ['short', 'of a portal bound to keys', pushed(), {}, 'bound'],
-  ['short', 'of a portal opened first in this session', pushed(), { held: 'none' }],
+  ['short', 'of a portal the session has not opened before', pushed(), { held: 'none' }],
   ['long', 'with a session of nobody', pushed(), { session: { accountId: undefined } }],
   ['long', 'of a portal never consented to', pushed({ prompt: 'none' }), { held: 'none' }, 'common'],
   ['long', 'to be answered by form', pushed({ response_mode: 'form_post' }), {}, 'both'],

@@ -163,6 +163,18 @@ function databaseSuite(test: EngineTest, engine: string, open: (t: ExecutionCont
     t.deepEqual(await database.all('SELECT name, value FROM settings', []), [{ name: 'a', value: '3' }]);
   });
 
+  test(`a demand that is said in the same breath as a look-up, and lost, is what the write throws (${engine})`, async (t) => {
+    const database = await open(t);
+    const losing = database.write(async (tx) => {
+      const looking = tx.get('SELECT 1 AS up', []);
+      tx.post(INSERT, ['a', '1']);
+      tx.demand('UPDATE settings SET value = $2 WHERE name = $1', ['nobody', '2'], () => new Error('lost'));
+      await looking;
+    });
+    await t.throwsAsync(losing, { message: 'lost' });
+    t.deepEqual(await names(database), []);
+  });
+
   test(`R1 of sixty demands at one row exactly one wins, whoever shares its transaction (${engine})`, async (t) => {
     const database = await open(t);
     await database.write(put('spent', 'no'));

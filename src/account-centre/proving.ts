@@ -75,7 +75,7 @@ export interface ProofDoors {
   ): Promise<ProofOutcome>;
   /** The second factors this person can be asked for now; none unless that is what is stale. */
   secondFactors(person: SignedIn): Promise<readonly UsableFactor[]>;
-  /** What a second factor is asked for: this person, this session and this page (`ticket`), in this browser (D11). */
+  /** What a second factor is asked for: the person, their session and the page (`ticket`), in this browser (D11). */
   factorUse(ctx: Context, person: SignedIn, ticket: string): Promise<FactorUse>;
   proveSecond(
     ctx: Context,

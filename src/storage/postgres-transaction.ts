@@ -54,6 +54,8 @@ export class PostgresTransaction implements Transaction {
   #client: pg.PoolClient | undefined;
   #sending: Promise<void> | undefined;
   #open = true;
+  /** What befell a statement nobody waits for while others were answered: it undoes the write like any other. */
+  #failure: { readonly error: unknown } | undefined;
   #query: Kysely<Tables> | undefined;
 
   constructor(connect: () => Promise<pg.PoolClient>) {
@@ -107,6 +109,7 @@ export class PostgresTransaction implements Transaction {
 
   /** Carries out what is still posted and commits. Throws where the server did not. */
   async commit(client: pg.PoolClient): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure.error;
     const rest = this.#waiting;
     const outcome = await carryOut(client, [...rest.map((posted) => posted.statement), control('COMMIT')]);
     const error = settle(rest, outcome);
@@ -138,7 +141,9 @@ export class PostgresTransaction implements Transaction {
       const said = this.#take();
       const statements = said.map((one) => one.statement);
       const outcome = await carryOut(client, isFirst ? [control('BEGIN'), ...statements] : statements);
-      settle(said, isFirst ? behindBegin(outcome) : outcome);
+      const told = isFirst ? behindBegin(outcome) : outcome;
+      const error = settle(said, told);
+      if (told.failed !== undefined && !('resolve' in (said[told.failed.at] ?? {}))) this.#failure ??= { error };
     }
     this.#sending = undefined;
   }
