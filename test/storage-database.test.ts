@@ -274,7 +274,7 @@ postgresTest('X2 a write that loses a deadlock is run again', async (t) => {
       await raise(second);
     });
   await Promise.all([cross('a', 'b'), cross('b', 'a')]);
-  t.is(attempts, 3);
+  t.true(attempts >= 3, 'one of the two was run again');
   const rows = await database.all<{ value: number }>('SELECT value FROM counters', []);
   t.deepEqual(
     rows.map((row) => row.value),
