@@ -17,7 +17,7 @@ export interface DrillHash {
 const HASHES: Readonly<Record<DrillHash['name'], DrillHash>> = {
   real: {
     name: 'real',
-    program: ['src/main.ts', 'serve'],
+    program: ['src/main.js', 'serve'],
     sentence: 'passwords: Argon2id with 7 MiB and one pass, the least a server can be told',
   },
   least: {

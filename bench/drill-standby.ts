@@ -134,7 +134,7 @@ async function loseTheCity(house: House, before: ReturnType<typeof startLoad>): 
     `C lacks ${gone} of the ${held.size} entries that a witness had seen: what came after the cut`,
   );
   await redis.flush();
-  const said = await runCommand(['src/main.ts', 'restore', 'epoch'], env);
+  const said = await runCommand(['src/main.js', 'restore', 'epoch'], env);
   report.tell(said.trim());
   for (const node of nodes) await node.start();
   report.tell(`C serves ${Math.round(monotonicMs() - startedMs)} ms after B was lost, without anybody's hesitation`);

@@ -49,7 +49,7 @@ export async function eventsMissing(
 
 /** What `tongban audit verify --live` has to complain of in the configured store; empty when the ledger verifies. */
 export function ledgerComplaint(env: Readonly<Record<string, string>>, more: readonly string[] = []): Promise<string> {
-  return runCommand(['src/main.ts', 'audit', 'verify', '--live', '--json', ...more], env).then(
+  return runCommand(['src/main.js', 'audit', 'verify', '--live', '--json', ...more], env).then(
     () => '',
     (error: unknown) => String(error),
   );

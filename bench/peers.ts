@@ -156,7 +156,7 @@ async function startProduct(options: PeerOptions): Promise<Started> {
   };
   const program =
     without.length === 0
-      ? ['src/main.ts', 'serve']
+      ? ['src/main.js', 'serve']
       : ['bench/altered-server.ts', ...without.flatMap((part) => ['--without', part])];
   const launch = (): ServerProcess => new ServerProcess([...(options.nodeArguments ?? []), ...program], env);
   const people = options.store?.people ?? Array.from({ length: options.peopleCount }, (_, n) => personOf(n));

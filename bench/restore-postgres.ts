@@ -175,7 +175,7 @@ export async function drillRestorePostgres(peopleCount: number): Promise<0 | 1> 
     while ((await ask(back, 'SELECT pg_is_in_recovery() AS waits')).waits !== false) await pause(50);
     name.pointTo(back.port);
     await redis.flush();
-    report.tell((await runCommand(['src/main.ts', 'restore', 'epoch'], server.env ?? {})).trim());
+    report.tell((await runCommand(['src/main.js', 'restore', 'epoch'], server.env ?? {})).trim());
     await server.restart();
     report.tell(`back at ${until} and ready after ${Math.round(monotonicMs() - backMs)} ms`);
     await checkWhatCameBack(server, { held, early, later, lost }, report);

@@ -12,7 +12,7 @@ export interface Wanted {
 }
 
 const ROOT = new URL('..', import.meta.url).pathname;
-const SEED = ['src/main.ts', 'demo', 'seed'];
+const SEED = ['src/main.js', 'demo', 'seed'];
 
 /** Fills the configured store up to so many people by `tongban demo seed`, and lets its progress be seen: a million takes minutes. */
 export async function seedPeople(env: Readonly<Record<string, string>>, wanted: Wanted): Promise<void> {

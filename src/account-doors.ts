@@ -1,5 +1,5 @@
-import { ACCOUNT_CENTRE } from './account-centre/account-form.ts';
 import type { AccountDoors, NotMeReport } from './account-centre/doors.ts';
+import { ACCOUNT_CENTRE } from './account-centre/entrances.ts';
 import type { ProofDoors } from './account-centre/proving.ts';
 import type { House } from './app.ts';
 import type { Alert } from './monitoring/watch/incident.ts';
@@ -7,7 +7,6 @@ import { createIncidents, type Incidents } from './monitoring/watch/incidents.ts
 import type { Rule } from './monitoring/watch/rule.ts';
 import { consentHistory } from './oidc/consent-records.ts';
 import { forgetConsent, listConsents } from './oidc/grants.ts';
-import { isSmOnly } from './relying-parties/sm2-rules.ts';
 import { nowMs } from './shared/clock.ts';
 import { randomToken } from './shared/random.ts';
 import type { Transaction } from './storage/database.ts';
@@ -20,27 +19,6 @@ const NOT_ME = {
   id: 'not-me',
   title: { zh: '本人报告：不是本人操作', en: 'A person did not recognise an activity' },
 } as const satisfies Pick<Rule, 'id' | 'title'>;
-
-/** The account centre is a portal of its own: it gets its session by the same ceremony as every other. */
-export async function ensureAccountCentre({ config, relyingParties }: House): Promise<void> {
-  const redirectUri = `${config.issuer}/account/entered`;
-  const existing = await relyingParties.inspect(ACCOUNT_CENTRE);
-  const suits = !config.keys.smOnly || (existing !== undefined && isSmOnly(existing.record));
-  if (suits && existing?.record.redirect_uris.includes(redirectUri)) return;
-  const record = {
-    client_id: ACCOUNT_CENTRE,
-    client_name: '我的账户',
-    'client_name#en': 'My account',
-    redirect_uris: [redirectUri],
-    token_endpoint_auth_method: 'none',
-    scope: 'openid',
-    first_party: true,
-  };
-  const outcome = await (existing
-    ? relyingParties.update(ACCOUNT_CENTRE, record, 'server')
-    : relyingParties.add(record, 'server'));
-  if (!outcome.ok) throw new Error(outcome.faults.map(({ field, reason }) => `${field} ${reason}`).join('; '));
-}
 
 /** What the account centre may ask of the protocol room and the ledger, put together from both. */
 export function accountDoors(house: House, proofDoors: ProofDoors, wakeOutbox: () => void): AccountDoors {

@@ -6,6 +6,6 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const node = join(dirname(createRequire(import.meta.url).resolve('node/package.json')), 'bin', 'node');
-const main = join(dirname(fileURLToPath(import.meta.url)), 'main.ts');
+const main = join(dirname(fileURLToPath(import.meta.url)), 'main.js');
 const { status } = spawnSync(node, [main, ...process.argv.slice(2)], { stdio: 'inherit' });
 process.exitCode = status ?? 1;

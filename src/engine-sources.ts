@@ -1,9 +1,8 @@
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type Router from '@koa/router';
 import type { Middleware } from 'koa';
 import type { Logger } from 'pino';
-import { accountRoutes } from './account-centre/pages.ts';
-import { accountDoors } from './account-doors.ts';
 import type { House } from './app.ts';
 import { createRingCookieKeys } from './crypto/cookie-keys.ts';
 import { deriveKeyBytes, hmacKey } from './crypto/digests.ts';
@@ -12,7 +11,7 @@ import { createPortalSecrets } from './defence/portal-secrets.ts';
 import type { RegionTable } from './defence/regions.ts';
 import { createDefence, createRiskOf, rememberPlace } from './defence-doors.ts';
 import { createOutbound } from './delivery/outbound.ts';
-import { cancelRecoveries, enrolmentRouters, isRegistrationOpen, recoverUrl } from './enrol-doors.ts';
+import { cancelRecoveries, isRegistrationOpen, recoverUrl } from './enrol-doors.ts';
 import { createFactors } from './factor-doors.ts';
 import { createAttempts } from './factors/attempts.ts';
 import type { Challenges } from './factors/challenges.ts';
@@ -25,7 +24,6 @@ import { createPairwiseSub } from './oidc/pairwise.ts';
 import { createSignedOut } from './oidc/signed-out.ts';
 import { createKnownDevices } from './people/known-devices.ts';
 import { createSignInPlaces } from './people/sign-in-places.ts';
-import { proofDoors } from './proof-doors.ts';
 import { createAdmission } from './sign-in/admission.ts';
 import type { Interactions } from './sign-in/interactions.ts';
 import { signInRoutes } from './sign-in/pages.ts';
@@ -34,12 +32,14 @@ import { loadAssets } from './web/assets.ts';
 import { createFormTokens } from './web/form-tokens.ts';
 import type { Observe } from './web/front.ts';
 import { type HomeDemo, homeRoute } from './web/home.ts';
+import { laterPages, routersInTurn } from './web/later-pages.ts';
 import { captchaRoutes } from './web/passage.ts';
 import { registerNoticeRoute } from './web/register-notices.ts';
 import { createRenderer } from './web/render.ts';
 import { createShell, createShowFault } from './web/shell.ts';
 
 const VIEWS = join(import.meta.dirname, '..', 'views');
+const LATER_PAUSE_MS = 20;
 
 /** What a serving house has beside its parts. */
 export interface Surroundings {
@@ -56,7 +56,6 @@ export interface Surroundings {
 /** What protocol engines and our pages are made of, out of the parts of the house: everything but the shelf of each engine. */
 export function engineSources(house: House, log: Logger, surroundings: Surroundings): Omit<EngineSources, 'documents'> {
   const { wakeOutbox, observe, demo, counters, challenges, regions } = surroundings;
-  const { population } = house.registers;
   const { config, database, store, ledger, failures, persons, passwords, relyingParties, acting } = house;
   const { secrets } = config;
   const origin = config.issuer;
@@ -133,70 +132,14 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         closures: house.closures,
         wakeOutbox,
       }),
-      accountRoutes({
-        doors: accountDoors(
-          house,
-          proofDoors(house, { ...identifying, interactions, admission, ladder, formTokens }),
-          wakeOutbox,
-        ),
-        persons,
-        passwords,
-        passwordPolicy: config.password,
-        relyingParties,
-        renderer,
-        formTokens,
-        ledger,
-        database,
-        notices: house.reaching.notices,
-        counters,
-        attempts,
-        population,
-        identifiers: house.identifiers,
-        index: house.index,
-        reach: {
-          ...house.reaching,
-          codeSeconds: config.codes.lifetimeSeconds,
-          mailboxUrl: house.reaching.mailbox && '/mailbox',
-          wakeOutbox,
-        },
-        legalPersons: house.legalPersons,
-        mandates: house.mandates,
-        matters: house.matters,
-        evidenceFileBytesMax: config.legalPersons.evidenceFileBytesMax,
-        mandateDays: {
-          agent: { usual: config.legalPersons.mandateDefaultDays, longest: config.legalPersons.mandateLongestDays },
-          relative: {
-            usual: config.legalPersons.relativeDefaultDays,
-            longest: config.legalPersons.relativeLongestDays,
-          },
-        },
-        origin,
-        recoveryCodes: house.reaching.recoveryCodes,
-        boundFactors: house.boundFactors,
-        passkeys: house.passkeys,
-        certificates: house.certificates,
-        scanCodes: house.scanCodes,
-        scanProofSeconds: config.scan.proofAgeSeconds,
-        trustedDevices: house.trustedDevices,
-        places,
-        knownDevices,
-        regionOf: (address) => regions?.find(address)?.region,
-        factorPolicies: house.factorPolicies,
-        totpEnrolment: house.totpEnrolment,
-        tokenBinding: house.tokenBinding(attempts),
-        tokenStock: house.tokenStock,
-        serviceName: { 'zh-CN': config.branding.nameZh, en: config.branding.nameEn },
-        freshProofSeconds: config.account.freshProofSeconds,
-        closures: house.closures,
-        closureCoolingDays: config.person.closureCoolingDays,
-        merges: house.merges,
-        corrections: house.corrections,
-        exportsDaily: config.person.exportsDaily,
-        mergeUndoDays: config.person.mergeUndoDays,
-      }),
-      ...enrolmentRouters(house, { attempts, gate, counters, wakeOutbox, renderer, formTokens }),
     ];
-    return pages(assets, routers);
+    const later = laterPages(async () => {
+      const { laterRouters } = await import('./page-doors.ts');
+      const proving = { ...identifying, interactions, admission, ladder, formTokens };
+      const common = { attempts, gate, counters, wakeOutbox, renderer, formTokens, places, knownDevices, regions };
+      return laterRouters(house, { ...common, proving });
+    });
+    return pages(assets, routers, later);
   };
 
   return {
@@ -230,6 +173,26 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
   };
 }
 
+/** Each brings a few files that the ones before it have not brought. */
+const LATER_PARTS: readonly (() => Promise<unknown>)[] = [
+  () => import('./account-centre/certificate-pages.ts'),
+  () => import('./account-centre/overview-pages.ts'),
+  () => import('./account-centre/method-pages.ts'),
+  () => import('./account-centre/companies/import-page.ts'),
+  () => import('./account-centre/companies/claim-page.ts'),
+  () => import('./account-centre/enrolment/routes.ts'),
+  () => import('./account-centre/recovery/routes.ts'),
+  () => import('./page-doors.ts'),
+];
+
+/** Loads the code of pages that nobody has asked for yet, in parts, so that whoever asks meanwhile hardly waits. */
+export async function loadLaterPages(): Promise<void> {
+  for (const load of LATER_PARTS) {
+    await load();
+    await pause(LATER_PAUSE_MS, undefined, { ref: false });
+  }
+}
+
 /** The sample portals run on this machine, where nothing may be called unless it is named. */
 const callableOrigins = ({ outbound, demo }: House['config']): readonly string[] => [
   ...outbound.allowedOrigins,
@@ -237,8 +200,8 @@ const callableOrigins = ({ outbound, demo }: House['config']): readonly string[]
 ];
 
 /** Our own pages, kept off the path of protocol requests: only these prefixes reach the routers. */
-function pages(assets: ReturnType<typeof loadAssets>, routers: readonly Router[]): OwnPages {
-  const stack = routers.map((router) => router.routes() as unknown as Middleware);
+function pages(assets: ReturnType<typeof loadAssets>, routers: readonly Router[], later: Middleware): OwnPages {
+  const inTurn = routersInTurn(routers, later);
   return {
     owns: (path) => path === '/' || OWN_PREFIXES.some((prefix) => path.startsWith(prefix)),
     handle(ctx, next) {
@@ -246,11 +209,7 @@ function pages(assets: ReturnType<typeof loadAssets>, routers: readonly Router[]
         ctx.state.page = 'assets';
         return assets.serve(ctx) ? undefined : next();
       }
-      const dispatch = (at: number): Promise<unknown> => {
-        const middleware = stack[at];
-        return middleware ? Promise.resolve(middleware(ctx, () => dispatch(at + 1))) : next();
-      };
-      return dispatch(0);
+      return inTurn(ctx, next);
     },
   };
 }

@@ -1,11 +1,5 @@
-import { enableCompileCache } from 'node:module';
-import { join } from 'node:path';
 import type { HouseCommand } from './commands/in-house.ts';
 import { Fault } from './shared/fault.ts';
-
-// Types are stripped and code is compiled once per version of a file, not at every start: half of a start's time.
-// A folder that cannot be written is no fault; the cache lies beside the code, where only its owner writes.
-enableCompileCache(join(import.meta.dirname, '..', 'node_modules', '.cache', 'compile'));
 
 /** A command takes its words and resolves with the exit code: 0 done, 1 refused or failed, 2 not understood. */
 type Command = (args: readonly string[]) => Promise<number>;

@@ -1,5 +1,5 @@
 import type { Context } from 'koa';
-import { ACCOUNT_CENTRE } from './account-centre/account-form.ts';
+import { ACCOUNT_CENTRE } from './account-centre/entrances.ts';
 import type { ProofDoors, ProvenAgain, Stale } from './account-centre/proving.ts';
 import type { House } from './app.ts';
 import type { Identifying } from './identify-doors.ts';

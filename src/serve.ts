@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import type { RequestListener, Server } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { ensureAccountCentre } from './account-doors.ts';
 import type { House } from './app.ts';
 import { logRedis } from './artifact-doors.ts';
+import { ensureAccountCentre } from './centre-doors.ts';
 import { followChanges } from './change-doors.ts';
 import type { Config } from './config/schema.ts';
 import { followCertifiedKeys } from './crypto/jose/certified-keys.ts';
@@ -12,7 +12,7 @@ import type { TokenSealer } from './crypto/jose/token-sealer.ts';
 import { networkOf } from './defence/networks.ts';
 import { regionsOf } from './defence-doors.ts';
 import { startOutbox, sweepOutbox } from './delivery/outbox.ts';
-import { engineSources } from './engine-sources.ts';
+import { engineSources, loadLaterPages } from './engine-sources.ts';
 import { createChallenges } from './factors/challenges.ts';
 import { runKeyNights } from './key-doors.ts';
 import { recordStart, runLedger } from './ledger-doors.ts';
@@ -41,6 +41,8 @@ import type { HomeDemo } from './web/home.ts';
 const KEY_UPKEEP_MS = 3_600_000;
 const DRAIN_MS = 10_000;
 const IDLE_CLOSED_EVERY_MS = 50;
+/** A server that has just become ready has other things to do. */
+const LATER_PAGES_AFTER_MS = 1_000;
 /** What became of a delivery can be looked up for a week; the ledger keeps it for good. */
 const DELIVERIES_KEPT_SECONDS = 7 * 86_400;
 
@@ -188,6 +190,10 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
   await once(server, 'listening');
   const address = server.address();
   const port = typeof address === 'object' && address ? address.port : config.port;
+  const loading = setTimeout(() => {
+    loadLaterPages().catch((error: unknown) => log.error({ err: error }, 'pages could not be loaded'));
+  }, LATER_PAGES_AFTER_MS);
+  loading.unref();
   const { worker } = options;
   if (worker === undefined || worker.tellsStart) await recordStart({ ...house, config: worker?.tellsStart ?? config });
 
@@ -198,6 +204,7 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
     async stop(signal) {
       draining = true;
       clearInterval(upkeepTimer);
+      clearTimeout(loading);
       await pause(config.http.drainDelayMs);
       await closeServer(server);
       await endInTurn([

@@ -273,7 +273,7 @@ test.serial(
     const { audit, house } = desk;
     const id = await propose(t, desk);
     const { dataDir } = house.config;
-    const child = spawn(process.execPath, ['src/main.ts', 'audit', 'prune', 'approve', id, '--by', 'Zhao Min'], {
+    const child = spawn(process.execPath, ['src/main.js', 'audit', 'prune', 'approve', id, '--by', 'Zhao Min'], {
       cwd: new URL('../', import.meta.url),
       env: { ...cleanEnvironment(), TONGBAN_PROFILE: 'test', TONGBAN_DATA_DIR: dataDir },
     });

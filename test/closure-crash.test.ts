@@ -53,7 +53,7 @@ test('X7 killed in the middle of shredding, every account is whole or gone, and 
 
   const seen: number[] = [];
   for (let kill = 0; kill < 3; kill += 1) {
-    const child = spawn(process.execPath, ['src/main.ts', 'person', 'closure', '--run'], {
+    const child = spawn(process.execPath, ['src/main.js', 'person', 'closure', '--run'], {
       cwd: ROOT,
       env: { ...cleanEnvironment(), ...env },
       stdio: 'ignore',

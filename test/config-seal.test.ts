@@ -52,7 +52,7 @@ test('H10 server and commands refuse an altered file before they open anything',
   const tongban = (...words: readonly string[]) => {
     const { PATH = '' } = process.env;
     const settings = { PATH, ...env, TONGBAN_DATA_DIR: dataDir, TONGBAN_CONFIG_SEAL: 'required' };
-    return spawnSync(process.execPath, ['src/main.ts', ...words], { env: settings, encoding: 'utf8' });
+    return spawnSync(process.execPath, ['src/main.js', ...words], { env: settings, encoding: 'utf8' });
   };
   t.is(tongban('config', 'seal').status, 0);
   t.is(tongban('config', 'check').status, 0);

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { counterDesk } from '../src/enrol-doors.ts';
+import { counterDesk } from '../src/enrolment-doors.ts';
 import { documentOfIdNumber } from '../src/people/id-number.ts';
 import { codeFor, freshPhone, otherCode } from './support/enrolment.ts';
 import { hiddenField } from './support/hidden-field.ts';

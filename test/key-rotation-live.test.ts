@@ -99,7 +99,7 @@ test('H2 sealing anew that is killed in the middle goes on where it was, and onl
   t.is(retired.code, 1);
   t.regex(retired.stderr, new RegExp(`rows depend on it: persons ${PEOPLE}, identity_documents ${PEOPLE}`));
 
-  const child = spawn(process.execPath, ['src/main.ts', 'keys', 'reseal', '--per-second', '50'], {
+  const child = spawn(process.execPath, ['src/main.js', 'keys', 'reseal', '--per-second', '50'], {
     cwd: ROOT,
     env: { ...cleanEnvironment(), ...env },
     stdio: 'ignore',

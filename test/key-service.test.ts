@@ -197,7 +197,7 @@ test('H2 the command lets the service make a key where there is no house yet, an
   const folder = temporaryFolder(t);
   const file = join(folder, 'master.json');
   writeFileSync(join(folder, 'settings.json'), JSON.stringify({ keyService: sectionOf(settings) }));
-  const child = spawn(process.execPath, ['src/main.ts', 'keys', 'wrap', file], {
+  const child = spawn(process.execPath, ['src/main.js', 'keys', 'wrap', file], {
     cwd: new URL('..', import.meta.url),
     env: {
       ...process.env,

@@ -74,7 +74,7 @@ function fill(dataDir: string, rows: number): void {
 /** Runs the command in a process of its own and kills it when some of the rows are over, and not all. */
 async function killedHalfway(t: ExecutionContext, dataDir: string, from: string, url: string): Promise<number> {
   const env = { ...cleanEnvironment(), TONGBAN_PROFILE: 'test', TONGBAN_DATA_DIR: dataDir, TONGBAN_DATABASE_URL: url };
-  const child = spawn(process.execPath, ['src/main.ts', 'move', '--from', from], { env, stdio: 'ignore' });
+  const child = spawn(process.execPath, ['src/main.js', 'move', '--from', from], { env, stdio: 'ignore' });
   const closed = once(child, 'close');
   const target = await openPostgres({ url, poolMax: 1 });
   t.teardown(() => target.close());

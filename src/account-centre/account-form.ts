@@ -18,9 +18,6 @@ export interface Visitor extends SignedIn {
   readonly profile: PersonProfile;
 }
 
-/** The account centre is a portal of its own; the client_id of it. */
-export const ACCOUNT_CENTRE = 'account-centre';
-
 /** What the forms of the account centre are for, as their tokens name it; reporting "this was not me" has one of its own. */
 export const ACCOUNT_PURPOSE = 'account';
 

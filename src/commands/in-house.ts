@@ -4,7 +4,7 @@ import { loadConfig } from '../config/load.ts';
 import { checkConfig, prepareConfig } from '../config/prepare.ts';
 import { configRefusal } from '../config-doors.ts';
 import { createOutbound } from '../delivery/outbound.ts';
-import { counterDesk } from '../enrol-doors.ts';
+import { counterDesk } from '../enrolment-doors.ts';
 import { loadFeeds } from '../monitoring/feeds/feed-config.ts';
 import { createIncidents } from '../monitoring/watch/incidents.ts';
 import { loadPartnerScales } from '../proofing/partner-scales.ts';

@@ -52,7 +52,7 @@ function collect(child: ChildProcess): { stdout: string; stderr: string } {
 
 /** Runs `tongban ARGS` as an operator would, to its end. */
 export async function tongban(args: readonly string[], env: Env, input = ''): Promise<Ended> {
-  const child = spawn(process.execPath, ['src/main.ts', ...args], {
+  const child = spawn(process.execPath, ['src/main.js', ...args], {
     cwd: ROOT,
     env: { ...cleanEnvironment(), ...env },
   });
@@ -91,7 +91,7 @@ export async function startProduct(t: Cleanup, place: Place, env: Env = {}): Pro
   const { dataDir, port, portalPorts } = place;
   const issuer = `http://localhost:${port}`;
   const startedMs = monotonicMs();
-  const child = spawn(process.execPath, ['src/main.ts', 'serve'], {
+  const child = spawn(process.execPath, ['src/main.js', 'serve'], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {

@@ -8,6 +8,7 @@ import { randomSecret } from '../../shared/random.ts';
 import type { Transaction } from '../../storage/database.ts';
 import type { FormProblem } from '../../web/pages-enrol.ts';
 import { goTo } from '../account-form.ts';
+import { RECOVER } from '../entrances.ts';
 import { checkSentCode } from '../sent-code.ts';
 import { atAddress, strangerForm } from '../stranger-form.ts';
 import type { RecoverySources } from './recovery-sources.ts';
@@ -18,7 +19,6 @@ import {
   pageAfterProof,
   prove,
   queryOf,
-  RECOVER,
   recoveryAt,
   refusal,
   STEPS,

@@ -9,6 +9,7 @@ import { Fault } from '../../shared/fault.ts';
 import type { FormProblem } from '../../web/pages-enrol.ts';
 import { PASSAGE_FIELDS, passageFor, passageOf } from '../../web/passage.ts';
 import { goTo, visitOf } from '../account-form.ts';
+import { RECOVER } from '../entrances.ts';
 import { atAddress, strangerForm } from '../stranger-form.ts';
 import { admit, issueTo, type RecoveryTarget, reachableTarget } from './code-step.ts';
 import type { RecoverySources } from './recovery-sources.ts';
@@ -20,7 +21,6 @@ import {
   PURPOSE,
   placeOf,
   queryOf,
-  RECOVER,
   recoveryOf,
   refusal,
   STEPS,

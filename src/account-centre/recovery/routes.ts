@@ -1,10 +1,11 @@
 import Router from '@koa/router';
 import type { Context } from 'koa';
+import { RECOVER } from '../entrances.ts';
 import { postCode, postCodeAgain, showCode } from './code-step.ts';
 import { postPassword, showPassword, showWaiting } from './password-step.ts';
 import { postProof, showProof } from './proof-step.ts';
 import type { RecoverySources } from './recovery-sources.ts';
-import { RECOVER, STEPS } from './steps.ts';
+import { STEPS } from './steps.ts';
 import { postWithCode, showWithCode } from './with-code-step.ts';
 
 type Step = (ctx: Context, sources: RecoverySources) => Promise<void>;

@@ -8,9 +8,9 @@ import { ceremonyAddress, ceremonyId } from '../../web/ceremony-address.ts';
 import { hostCookieName, readCookie, writeCookie } from '../../web/cookies.ts';
 import { showTime } from '../../web/language.ts';
 import { goTo, visitOf } from '../account-form.ts';
+import { RECOVER } from '../entrances.ts';
 import type { RecoverySources } from './recovery-sources.ts';
 
-export const RECOVER = '/recover';
 export const PURPOSE = 'recover';
 export const STEPS = {
   code: `${RECOVER}/code`,

@@ -5,6 +5,7 @@ import { Fault } from '../../shared/fault.ts';
 import type { FormProblem } from '../../web/pages-enrol.ts';
 import { PASSAGE_FIELDS, passageFor, passageOf } from '../../web/passage.ts';
 import { goTo, visitOf } from '../account-form.ts';
+import { RECOVER } from '../entrances.ts';
 import { atAddress, strangerForm } from '../stranger-form.ts';
 import type { RecoverySources } from './recovery-sources.ts';
 import {
@@ -16,7 +17,6 @@ import {
   pageAfterProof,
   prove,
   queryOf,
-  RECOVER,
   refusal,
   STEPS,
   signInAfter,

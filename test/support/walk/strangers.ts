@@ -1,4 +1,4 @@
-import { counterDesk } from '../../../src/enrol-doors.ts';
+import { counterDesk } from '../../../src/enrolment-doors.ts';
 import { turnClock } from '../../../src/shared/clock.ts';
 import { codeFor, codesFor, freshPhone, otherCode } from '../enrolment.ts';
 import { PEOPLE } from '../legal-persons.ts';
