@@ -8,7 +8,7 @@ import { printFootprint } from './footprint.ts';
 import { measureLedgerCost } from './ledger-cost.ts';
 import { measureLimiterCost } from './limiter-cost.ts';
 import { median } from './measure.ts';
-import { FULL_HASH, NO_HASH, type PeerName, type Started, startPeer } from './peers.ts';
+import { FULL_HASH, NO_HASH, type PeerName, type Started, startTogether } from './peers.ts';
 import { measureRedisSession } from './redis-sessions.ts';
 import { type Extra, missedBars, printExtras, printRows, type Row } from './report.ts';
 import { CONNECTIONS, measureScenario, QUICK, THOROUGH } from './rounds.ts';
@@ -98,8 +98,7 @@ async function measurePair(hash: Scenario['hash'], rows: Row[], extras: Extra[])
   const cost = hash === 'full' ? FULL_HASH : NO_HASH;
   const servers: Started[] = [];
   try {
-    for (const peer of peers)
-      servers.push(await startPeer(peer, { hash: cost, peopleCount: pace.peopleCount, engine }));
+    servers.push(...(await startTogether(peers, { hash: cost, peopleCount: pace.peopleCount, engine })));
     for (const scenario of scenarios) {
       process.stderr.write(`${scenario.name} ...\n`);
       rows.push(await measureScenario(scenario, servers, pace, bars.of(scenario.name)));
@@ -115,7 +114,7 @@ async function measurePair(hash: Scenario['hash'], rows: Row[], extras: Extra[])
       if (redisSession !== undefined) extras.push({ peer: server.name, redisSession });
     }
   } finally {
-    for (const server of servers) await server.stop();
+    await Promise.all(servers.map((server) => server.stop()));
   }
 }
 

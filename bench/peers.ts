@@ -97,6 +97,16 @@ export function startPeer(name: PeerName, options: PeerOptions): Promise<Started
   return name === 'bare' ? startBare(options) : startProduct(options);
 }
 
+/** Starts several at once, in the order of `names`; when one cannot start, those that could are stopped again. */
+export async function startTogether(names: readonly PeerName[], options: PeerOptions): Promise<readonly Started[]> {
+  const outcomes = await Promise.allSettled(names.map((name) => startPeer(name, options)));
+  const started = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed === undefined) return started;
+  await Promise.all(started.map((server) => server.stop()));
+  throw failed.reason;
+}
+
 async function startBare(options: PeerOptions): Promise<Started> {
   const port = await freePort();
   const client: Client = {
