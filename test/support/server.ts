@@ -1,4 +1,4 @@
-import { createHash, randomInt } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -63,12 +63,16 @@ export const VERIFIER = 'v'.repeat(43);
 export const CHALLENGE = createHash('sha256').update(VERIFIER).digest('base64url');
 
 /** Below what systems give to outgoing connections, one of which would otherwise take a port before its server listens there. */
-const PORTS = { from: 11_000, to: 32_000 } as const;
+const PORTS = { from: 11_000, count: 21_000 } as const;
+/** Each process has ports of its own: a port that two of them find free at once would be taken by both. */
+const PORTS_OF_ONE = 50;
+let asked = 0;
 
 /** A port of the loopback address at which nobody listens. */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = randomInt(PORTS.from, PORTS.to);
+    const port = PORTS.from + ((process.pid * PORTS_OF_ONE + (asked % PORTS_OF_ONE)) % PORTS.count);
+    asked += 1;
     const probe = createServer();
     const isFree = await new Promise<boolean>((resolve) => {
       probe.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
