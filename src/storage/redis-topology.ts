@@ -7,6 +7,11 @@ const QUEUE_MAX = 20_000;
 const PING_MS = 4_000;
 const SILENT_MS_MAX = 12_000;
 const SENTINEL_PORT = 26_379;
+/**
+ * No time limit by the client: it would end when a command is sent, ours (redis-client.ts) ends with the answer, and each of its own costs a signal
+ * that fires five seconds later for nobody.
+ */
+const COMMAND_OPTIONS = { timeout: 0 };
 
 export type RedisTopology = 'single' | 'cluster' | 'sentinel';
 
@@ -61,6 +66,7 @@ function connectionOf(address: URL, { authorities, connectTimeoutMs }: RedisOpti
   const reconnectStrategy = (retries: number): number => Math.min(50 * (retries + 1), RECONNECT_WAIT_MS_MAX);
   return {
     disableOfflineQueue: true,
+    commandOptions: COMMAND_OPTIONS,
     commandsQueueMaxLength: QUEUE_MAX,
     pingInterval: PING_MS,
     socket: {
@@ -102,6 +108,7 @@ function clusterRedis(addresses: readonly URL[], common: Common): RawRedis {
   const cluster = createCluster({
     rootNodes: addresses.map(({ href }) => ({ url: href, ...common })),
     defaults: common,
+    commandOptions: COMMAND_OPTIONS,
   });
   const trouble = troubleOf(cluster);
   return {
@@ -122,6 +129,7 @@ function sentinelRedis(addresses: readonly URL[], options: RedisOptions, common:
     nodeClientOptions: { ...connection, ...credentialsOf(new URL('redis://none'), options) },
     // One connection for all commands, as to a single server: leases of a pool are lost when many commands begin in one turn (6.3.1).
     reserveClient: true,
+    commandOptions: COMMAND_OPTIONS,
     scanInterval: 1_000,
   });
   const trouble = troubleOf(sentinel);
