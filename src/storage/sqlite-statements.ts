@@ -6,6 +6,13 @@ import { translateSqliteError } from './storage-errors.ts';
 /** More different texts than the code has; queries with lists of varying length must not fill the memory. */
 const STATEMENTS_MAX = 512;
 
+const PLACE = /\$(\d+)/g;
+/**
+ * SQLite plans anew whenever a value is bound to a parameter that stands alone behind LIMIT, since it looks at the value: as dear as preparing
+ * the statement each time. Into an expression it does not look.
+ */
+const BARE_LIMIT = /\bLIMIT \$\d+/g;
+
 interface Prepared {
   readonly statement: StatementSync;
   readonly returnsRows: boolean;
@@ -63,7 +70,7 @@ export class SqliteStatements {
   #prepare(sql: string): Prepared {
     const known = this.#prepared.get(sql);
     if (known !== undefined) return known;
-    const statement = this.#database.prepare(sql.replace(/\$(\d+)/g, '?$1'));
+    const statement = this.#database.prepare(sql.replace(BARE_LIMIT, '$& + 0').replace(PLACE, '?$1'));
     const prepared = { statement, returnsRows: statement.columns().length > 0 };
     if (this.#prepared.size >= STATEMENTS_MAX) {
       for (const oldest of this.#prepared.keys()) {
