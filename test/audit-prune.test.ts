@@ -25,7 +25,7 @@ const REASON = ['--reason', 'the retention of 400 days has passed'];
 const daysAgo = (days: number): string => new Date(Date.now() - days * DAY_MS).toISOString();
 const PROPOSE = ['prune', 'propose', '--before', daysAgo(450), '--by', 'Wang Ying', ...REASON, '--json'];
 
-/** `old` entries of 500 days ago and a few of today. */
+/** `old` entries of 500 days ago, the first of them of a token, and a few of today. */
 async function oldLedger(
   t: ExecutionContext,
   old: number,
@@ -34,8 +34,9 @@ async function oldLedger(
   const desk = await auditDesk(t, engine);
   t.teardown(() => turnClock(0));
   turnClock(-500 * DAY_MS);
+  await desk.house.ledger.record({ type: 'token.issued', personId: 'p_0', clientId: 'portal' });
   const step = old > 1000 ? 4000 : 300;
-  for (let at = 0; at < old; at += step) {
+  for (let at = 1; at < old; at += step) {
     await writeSignIns(desk.house, manySignIns(Math.min(step, old - at), at));
     await desk.sign();
   }

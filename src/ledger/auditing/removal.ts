@@ -1,17 +1,11 @@
 import { Fault } from '../../shared/fault.ts';
 import type { Database, Transaction } from '../../storage/database.ts';
-import { subjectOf } from '../sequencing/entry-index.ts';
+import { indexRows, type NumberedEntry } from '../sequencing/entry-index.ts';
 import { TILE_WIDTH } from '../tree/tiles.ts';
 import type { Span } from './search.ts';
 
 /** Entries one transaction removes at most: four tiles, so that nobody who writes waits long. */
 export const REMOVED_AT_ONCE = 4 * TILE_WIDTH;
-
-interface RemovedRow {
-  readonly seq: number;
-  readonly entry: string;
-  readonly address_key: string | null;
-}
 
 const FIRST = 'SELECT seq FROM ledger_entries ORDER BY seq LIMIT 1';
 const ROWS = 'SELECT seq, entry, address_key FROM ledger_entries WHERE seq >= $1 AND seq < $2 ORDER BY seq';
@@ -34,14 +28,8 @@ export async function removeEntries(tx: Transaction, engine: Database['engine'],
   if (start % TILE_WIDTH !== 0 || end % TILE_WIDTH !== 0 || end - start > REMOVED_AT_ONCE) {
     throw new Fault('internal', `Entries ${start} to ${end} of the ledger are not a few whole tiles.`);
   }
-  const rows = await tx.all<RemovedRow>(ROWS, [start, end]);
-  const found = rows.flatMap(({ seq, entry, address_key: address }) => {
-    const subject = subjectOf(entry);
-    return [
-      ...(subject === undefined ? [] : [['subject', subject, seq] as const]),
-      ...(address === null ? [] : [['address', address, seq] as const]),
-    ];
-  });
+  const rows = await tx.all<NumberedEntry>(ROWS, [start, end]);
+  const found = rows.flatMap(indexRows);
   if (engine === 'postgres') await tx.run(DELETE_INDEX_JSON, [JSON.stringify(found)]);
   else for (const row of found) await tx.run(DELETE_INDEX, row);
   await tx.run(DELETE_ENTRIES, [start, end]);

@@ -25,7 +25,7 @@ export function subjectOf(entry: string): string | undefined {
 }
 
 /** Tokens stand apart, so that the acts of a person are found behind any number of them. */
-type IndexRow = readonly [kind: 'subject' | 'token' | 'address', key: string, seq: number];
+export type IndexRow = readonly [kind: 'subject' | 'token' | 'address', key: string, seq: number];
 
 const TOKEN_ISSUED = '"type":"token.issued"';
 
@@ -61,7 +61,8 @@ export async function writeIndex(
   }
 }
 
-function indexRows({ seq, entry, address_key: address }: NumberedEntry): readonly IndexRow[] {
+/** What an entry is found by. */
+export function indexRows({ seq, entry, address_key: address }: NumberedEntry): readonly IndexRow[] {
   const rows: IndexRow[] = [];
   const subject = subjectOf(entry);
   if (subject !== undefined) rows.push([entry.includes(TOKEN_ISSUED) ? 'token' : 'subject', subject, seq]);
