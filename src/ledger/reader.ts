@@ -11,12 +11,19 @@ export interface StoredEntry {
   readonly openings: Uint8Array | null;
 }
 
+/** Of a stored entry its number and its canonical text. */
+export type EntryText = Pick<StoredEntry, 'seq' | 'entry'>;
+
 /** Reads what the sequencer has numbered, hashed and signed. Nothing beyond the newest checkpoint is shown to anybody. */
 export interface LedgerReader {
   /** How many entries the newest checkpoint covers; 0 before the first. */
   signedSize(): Promise<number>;
   /** The entries from number `from` on, in order, at most `limit` (4,096 at most), none beyond the signed size. Pruned ones are left out. */
   read(from: number, limit: number): Promise<readonly StoredEntry[]>;
+  /** The same, for whoever seldom asks what opens an entry. */
+  readTexts(from: number, limit: number): Promise<readonly EntryText[]>;
+  /** One entry; undefined when it is pruned or not signed yet. */
+  entryAt(seq: number): Promise<StoredEntry | undefined>;
   /** Salts and values behind the commitments of one entry, by field (`ip`, `ua`, `data.<name>`). Empty when the subject was erased. */
   openings(entry: StoredEntry): Promise<ReadonlyMap<string, Opening>>;
   /** The values alone. */
@@ -47,6 +54,7 @@ interface EntryRow {
 const SIGNED_SIZE = 'SELECT size FROM ledger_checkpoints ORDER BY size DESC LIMIT 1';
 const READ =
   'SELECT seq, entry, key_id, openings FROM ledger_entries WHERE seq >= $1 AND seq < $2 ORDER BY seq LIMIT $3';
+const READ_TEXTS = 'SELECT seq, entry FROM ledger_entries WHERE seq >= $1 AND seq < $2 ORDER BY seq LIMIT $3';
 const INDEXED = `SELECT e.seq, e.entry, e.key_id, e.openings FROM ledger_index i JOIN ledger_entries e ON e.seq = i.seq
   WHERE i.kind = $1 AND i.key = $2 AND i.seq < $3 ORDER BY i.seq DESC LIMIT $4`;
 
@@ -61,6 +69,8 @@ const toEntry = ({ seq, entry, key_id, openings }: EntryRow): StoredEntry => ({
   openings,
 });
 
+const toText = ({ seq, entry }: EntryText): EntryText => ({ seq: Number(seq), entry });
+
 export interface ReaderSources {
   readonly database: Database;
   readonly openings: Openings;
@@ -70,6 +80,9 @@ export interface ReaderSources {
 export function createLedgerReader({ database, openings, index }: ReaderSources): LedgerReader {
   const signedSize = async (): Promise<number> =>
     Number((await database.get<{ size: number }>(SIGNED_SIZE, []))?.size ?? 0);
+
+  const read = async (from: number, limit: number): Promise<readonly StoredEntry[]> =>
+    (await database.all<EntryRow>(READ, [from, await signedSize(), Math.min(limit, READ_MAX)])).map(toEntry);
 
   const indexed = async (
     kind: string,
@@ -93,8 +106,13 @@ export function createLedgerReader({ database, openings, index }: ReaderSources)
 
   return {
     signedSize,
-    read: async (from, limit) =>
-      (await database.all<EntryRow>(READ, [from, await signedSize(), Math.min(limit, READ_MAX)])).map(toEntry),
+    read,
+    readTexts: async (from, limit) =>
+      (await database.all<EntryText>(READ_TEXTS, [from, await signedSize(), Math.min(limit, READ_MAX)])).map(toText),
+    async entryAt(seq) {
+      const [found] = await read(seq, 1);
+      return found?.seq === seq ? found : undefined;
+    },
     openings: open,
     open: async (stored) => Object.fromEntries([...(await open(stored))].map(([field, { value }]) => [field, value])),
     async subjectEntries(personId, before, limit, scope = 'all') {

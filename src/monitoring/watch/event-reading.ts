@@ -1,7 +1,7 @@
 import { officeOf } from '../../defence/office.ts';
 import type { RegionTable } from '../../defence/regions.ts';
 import { isCommitment, parseEntry } from '../../ledger/entry.ts';
-import type { LedgerReader, StoredEntry } from '../../ledger/reader.ts';
+import type { EntryText, LedgerReader } from '../../ledger/reader.ts';
 import type { EarlierSignIn, Facts, Rule, WatchEvent, WatchSettings } from './rule.ts';
 import { rulesByType } from './rules.ts';
 
@@ -32,6 +32,9 @@ export interface ReadingSources {
   readonly regions: RegionTable | undefined;
 }
 
+const hasOneOf = (texts: readonly string[] | undefined, text: string): boolean =>
+  texts === undefined || texts.some((one) => text.includes(one));
+
 /** Makes events of stored entries: parses, opens and looks up only what some rule needs. */
 export class EventReading {
   readonly #sources: ReadingSources;
@@ -44,11 +47,18 @@ export class EventReading {
     this.#facts = { settings: sources.settings, ...officeOf(sources.settings) };
   }
 
+  /** The rules an entry may mean something to, as far as that is seen without reading all of it. */
+  rulesFor({ entry }: EntryText): readonly Rule[] {
+    const type = typeOf(entry);
+    const looking = this.#rulesFor(type);
+    const isMeant = ({ onlyWith }: Rule): boolean => hasOneOf(onlyWith[type], entry);
+    return looking.every(isMeant) ? looking : looking.filter(isMeant);
+  }
+
   /** Undefined when no rule looks at it, and for what is no entry of ours: to judge that is the business of the verifier. */
-  async examine(stored: StoredEntry): Promise<Examined | undefined> {
-    const rules = this.#rulesFor(typeOf(stored.entry));
-    if (rules.length === 0) return undefined;
-    const entry = parseEntry(stored.entry);
+  async examine(stored: EntryText): Promise<Examined | undefined> {
+    const rules = this.rulesFor(stored);
+    const entry = rules.length === 0 ? undefined : parseEntry(stored.entry);
     if (entry === undefined) return undefined;
     const needs = (what: Rule['needs'][number]): boolean => rules.some((rule) => rule.needs.includes(what));
     const address = entry.ip !== null && needs('address') ? await this.#addressOf(entry.ip, stored) : undefined;
@@ -59,8 +69,10 @@ export class EventReading {
     return { event, rules, facts: { ...this.#facts, place, earlier } };
   }
 
-  async #addressOf(ip: string, stored: StoredEntry): Promise<string | undefined> {
-    return isCommitment(ip) ? (await this.#sources.reader.open(stored)).ip : ip;
+  async #addressOf(ip: string, { seq }: EntryText): Promise<string | undefined> {
+    if (!isCommitment(ip)) return ip;
+    const stored = await this.#sources.reader.entryAt(seq);
+    return stored && (await this.#sources.reader.open(stored)).ip;
   }
 
   /** The ledger itself remembers where a person was before. */

@@ -1,4 +1,4 @@
-import type { StoredEntry } from '../../ledger/reader.ts';
+import type { EntryText } from '../../ledger/reader.ts';
 import type { Counters } from '../../storage/counters.ts';
 import { EventReading, type ReadingSources } from './event-reading.ts';
 import { EvidenceMemory } from './evidence.ts';
@@ -45,7 +45,14 @@ export class Examiner {
     this.#tallying = new Tallying(sources.counters);
   }
 
-  async examine(stored: StoredEntry, awaited: readonly Awaited[]): Promise<Examination> {
+  /** True for an entry that no rule looks at, as most are: then it counts as examined. */
+  passesOver(stored: EntryText): boolean {
+    if (this.#reading.rulesFor(stored).length > 0) return false;
+    this.#countedSeq = stored.seq;
+    return true;
+  }
+
+  async examine(stored: EntryText, awaited: readonly Awaited[]): Promise<Examination> {
     const examined = await this.#reading.examine(stored);
     this.#countedSeq = stored.seq;
     if (examined === undefined) return { findings: [], awaited };
@@ -70,7 +77,7 @@ export class Examiner {
    * For entries that were looked at before a restart, or by another node: remembers the evidence nothing was alerted for yet, and
    * counts again where the counts were lost. Nothing fires: what had to be alerted was.
    */
-  async recall(stored: StoredEntry): Promise<void> {
+  async recall(stored: EntryText): Promise<void> {
     const isLost = this.#sources.countersAreOurs === true && stored.seq > this.#countedSeq;
     if (isLost) this.#countedSeq = stored.seq;
     const examined = await this.#reading.examine(stored);

@@ -95,6 +95,8 @@ export interface Rule {
   readonly evidenceMax: number;
   /** Types of events, or the beginnings of types with the dot at the end. */
   readonly looksAt: readonly string[];
+  /** Types of which most entries say nothing to the rule, each with texts of which at least one stands in those that do. */
+  readonly onlyWith: Readonly<Record<string, readonly string[]>>;
   readonly needs: readonly ('address' | 'earlier-sign-in')[];
   /** The lanes `isReached` compares; without it the count alone decides. */
   readonly lanes?: readonly string[];
@@ -112,6 +114,7 @@ const DEFAULTS = {
   cooldownSeconds: 3600,
   evidenceMax: 20,
   needs: [],
+  onlyWith: {},
   thresholdCounts: true,
   countsPeople: false,
 } as const satisfies Partial<Rule>;

@@ -46,6 +46,7 @@ export const newDeviceSensitiveScope = defineRule({
   severity: 'notice',
   cooldownSeconds: DAY_SECONDS,
   looksAt: ['sign-in.succeeded', 'portal.entered'],
+  onlyWith: { 'portal.entered': [...SENSITIVE_SCOPES] },
   examine({ entry }) {
     const { subject, client, type } = entry;
     if (subject === null) return [];
@@ -99,6 +100,7 @@ export const mandateBulkUse = defineRule({
   },
   severity: 'warning',
   looksAt: ['mandate.accepted', 'portal.entered'],
+  onlyWith: { 'portal.entered': ['"mandate":'] },
   // By agent and not by mandate: one that is used very often and very many that are used once are the same attack.
   examine({ entry }) {
     const mandate = textOf(entry, 'mandate');

@@ -135,9 +135,13 @@ class Watcher {
     if (upkeepInMs <= 0 || upkeepInMs > UPKEEP_MS) await this.#upkeep();
     await this.#respond();
     if (this.#place.owed.length >= OWED_MAX) return false;
-    const entries = await this.#sources.reader.read(this.#place.nextSeq, PAGE_ENTRIES);
+    const entries = await this.#sources.reader.readTexts(this.#place.nextSeq, PAGE_ENTRIES);
     for (const stored of entries) {
       if (this.#stopped) break;
+      if (this.#examiner.passesOver(stored)) {
+        this.#place = { ...this.#place, nextSeq: stored.seq + 1 };
+        continue;
+      }
       const { findings, awaited } = await this.#examiner.examine(stored, this.#place.awaited);
       this.#place = { ...this.#place, awaited, nextSeq: stored.seq + 1 };
       await this.#write(findings);
@@ -164,7 +168,7 @@ class Watcher {
     this.#standing.load(await this.#incidents.standing());
     let from = Math.max(0, place.nextSeq - WARM_UP_ENTRIES);
     while (from < place.nextSeq && !this.#stopped) {
-      const entries = await this.#sources.reader.read(from, Math.min(PAGE_ENTRIES, place.nextSeq - from));
+      const entries = await this.#sources.reader.readTexts(from, Math.min(PAGE_ENTRIES, place.nextSeq - from));
       for (const stored of entries) {
         if (stored.seq < place.nextSeq) await this.#examiner.recall(stored);
         await this.#giveWay();
