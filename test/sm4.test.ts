@@ -1,7 +1,7 @@
-import { createCipheriv, pbkdf2Sync, randomBytes } from 'node:crypto';
+import { createCipheriv, createSecretKey, pbkdf2Sync, randomBytes } from 'node:crypto';
 import test from 'ava';
 import { ghash } from '../src/crypto/ghash.ts';
-import { createSm4, type Sm4Mode } from '../src/crypto/sm4.ts';
+import { createSm4, type Sm4Mode, sm4Counter, sm4Stream } from '../src/crypto/sm4.ts';
 import { Fault } from '../src/shared/fault.ts';
 
 const bytes = (hex: string): Buffer => Buffer.from(hex, 'hex');
@@ -34,6 +34,19 @@ test('SM4 gives the published answers for one block and for a million rounds of 
   t.is(hex(block), '681edf34d206965e86b3e94f536e4246');
   for (let round = 1; round < 1_000_000; round += 1) block = cipher.update(block);
   t.is(hex(block), '595298c7c6fd271f0402f804c33d3f66');
+});
+
+test('a cipher kept open encrypts every text as one made for it does, wherever its counter begins', (t) => {
+  const key = createSecretKey(randomBytes(16));
+  const stream = sm4Stream(key);
+  const atTheEnd = ['ffffffff', 'fffffffe', 'fffffff0', '00000000'].map((end) => `${'ff'.repeat(12)}${end}`);
+  const ivs = [...atTheEnd.map(bytes), ...Array.from({ length: 200 }, () => randomBytes(16))];
+  for (const [round, iv] of ivs.entries()) {
+    const text = randomBytes((round * 7) % 301);
+    const kept = Buffer.from(text);
+    stream(iv, kept);
+    t.deepEqual(kept, sm4Counter(key, iv, text));
+  }
 });
 
 test('PBKDF2-HMAC-SM3 gives the published answers', (t) => {

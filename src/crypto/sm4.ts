@@ -67,7 +67,32 @@ export function createSm4(mode: Sm4Mode, key: Uint8Array): Sm4Aead {
  */
 export const sm4Counter = (key: KeyObject, iv: Uint8Array, text: Uint8Array): Buffer => counterMode(key, iv, text)[0]!;
 
-/** The key stream from `counter` on, over the bytes: the one call of the block cipher. */
+/** `sm4Counter` for a key that is used again and again; what it gives stands where the text stood. */
+export type Sm4Stream = (iv: Uint8Array, text: Uint8Array) => void;
+
+const COUNTER_BYTES = 4;
+const COUNTER_END = 2 ** 32;
+
+/**
+ * `sm4Counter` with the cipher kept open for the next text: making one costs more than encrypting a few blocks. What is kept is the key alone. Each
+ * call encrypts the counters from its own iv on, block by block, and so there is no place in a key stream that could be lost or come twice.
+ */
+export function sm4Stream(key: KeyObject): Sm4Stream {
+  const cipher = createCipheriv('sm4-ecb', key, null).setAutoPadding(false);
+  return (iv, text) => {
+    const blocks = Math.ceil(text.length / BLOCK_BYTES);
+    const counters = Buffer.alloc(blocks * BLOCK_BYTES, iv);
+    const at = BLOCK_BYTES - COUNTER_BYTES;
+    const first = counters.length === 0 ? 0 : counters.readUInt32BE(at);
+    // Once in hundreds of millions the counter carries over into the bytes before it.
+    if (first + blocks > COUNTER_END) return text.set(sm4Counter(key, iv, text));
+    for (let block = 1; block < blocks; block += 1) counters.writeUInt32BE(first + block, block * BLOCK_BYTES + at);
+    const stream = cipher.update(counters);
+    for (let byte = 0; byte < text.length; byte += 1) text[byte]! ^= stream[byte]!;
+  };
+}
+
+/** The key stream from `counter` on, over the bytes. */
 function counterMode(key: KeyObject, counter: Uint8Array, ...parts: readonly Uint8Array[]): Buffer[] {
   const cipher = createCipheriv('sm4-ctr', key, counter);
   return parts.map((part) => cipher.update(part));

@@ -26,6 +26,13 @@ export class EntryClock {
     this.#engine = engine;
   }
 
+  /** Whether an entry dated `nowMs` follows what this process has dated; without waiting, and false where the store has to be asked. */
+  isInOrder(nowMs: number): boolean {
+    if (this.#newestMs === undefined || this.#newestMs - nowMs > STEP_MS_MIN) return false;
+    this.#newestMs = Math.max(this.#newestMs, nowMs);
+    return true;
+  }
+
   /** How far back an entry dated `nowMs` lies, in milliseconds below zero, when that has to be told first; else undefined. */
   async stepBefore(tx: Transaction, nowMs: number): Promise<number | undefined> {
     const newestMs = this.#newestMs ?? (await this.#stored(tx)) ?? nowMs;

@@ -33,14 +33,15 @@ const NAME_LENGTH_BYTES = 2;
 const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
 const MEMBERS = 'actor,client,corr,data,ip,node,outcome,subject,ts,type,ua,v';
 
-const json = (value: EntryValue | null): string => JSON.stringify(value);
+const json = (value: EntryValue | null): string => (value === null ? 'null' : JSON.stringify(value));
 
 function canonicalData(data: LedgerEntry['data']): string {
   const names = Object.keys(data);
   if (names.length === 0) return '{}';
   // RFC 8785 3.2.3 sorts by UTF-16 code units, which is what an array of strings is sorted by anyway.
-  const members = names.sort().map((name) => `${json(name)}:${json(data[name]!)}`);
-  return `{${members.join(',')}}`;
+  let members = '';
+  for (const name of names.sort()) members += `${members === '' ? '' : ','}${json(name)}:${json(data[name]!)}`;
+  return `{${members}}`;
 }
 
 /**

@@ -53,15 +53,20 @@ const LIST_LENGTH_MAX = 64;
 const LIST_ITEM_LENGTH_MAX = 200;
 const USER_AGENT_LENGTH_MAX = 255;
 const DAY_CHARACTERS = 10;
+/** What the field of a personal member of `data` begins with. */
+const DATA = 'data.';
 const ADDRESS_KEYS_MAX = 10_000;
 
 /** What a count says beside the members of its type (flood.ts): how many more there were, and since when. */
 const COUNT_DETAILS = { repeated: 'plain', since: 'plain' } as const;
 
-type DetailKinds = Readonly<Record<string, 'plain' | 'personal'>>;
+type DetailKinds = ReadonlyMap<string, 'plain' | 'personal'>;
 
 const KINDS: ReadonlyMap<EventType, DetailKinds> = new Map(
-  Object.entries(EVENTS).map(([type, { details }]) => [type as EventType, { ...details, ...COUNT_DETAILS }]),
+  Object.entries(EVENTS).map(([type, { details }]) => [
+    type as EventType,
+    new Map(Object.entries({ ...details, ...COUNT_DETAILS })),
+  ]),
 );
 
 /** One writer at a time: the next number is known at once, and the order of numbers is the order of commits. */
@@ -71,6 +76,21 @@ const INSERT_UNNUMBERED = 'INSERT INTO ledger_inbox (entry, address_key, key_id,
 /** The key is kept in memory, and another node may have destroyed it: then nothing is written, and the next attempt makes a new one. */
 const INSERT_UNDER_KEY = `INSERT INTO ledger_inbox (entry, address_key, key_id, openings)
   SELECT $1, $2, $3, CAST($4 AS BYTEA) WHERE EXISTS (SELECT 1 FROM ledger_subject_keys WHERE id = $3)`;
+
+const SECOND_MS = 1000;
+const MS_DIGITS = 3;
+let second = Number.NaN;
+let secondText = '';
+
+/** As `Date.toISOString`, of which all but the milliseconds is the same for every entry of a second. */
+function timeText(ms: number): string {
+  const thousandths = ms % SECOND_MS;
+  if (ms - thousandths !== second) {
+    second = ms - thousandths;
+    secondText = new Date(second).toISOString().slice(0, -(MS_DIGITS + 1));
+  }
+  return `${secondText}${String(thousandths).padStart(MS_DIGITS, '0')}Z`;
+}
 
 /** A store that is gone has a fault of its own, and a lost race is run again. */
 const unwritable = (error: unknown): unknown =>
@@ -97,7 +117,7 @@ export function createLedger({ database, openings, index, node, operator }: Ledg
   const append = async (tx: Transaction, event: LedgerEvent): Promise<void> => {
     const now = nowMs();
     if (event.type === 'clock.step') clock.told();
-    else {
+    else if (!clock.isInOrder(now)) {
       const stepMs = await clock.stepBefore(tx, now);
       if (stepMs !== undefined) await write(tx, { type: 'clock.step', actor: 'system', details: { stepMs } }, now);
     }
@@ -105,17 +125,16 @@ export function createLedger({ database, openings, index, node, operator }: Ledg
   };
 
   const write = async (tx: Transaction, event: LedgerEvent, now: number): Promise<void> => {
-    const ts = new Date(now).toISOString();
-    const { plain, personal } = sortDetails(event);
+    const ts = timeText(now);
+    const { plain: data, personal } = sortDetails(event);
     const subject = event.personId ?? `day:${ts.slice(0, DAY_CHARACTERS)}`;
     // What a stranger does, to whomever: a person nobody has costs the same as one who has just been here, or not for years.
     const evenly = event.actor === ANONYMOUS;
-    const committed = personal.length === 0 ? undefined : await openings.commit(tx, subject, personal, { evenly });
+    const committing = personal.length === 0 ? undefined : openings.commit(tx, subject, personal, { evenly });
+    const committed = committing instanceof Promise ? await committing : committing;
     if (event.type === 'person.added') await openings.prepare(tx, subject);
-    const commitments = committed?.commitments ?? {};
-    const { ip, ua, ...secrets } = commitments;
-    const data: Record<string, EntryValue> = { ...plain };
-    for (const [field, value] of Object.entries(secrets)) data[field.slice('data.'.length)] = value;
+    const hidden = committed?.commitments;
+    for (const { field } of personal) if (field.startsWith(DATA)) data[field.slice(DATA.length)] = hidden![field]!;
     const entry: LedgerEntry = {
       v: 1,
       ts,
@@ -125,8 +144,8 @@ export function createLedger({ database, openings, index, node, operator }: Ledg
       actor: event.actor ?? operator ?? actorOf(event),
       subject: event.personId ?? null,
       client: event.clientId?.toWellFormed() ?? null,
-      ip: ip ?? event.hostAddress ?? null,
-      ua: ua ?? null,
+      ip: hidden?.ip ?? event.hostAddress ?? null,
+      ua: hidden?.ua ?? null,
       corr: event.correlation ?? null,
       data,
     };
@@ -146,12 +165,12 @@ export function createLedger({ database, openings, index, node, operator }: Ledg
   return { append, record: (event) => database.write((tx) => append(tx, event)) };
 }
 
+const OF_THE_HOUSE = /^(?:audit|clock|configuration|defence|feed|incident|key|logout|relying-party|server|watch)\./;
 /** What the house does of itself, whomever it concerns. */
-const ACTS_OF_THE_HOUSE =
-  /^(?:audit|clock|configuration|defence|feed|incident|key|logout|relying-party|server|watch)\./;
+const ACTS_OF_THE_HOUSE: ReadonlySet<string> = new Set(Object.keys(EVENTS).filter((type) => OF_THE_HOUSE.test(type)));
 
 function actorOf({ type, personId, clientId }: LedgerEvent): string {
-  if (ACTS_OF_THE_HOUSE.test(type)) return 'system';
+  if (ACTS_OF_THE_HOUSE.has(type)) return 'system';
   return personId ?? (clientId === undefined ? 'system' : `client:${clientId.toWellFormed()}`);
 }
 
@@ -164,12 +183,14 @@ function sortDetails(event: LedgerEvent): { plain: Record<string, EntryValue>; p
     personal.push({ field: 'ua', value: event.userAgent.slice(0, USER_AGENT_LENGTH_MAX).toWellFormed() });
   }
   if (event.sessionUid !== undefined) plain.session = event.sessionUid;
+  const { details = {} } = event;
   const kinds = KINDS.get(event.type)!;
-  for (const [name, value] of Object.entries(event.details ?? {})) {
-    const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
+  for (const name of Object.keys(details)) {
+    const value = details[name]!;
+    const kind = kinds.get(name);
     if (kind === undefined) throw new TypeError(`${event.type} has no detail ${name}: name it in the catalogue`);
     if (kind === 'plain') plain[name] = bounded(value);
-    else personal.push({ field: `data.${name}`, value: String(bounded(value)) });
+    else personal.push({ field: `${DATA}${name}`, value: String(bounded(value)) });
   }
   return { plain, personal };
 }

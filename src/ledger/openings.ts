@@ -3,10 +3,11 @@ import type { Sealer } from '../crypto/sealing.ts';
 import { sm4Counter } from '../crypto/sm4.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import { newId } from '../shared/ids.ts';
-import { randomSecret } from '../shared/random.ts';
+import { fillFromPool, randomSecret } from '../shared/random.ts';
 import type { Database, Transaction } from '../storage/database.ts';
 import { createRowCache } from '../storage/row-cache.ts';
 import { commitment, SALT_BYTES } from './entry.ts';
+import { IV_BYTES, SubjectKey } from './subject-key.ts';
 
 /** A personal value of an entry: the field it stands in (`ip`, `ua`, `data.<name>`) and what it says. */
 export interface PersonalValue {
@@ -33,15 +34,15 @@ export interface Opening {
  */
 export interface Openings {
   /**
-   * Commits to `values` (at least one) for `subject`, whose key is made at the first call in the same transaction. `evenly`: at the same price for
-   * every subject, kept in memory or not, because the time must not tell a stranger whom they have named (D9).
+   * Commits to `values` (at least one) for `subject`, whose key is made at the first call in the same transaction; at once where the key is at hand.
+   * `evenly`: at the same price for every subject, kept in memory or not, because the time must not tell a stranger whom they have named (D9).
    */
   commit(
     tx: Transaction,
     subject: string,
     values: readonly PersonalValue[],
     how?: { readonly evenly: boolean },
-  ): Promise<Committed>;
+  ): Committed | Promise<Committed>;
   /** Makes the key of a subject who has none, so that nothing a stranger does is the first that needs it. */
   prepare(tx: Transaction, subject: string): Promise<void>;
   /** Salts and values by field. Empty when the key is gone, and without those that do not match the commitment in `committed`. */
@@ -57,7 +58,6 @@ export interface Openings {
 }
 
 const KEY_BYTES = 16;
-const IV_BYTES = 16;
 const KEYS_KEPT_MAX = 20_000;
 /**
  * Several nodes: nobody tells of a key that another one has destroyed, so whoever writes an entry asks in the same statement whether its key
@@ -74,9 +74,21 @@ const INSERT = `INSERT INTO ledger_subject_keys (id, subject, key_sealed, create
   ON CONFLICT (subject) DO NOTHING`;
 const ERASE = 'DELETE FROM ledger_subject_keys WHERE subject = $1';
 
-interface SubjectKey {
-  readonly id: string;
-  readonly key: KeyObject;
+function committedUnder(key: SubjectKey, values: readonly PersonalValue[]): Committed {
+  const commitments: Record<string, string> = {};
+  const salts = randomSecret(SALT_BYTES * values.length);
+  const lines = values.map(({ field, value }, index) => {
+    const salt = salts.subarray(SALT_BYTES * index, SALT_BYTES * (index + 1));
+    commitments[field] = commitment(field, salt, value);
+    return `${field}${SEPARATOR}${salt.toString('base64')}${SEPARATOR}${JSON.stringify(value)}`;
+  });
+  const text = lines.join(SEPARATOR);
+  const openings = Buffer.allocUnsafe(IV_BYTES + Buffer.byteLength(text));
+  fillFromPool(openings, IV_BYTES);
+  openings.write(text, IV_BYTES);
+  // The commitments already authenticate salts and values, so the ciphertext needs no tag of its own.
+  key.encrypt(openings);
+  return { commitments, keyId: key.id, openings };
 }
 
 /** Openings on the relational store; `sealer` wraps the keys of the subjects. */
@@ -91,7 +103,7 @@ export function createOpenings(database: Database, sealer: Sealer): Openings {
 
   const stored = async (tx: Transaction, subject: string): Promise<SubjectKey | undefined> => {
     const row = await tx.get<{ id: string; key_sealed: Uint8Array }>(FIND, [subject]);
-    return row && { id: row.id, key: unwrap(row.id, row.key_sealed) };
+    return row && new SubjectKey(row.id, unwrap(row.id, row.key_sealed));
   };
 
   /** Whose keys were made here lately, perhaps in a write that is still under way. */
@@ -109,7 +121,7 @@ export function createOpenings(database: Database, sealer: Sealer): Openings {
     if ((await tx.run(INSERT, [id, subject, sealed, nowSeconds()])) === 1) {
       if (fresh.size >= FRESH_MAX) forgetFresh();
       fresh.add(subject);
-      return { id, key: createSecretKey(key) };
+      return new SubjectKey(id, createSecretKey(key));
     }
     const raced = await stored(tx, subject);
     if (raced === undefined) throw new Error('the key of a subject vanished while it was used');
@@ -123,19 +135,20 @@ export function createOpenings(database: Database, sealer: Sealer): Openings {
    * A sign-in tells of its person several times within seconds, so a key is kept as soon as it is made, in the middle of its write.
    * When any write is undone, every key that it might have made is forgotten before the next can use it.
    */
-  const keyFor = async (tx: Transaction, subject: string): Promise<SubjectKey> => {
-    if (isAskedAtUse(database)) {
-      const known = held.get(subject);
-      if (known !== undefined) return known;
-      const key = await storedOrMade(tx, subject);
-      if (held.size >= KEYS_KEPT_MAX) for (const oldest of held.keys()) if (held.delete(oldest)) break;
-      held.set(subject, key);
-      return key;
-    }
+  const keptKey = (subject: string): SubjectKey | undefined => {
+    if (isAskedAtUse(database)) return held.get(subject);
     const undone = database.undoneWrites();
     if (undone !== undoneSeen) forgetFresh();
     undoneSeen = undone;
-    return cache.find(subject, () => storedOrMade(tx, subject));
+    return cache.kept(subject);
+  };
+
+  const newKey = async (tx: Transaction, subject: string): Promise<SubjectKey> => {
+    if (!isAskedAtUse(database)) return cache.find(subject, () => storedOrMade(tx, subject));
+    const key = await storedOrMade(tx, subject);
+    if (held.size >= KEYS_KEPT_MAX) for (const oldest of held.keys()) if (held.delete(oldest)) break;
+    held.set(subject, key);
+    return key;
   };
 
   const forget = (subject: string): void => {
@@ -147,22 +160,13 @@ export function createOpenings(database: Database, sealer: Sealer): Openings {
     forget,
 
     async prepare(tx, subject) {
-      await keyFor(tx, subject);
+      if (keptKey(subject) === undefined) await newKey(tx, subject);
     },
 
-    async commit(tx, subject, values, { evenly } = { evenly: false }) {
-      const { id, key } = await (evenly ? storedOrMade : keyFor)(tx, subject);
-      const commitments: Record<string, string> = {};
-      const salts = randomSecret(IV_BYTES + SALT_BYTES * values.length);
-      const iv = salts.subarray(0, IV_BYTES);
-      const lines = values.map(({ field, value }, index) => {
-        const salt = salts.subarray(IV_BYTES + SALT_BYTES * index, IV_BYTES + SALT_BYTES * (index + 1));
-        commitments[field] = commitment(field, salt, value);
-        return `${field}${SEPARATOR}${salt.toString('base64')}${SEPARATOR}${JSON.stringify(value)}`;
-      });
-      // The commitments already authenticate salts and values, so the ciphertext needs no tag of its own.
-      const openings = Buffer.concat([iv, sm4Counter(key, iv, Buffer.from(lines.join(SEPARATOR), 'utf8'))]);
-      return { commitments, keyId: id, openings };
+    commit(tx, subject, values, { evenly } = { evenly: false }) {
+      const kept = evenly ? undefined : keptKey(subject);
+      if (kept !== undefined) return committedUnder(kept, values);
+      return (evenly ? storedOrMade : newKey)(tx, subject).then((key) => committedUnder(key, values));
     },
 
     async open(keyId, openings, committed) {

@@ -27,6 +27,13 @@ export function randomToken(length: number): string {
   return token;
 }
 
+/** Fills the first `length` bytes with cryptographically random ones out of the pool: for few that go into something larger. */
+export function fillFromPool(bytes: Uint8Array, length: number): void {
+  const at = taken(length);
+  bytes.set(pool.subarray(at, at + length));
+  pool.fill(0, at, at + length);
+}
+
 /** Where in the pool so many unused bytes begin; they are the caller's, to be wiped. */
 function taken(length: number): number {
   if (poolOffset + length > POOL_BYTES) {

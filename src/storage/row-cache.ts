@@ -8,6 +8,8 @@ import type { Database } from './database.ts';
 export interface RowCache<Row> {
   /** The kept row, or what `load` finds, which is then kept. */
   find<Found extends Row | undefined>(key: string, load: () => Promise<Found>): Promise<Row | Found>;
+  /** The kept row alone, without waiting. */
+  kept(key: string): Row | undefined;
   forget(key: string): void;
   forgetWhere(matches: (row: Row) => boolean): void;
 }
@@ -45,6 +47,7 @@ export function createRowCache<Row>(database: Database, rowsMax: number): RowCac
       if (row !== undefined && before === changes) insert(key, row);
       return row;
     },
+    kept: (key) => (isUsable() ? rows.get(key) : undefined),
     forget(key) {
       changes += 1;
       rows.delete(key);
