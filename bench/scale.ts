@@ -21,6 +21,7 @@ import { seedPeople } from './seed-people.ts';
 const SMALL_PEOPLE = 1_000;
 const WITH_PASSWORD = 16;
 const PHONE_SHARE = 20;
+const WALKED_AT_ONCE = 4_000;
 const SIGN_IN_PACE: Pace = { ...THOROUGH, rounds: 3 };
 
 interface ScaleStore {
@@ -58,9 +59,14 @@ async function forgetPages(store: ScaleStore): Promise<void> {
   });
 }
 
-/** What a server that has been up for a day has done long since: every page was read once. */
+/** What a server that has been up for a day has done long since: every page was read once, by the system. */
 async function readPages(store: ScaleStore): Promise<void> {
   for await (const _piece of createReadStream(join(store.folder, 'tongban.db'), { highWaterMark: 1 << 20 }));
+}
+
+/** What a server does by itself after its start (people/found-upkeep.ts), without the pauses. */
+async function walkThrough({ persons: { found } }: House): Promise<void> {
+  for (let at: string | undefined = ''; at !== undefined; at = await found.walkSome(at, WALKED_AT_ONCE));
 }
 
 async function measureScale(stores: readonly [ScaleStore, ScaleStore]): Promise<readonly ScaleRow[]> {
@@ -71,6 +77,7 @@ async function measureScale(stores: readonly [ScaleStore, ScaleStore]): Promise<
     const peopled = stores.map(({ people }, at) => ({ people, house: houses[at]! }));
     const warm = async (): Promise<void> => {
       for (const store of stores) await readPages(store);
+      for (const house of houses) await walkThrough(house);
     };
     return await measureLookUps([peopled[0]!, peopled[1]!], { warm, alone: true });
   } finally {

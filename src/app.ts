@@ -154,6 +154,7 @@ export async function openHouse(config: Config, by?: string | OperatorIn, place?
     sealer,
     index,
     ledger,
+    guard: rows.guard,
     masking: config.masking,
     tell: (tx, personId) => reaching.notices.tell(tx, personId, 'level-fell', {}),
     levelFell: (personId, ial) => levelEnds.levelFell(personId, ial),

@@ -13,7 +13,7 @@ import { assessRisk, type RiskVerdict } from './defence/risk.ts';
 import { createSuspicion } from './defence/suspicion.ts';
 import { listUses } from './legal-persons/acting-uses.ts';
 import { ageAt, todayInChina } from './people/documents/birth-date.ts';
-import type { Person } from './people/person.ts';
+import type { FoundPerson } from './people/person.ts';
 import type { SignInPlaces } from './people/sign-in-places.ts';
 import { nowSeconds } from './shared/clock.ts';
 import { Fault } from './shared/fault.ts';
@@ -89,7 +89,7 @@ export interface RiskSources {
 /** Judges a right proof by its circumstances. */
 export type RiskOf = (
   ctx: Context,
-  about: { readonly person: Person; readonly clientId: string },
+  about: { readonly person: FoundPerson; readonly clientId: string },
 ) => Promise<RiskVerdict>;
 
 /**

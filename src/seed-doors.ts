@@ -74,7 +74,7 @@ const places = (from: number, count: number): readonly number[] => Array.from({ 
  * Fills the store of a demonstration. People and companies stand at places that are counted for good: a further run goes on after the
  * last one, and what a killed run had begun is complete up to a batch. One event tells of a run, and of those before it that were killed.
  */
-export function createSeed({ database, sealer, index, ledger }: House): Seed {
+export function createSeed({ database, sealer, index, ledger, persons: { found } }: House): Seed {
   const keys = { sealer, index };
 
   const seedPeople = async (state: SeedState, done: number, request: SeedRequest): Promise<SeedState | undefined> => {
@@ -86,6 +86,7 @@ export function createSeed({ database, sealer, index, ledger }: House): Seed {
     const next = { ...state, people: state.people + count };
     const isOurs = await advance(database, state, next, async (tx) => {
       await insertPeople(tx, made);
+      found.sealMade(tx, made.copies);
       await insertRows(
         tx,
         PASSWORD_ROW,

@@ -24,6 +24,7 @@ import { createEngine, type Engine } from './oidc/engine.ts';
 import { sweepGrantSubjects } from './oidc/grant-subjects.ts';
 import { LOGOUT_TOPIC, type LogoutNotice } from './oidc/logout-notices.ts';
 import { createSessionExpiry } from './oidc/session-expiry.ts';
+import { startFoundUpkeep } from './people/found-upkeep.ts';
 import { createSignInPlaces } from './people/sign-in-places.ts';
 import { logRegisters, runNights } from './proofing-doors.ts';
 import { isSmOnly } from './relying-parties/sm2-rules.ts';
@@ -196,6 +197,13 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
   loading.unref();
   const { worker } = options;
   if (worker === undefined || worker.tellsStart) await recordStart({ ...house, config: worker?.tellsStart ?? config });
+  const foundUpkeep =
+    database.engine === 'sqlite'
+      ? startFoundUpkeep({
+          found: house.persons.found,
+          onFault: (error) => log.error({ err: error }, 'people as they are found could not be walked through'),
+        })
+      : undefined;
 
   return {
     server,
@@ -208,6 +216,7 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
       await pause(config.http.drainDelayMs);
       await closeServer(server);
       await endInTurn([
+        () => foundUpkeep?.stop(),
         () => changes.stop(),
         () => sweeper.stop(),
         () => nights.stop(),

@@ -81,6 +81,8 @@ for (const [engine, testOn, open] of ENGINES) {
     const { database, persons } = await people(t);
     const wang = await addPerson(persons, WANG);
     await testIdentifiers(database, persons).bind(wang, PHONE, PROOF);
+    // The first look-up after a change takes one more, and nobody can have it repeated.
+    if (database.engine === 'sqlite') await persons.found.sealSome('', 10);
     const statements: string[] = [];
     const watched: Database = Object.create(database, {
       get: { value: (sql: string, params: never) => statements.push(sql) && database.get(sql, params) },

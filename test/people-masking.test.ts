@@ -14,7 +14,7 @@ import { createPersons } from '../src/people/persons.ts';
 import { turnClock } from '../src/shared/clock.ts';
 import { sqliteDatabase } from './support/databases.ts';
 import { testLedger } from './support/ledger.ts';
-import { addPerson, documentOf, idNumberOf, SEALER, testPersons } from './support/people.ts';
+import { addPerson, documentOf, FOUND_GUARD, idNumberOf, SEALER, testPersons } from './support/people.ts';
 
 test.afterEach.always(() => turnClock(0));
 
@@ -94,6 +94,7 @@ test('the house decides how far numbers are hidden, for pages and portals alike'
     sealer: SEALER,
     index: createBlindIndex(Buffer.alloc(32, 2)),
     ledger: testLedger(database),
+    guard: FOUND_GUARD,
     masking: 'ordinary',
   });
   t.is(String((await persons.profile(id))?.maskedNumber), '3***00198507*****X');

@@ -66,7 +66,7 @@ test('a person is found by number and by id, and the profile is whole', async (t
   const { persons, added } = await people(t);
   const id = await added(LI);
   t.is((await persons.findByIdNumber(LI.idNumber))?.id, id);
-  t.deepEqual(await persons.find(id), await persons.findByIdNumber(LI.idNumber));
+  t.like(await persons.find(id), { ...(await persons.findByIdNumber(LI.idNumber)) });
   t.like(await persons.profile(id), {
     id,
     status: 'active',

@@ -1,5 +1,5 @@
 import type { Connection, Database, SqlValue } from '../storage/database.ts';
-import { GUARDED_TABLES, KEYS_TABLE, ROW_SEAL } from '../storage/guarded-tables.ts';
+import { ROW_SEAL, sealedTables } from '../storage/guarded-tables.ts';
 import { INDEX_COLUMNS } from '../storage/index-columns.ts';
 import { SEALED_TABLES } from '../storage/sealed-columns.ts';
 import { indexHeader } from './blind-index.ts';
@@ -30,8 +30,7 @@ const headerOf = (id: string): Uint8Array => sealHeader(id === CONFIGURED ? unde
 
 async function rowsUnder(database: Database, id: string): Promise<Dependents> {
   const found: { table: string; rows: number }[] = [];
-  for (const { table } of GUARDED_TABLES) {
-    if (table === KEYS_TABLE) continue;
+  for (const { table } of sealedTables(database.engine)) {
     const rows = await count(database, table, beginsWith(database, ROW_SEAL, headerOf(id)), [headerOf(id)]);
     found.push({ table, rows });
   }

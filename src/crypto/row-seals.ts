@@ -9,7 +9,10 @@ import { CONFIGURED, type RingKey, type SecretRing } from './secret-ring.ts';
 
 /** Rows found right lately, of each table: the people who are here just now, and every portal. */
 const KEPT_MAX = 5_000;
-/** Read once or twice, or beside a hash that takes ten thousand times as long; artifacts that are read again are kept as they were judged. */
+/**
+ * Read once or twice, or beside a hash that takes ten thousand times as long; artifacts that are read again are kept as they were judged. And
+ * people as they are found: among a million nobody was judged lately, and whoever is found is to cost the same digest as who is not.
+ */
 const NOT_KEPT: ReadonlySet<string> = new Set([
   'passwords',
   'recovery_codes',
@@ -17,6 +20,7 @@ const NOT_KEPT: ReadonlySet<string> = new Set([
   'scans',
   'recoveries',
   'enrolment_drafts',
+  'found_people',
 ]);
 
 interface Kept {

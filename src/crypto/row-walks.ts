@@ -1,5 +1,5 @@
 import type { Database, Transaction } from '../storage/database.ts';
-import { GUARDED_TABLES, type GuardedTable, guardedTable, KEYS_TABLE, ROW_SEAL } from '../storage/guarded-tables.ts';
+import { GUARDED_TABLES, type GuardedTable, guardedTable, ROW_SEAL, sealedTables } from '../storage/guarded-tables.ts';
 import type { NightlyJob, NightlyStep } from '../storage/nightly-job.ts';
 import { nightlyJobStatus } from '../storage/nightly-lease.ts';
 import { coveredOf } from '../storage/row-guard.ts';
@@ -38,7 +38,7 @@ const nameIn = (cursor: string): readonly string[] | undefined =>
 
 /** Brings the seals of each table under the key in use. A row that does not match its seal keeps it, for whoever looks into it. */
 export const sealWalks = (parts: RowWalkParts, ring: SecretRing, tell: (place: string) => void): readonly RowWalk[] =>
-  GUARDED_TABLES.filter(({ table }) => table !== KEYS_TABLE).map((guarded) => sealWalk(parts, ring, guarded, tell));
+  sealedTables(parts.raw.engine).map((guarded) => sealWalk(parts, ring, guarded, tell));
 
 function sealWalk(
   { raw, seals }: RowWalkParts,

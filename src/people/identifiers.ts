@@ -4,10 +4,9 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import { Fault } from '../shared/fault.ts';
 import type { Database, Transaction } from '../storage/database.ts';
-import { oneOf } from '../storage/one-of.ts';
 import type { Asked } from './held-documents.ts';
 import { classify, type IdentifierType, indexedAs, type SignInIdentifier } from './identifiers/identifier.ts';
-import { type Person, type PersonColumn, type PersonRow, personContext, personOf, selectFound } from './person.ts';
+import { type FoundPerson, type PersonColumn, personContext } from './person.ts';
 import { IDENTIFIER_ROW } from './person-rows.ts';
 import type { Persons } from './persons.ts';
 
@@ -16,7 +15,7 @@ import type { Persons } from './persons.ts';
  * identifiers was typed, a keyed digest of its normal form where nobody has it (D6, V41).
  */
 export interface Resolved {
-  readonly person: Person | undefined;
+  readonly person: FoundPerson | undefined;
   readonly account: string;
 }
 
@@ -60,15 +59,11 @@ export interface IdentifierSources {
   readonly sealer: Sealer;
   readonly index: BlindIndex;
   readonly ledger: Ledger;
-  readonly persons: Pick<Persons, 'findByDocument' | 'forget'>;
+  readonly persons: Pick<Persons, 'found' | 'forget'>;
   /** Tells somebody, in the transaction that took it from them, that a phone or mailbox is not theirs any more. */
   readonly tellLoss: (tx: Transaction, personId: string, type: 'phone' | 'email') => Promise<void>;
 }
 
-const FOUND = {
-  table: 'sign_in_identifiers',
-  index: 'sign_in_identifiers_found',
-} as const;
 /** Keeps the row to ourselves until the transaction ends, if there is one: many may want one number at once. */
 const LOCK = 'UPDATE sign_in_identifiers SET bound_at = bound_at WHERE type = $1 AND value_index = $2';
 const HOLDER = 'SELECT person_id FROM sign_in_identifiers WHERE type = $1 AND value_index = $2';
@@ -110,10 +105,6 @@ interface OwnRow {
 
 export function createIdentifiers(sources: IdentifierSources): Identifiers {
   const { database, sealer, index, ledger, persons, tellLoss } = sources;
-  const find = oneOf(
-    (list) => selectFound(database.engine, { ...FOUND, where: `f.type = $1 AND f.value_index ${list}` }),
-    2,
-  );
 
   /** The value goes with the binding: a number that is not theirs any more must not be shown as theirs either. */
   const released = async (
@@ -187,17 +178,14 @@ export function createIdentifiers(sources: IdentifierSources): Identifiers {
     async resolve(typed) {
       const meant = classify(typed);
       if (meant === undefined) return undefined;
-      // What nobody's number is counted under is computed for everybody: it costs a digest (D9).
-      if (meant.kind === 'document') {
-        const person = await persons.findByDocument(meant.document);
-        const nobody = index.name(meant.document);
-        return { person, account: person?.id ?? nobody };
-      }
-      const identity = indexedAs(meant.identifier);
-      const digests = index.candidates(identity);
-      const row = await database.get<PersonRow>(find(digests.length), [meant.kind, ...digests]);
-      const nobody = index.name(identity);
-      return { person: row && personOf(row), account: row?.id ?? nobody };
+      const isDocument = meant.kind === 'document';
+      const identity = isDocument ? meant.document : indexedAs(meant.identifier);
+      const { found } = persons;
+      const person = await found.find(isDocument ? 'document' : 'identifier', identity);
+      // One keyed digest either way: over what was found, or the name under which nobody's number is counted. Where the first is not computed
+      // each time, the second is, for everybody (D9).
+      const nobody = person === undefined || !found.judgesEach ? index.name(identity) : undefined;
+      return { person, account: person?.id ?? nobody! };
     },
 
     async bind(personId, identifier, proof) {

@@ -1,20 +1,23 @@
 import type { Sealer } from '../crypto/sealing.ts';
 import type { AssuranceLevel } from '../proofing/levels.ts';
-import type { Database } from '../storage/database.ts';
 import type { DocumentFacts, IdentityDocument, Sex } from './documents/document.ts';
 import { factsOfDocument } from './documents/parse.ts';
 import type { IdNumber } from './id-number.ts';
 import { type MaskedName, type MaskedNumber, type MaskingLevel, maskDocument, maskName } from './masking.ts';
 import type { PersonStatus } from './person-status.ts';
 
-/** A natural person as every request needs them: nothing is unsealed for it. `updatedAt` is epoch seconds. */
-export interface Person {
+/** A natural person as they are found at sign-in. */
+export interface FoundPerson {
   readonly id: string;
   readonly status: PersonStatus;
   readonly ial: AssuranceLevel;
-  readonly updatedAt: number;
   /** Of a child: when they turn 14, and may act without a guardian. Known where a person is looked up, not where they are opened. */
   readonly fourteenAt?: number;
+}
+
+/** A natural person as every request needs them: nothing is unsealed for it. `updatedAt` is epoch seconds. */
+export interface Person extends FoundPerson {
+  readonly updatedAt: number;
 }
 
 /**
@@ -41,21 +44,25 @@ export interface PersonProfile extends Person {
   readonly maskedNumber: MaskedNumber;
 }
 
-export interface PersonRow {
+export interface FoundRow {
   readonly id: string;
   readonly status: PersonStatus;
   readonly ial: number;
-  readonly updated_at: number;
   readonly fourteen_at?: number | null;
 }
 
-export const personOf = (row: PersonRow): Person => ({
-  id: row.id,
-  status: row.status,
-  ial: row.ial as AssuranceLevel,
-  updatedAt: row.updated_at,
-  ...(row.fourteen_at == null ? {} : { fourteenAt: Number(row.fourteen_at) }),
+export interface PersonRow extends FoundRow {
+  readonly updated_at: number;
+}
+
+export const foundPersonOf = ({ id, status, ial, fourteen_at: fourteenAt }: FoundRow): FoundPerson => ({
+  id,
+  status,
+  ial: ial as AssuranceLevel,
+  ...(fourteenAt == null ? {} : { fourteenAt: Number(fourteenAt) }),
 });
+
+export const personOf = (row: PersonRow): Person => ({ ...foundPersonOf(row), updatedAt: row.updated_at });
 
 /** The sealed columns of `persons`. */
 export type PersonColumn = 'name_sealed' | 'phone_sealed' | 'email_sealed' | 'address_sealed' | 'user_name_sealed';
@@ -72,19 +79,6 @@ export interface ProfileRow extends PersonRow, Readonly<Record<PersonColumn, Uin
   readonly issuer: string;
   readonly number_sealed: Uint8Array;
 }
-
-/**
- * The look-up of somebody at sign-in by what stands in a column of an index table, out of covering indexes. SQLite takes the unique index for
- * as good, and walks through both tables besides, unless it is told; `index` is that of migration 10.
- */
-export const selectFound = (
-  engine: Database['engine'],
-  { table, index, where }: { readonly table: string; readonly index: string; readonly where: string },
-): string => {
-  const by = (name: string): string => (engine === 'sqlite' ? ` INDEXED BY ${name}` : '');
-  return `SELECT p.id, p.status, p.ial, p.updated_at, p.fourteen_at FROM ${table} f${by(index)}
-    JOIN persons p${by('persons_found')} ON p.id = f.person_id WHERE ${where}`;
-};
 
 /** One look-up: a person and the document that stands for them. */
 export const SELECT_PROFILE = `SELECT p.id, p.status, p.ial, p.updated_at, p.name_sealed, p.phone_sealed, p.email_sealed,

@@ -5,10 +5,11 @@ import type { AssuranceLevel } from '../proofing/levels.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import { newId } from '../shared/ids.ts';
 import type { Connection, Database, Transaction } from '../storage/database.ts';
-import { oneOf } from '../storage/one-of.ts';
 import { createRowCache } from '../storage/row-cache.ts';
+import type { RowGuard } from '../storage/row-guard.ts';
 import type { IdentityDocument } from './documents/document.ts';
 import { factsOfDocument } from './documents/parse.ts';
+import { createFoundPeople, type FoundPeople } from './found-people.ts';
 import {
   type Asked,
   createHeldDocuments,
@@ -20,6 +21,7 @@ import { documentOfIdNumber, type IdNumber } from './id-number.ts';
 import type { MaskingLevel } from './masking.ts';
 import { rememberBirthdays } from './minors.ts';
 import {
+  type FoundPerson,
   OpenedProfile,
   type Person,
   type PersonProfile,
@@ -27,7 +29,6 @@ import {
   type ProfileRow,
   personOf,
   SELECT_PROFILE,
-  selectFound,
 } from './person.ts';
 import type { PersonDetails } from './person-details.ts';
 import { createPersonLevels, type LevelFallHooks, type PersonLevels } from './person-level.ts';
@@ -62,13 +63,14 @@ export type Alongside = (tx: Transaction, person: Person) => Promise<void>;
 export interface Persons extends PersonStatuses, PersonLevels, HeldDocuments {
   /** How far a number is hidden where it need only be recognised. */
   readonly masking: MaskingLevel;
+  readonly found: FoundPeople;
   /**
    * Creates the account of a natural person. One document has one account: the unique keyed index decides, also between
    * parallel calls and nodes. The details come from `parsePersonDetails`.
    */
   add(person: NewPerson, alongside?: Alongside): Promise<AddOutcome>;
-  findByIdNumber(number: IdNumber): Promise<Person | undefined>;
-  findByDocument(document: IdentityDocument): Promise<Person | undefined>;
+  findByIdNumber(number: IdNumber): Promise<FoundPerson | undefined>;
+  findByDocument(document: IdentityDocument): Promise<FoundPerson | undefined>;
   find(id: string): Promise<Person | undefined>;
   profile(id: string): Promise<PersonProfile | undefined>;
   /** To be called after the commit by whoever changed the row or a document of a person in a transaction of their own. */
@@ -82,6 +84,8 @@ export interface PersonsOptions extends LevelFallHooks {
   readonly sealer: Sealer;
   readonly index: BlindIndex;
   readonly ledger: Ledger;
+  /** How rows are judged: people are found by copies that triggers keep. */
+  readonly guard: RowGuard;
   /** How much of a number is shown where it need only be recognised; `strong` unless told otherwise. */
   readonly masking?: MaskingLevel;
 }
@@ -90,17 +94,10 @@ export interface PersonsOptions extends LevelFallHooks {
 const ROWS_KEPT_MAX = 10_000;
 
 export function createPersons(options: PersonsOptions): Persons {
-  const { database, sealer, index, ledger, masking = 'strong', tell, levelFell } = options;
-  const selectByDocument = oneOf(
-    (list) => selectFound(database.engine, { ...BY_DOCUMENT, where: `${WHERE_DOCUMENT} ${list}` }),
-    3,
-  );
-  const findByDocument = async (document: IdentityDocument): Promise<Person | undefined> => {
-    const { type, issuer } = document;
-    const digests = index.candidates(document);
-    const row = await database.get<PersonRow>(selectByDocument(digests.length), [type, issuer, ...digests]);
-    return row && personOf(row);
-  };
+  const { database, sealer, index, ledger, guard, masking = 'strong', tell, levelFell } = options;
+  const found = createFoundPeople({ database, index, guard });
+  const findByDocument = (document: IdentityDocument): Promise<FoundPerson | undefined> =>
+    found.find('document', document);
 
   /** Sealed rows only: what is opened is never kept. */
   const rows = createRowCache<ProfileRow>(database, ROWS_KEPT_MAX);
@@ -108,6 +105,7 @@ export function createPersons(options: PersonsOptions): Persons {
 
   return {
     masking,
+    found,
     async add(input, alongside) {
       const document = input.document ?? documentOfIdNumber(input.idNumber);
       if ((await findByDocument(document)) !== undefined) return { ok: false, reason: 'exists' };
@@ -147,11 +145,6 @@ export function createPersons(options: PersonsOptions): Persons {
 }
 
 const SELECT = 'SELECT id, status, ial, updated_at, fourteen_at FROM persons WHERE id = $1';
-const BY_DOCUMENT = {
-  table: 'identity_documents',
-  index: 'identity_documents_found',
-} as const;
-const WHERE_DOCUMENT = 'f.type = $1 AND f.issuer = $2 AND f.number_index';
 
 async function findIn(connection: Connection, id: string): Promise<Person | undefined> {
   const row = await connection.get<PersonRow>(SELECT, [id]);

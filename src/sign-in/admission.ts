@@ -3,7 +3,7 @@ import type { Attempt, Attempts } from '../factors/attempts.ts';
 import type { Failures } from '../ledger/flood.ts';
 import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
 import type { KnownDevices } from '../people/known-devices.ts';
-import type { Person } from '../people/person.ts';
+import type { FoundPerson } from '../people/person.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import { Fault } from '../shared/fault.ts';
 import type { Transaction } from '../storage/database.ts';
@@ -15,7 +15,7 @@ export type Visit = Pick<LedgerEvent, 'address' | 'userAgent' | 'correlation'>;
 
 /** Somebody whose secret was right, whichever it was. */
 export interface Proven {
-  readonly person: Person;
+  readonly person: FoundPerson;
   readonly clientId: string;
   /** The session that is proven again; undefined for a sign-in. */
   readonly sessionUid?: string | undefined;
@@ -40,7 +40,7 @@ export type AdmissionOutcome =
 /** Whose account is open; whether the proof is enough is another question. */
 export interface Admitted {
   readonly state: 'proven';
-  readonly person: Person;
+  readonly person: FoundPerson;
   readonly proof: Proof;
   /** To be awaited when nothing stands in the way any more, the circumstances neither, and before `write`. */
   settle(): Promise<void>;
@@ -50,7 +50,7 @@ export interface Admitted {
 
 /** Everything that was asked for has been proven. */
 export interface Complete {
-  readonly person: Person;
+  readonly person: FoundPerson;
   readonly clientId: string;
   /** For a session that is there already; undefined for a sign-in. */
   readonly sessionUid?: string | undefined;
@@ -128,7 +128,7 @@ export function createAdmission(sources: AdmissionSources): Admission {
   };
 
   /** Why an account that was proven is not open; undefined where it is. */
-  const hindrance = async ({ id, status, fourteenAt }: Person): Promise<string | undefined> => {
+  const hindrance = async ({ id, status, fourteenAt }: FoundPerson): Promise<string | undefined> => {
     if (status !== 'active') return status;
     return (fourteenAt ?? 0) > nowSeconds() && !(await sources.hasGuardian(id)) ? 'needs_guardian' : undefined;
   };

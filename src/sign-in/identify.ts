@@ -5,7 +5,7 @@ import type { Challenges } from '../factors/challenges.ts';
 import type { HashFor } from '../factors/hash-queue.ts';
 import type { PasswordFactor } from '../factors/password.ts';
 import type { Identifiers } from '../people/identifiers.ts';
-import type { Person } from '../people/person.ts';
+import type { FoundPerson } from '../people/person.ts';
 import type { Persons } from '../people/persons.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import type { Admission, AdmissionOutcome } from './admission.ts';
@@ -71,7 +71,7 @@ const passwordProof = (): Proof => ({ factor: FACTOR, strength: 'knowledge', amr
 
 /** Whose secret is tried, under which name the attempt is counted, and what it is for. */
 interface Target {
-  readonly person: Person | undefined;
+  readonly person: FoundPerson | undefined;
   readonly account: string;
   readonly clientId: string;
   /** What a stranger has brought; undefined where somebody signed in asks. */

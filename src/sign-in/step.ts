@@ -10,7 +10,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { Acting } from '../legal-persons/acting.ts';
 import type { Matters } from '../legal-persons/matters.ts';
 import type { Closures } from '../people/lifecycle/closures.ts';
-import type { Person, PersonProfile } from '../people/person.ts';
+import type { FoundPerson, PersonProfile } from '../people/person.ts';
 import type { Persons } from '../people/persons.ts';
 import type { RelyingParties } from '../relying-parties/relying-parties.ts';
 import { shownName } from '../relying-parties/relying-party.ts';
@@ -72,7 +72,7 @@ export interface SignInSources extends TrustSources {
 
 export type RiskOf = (
   ctx: Context,
-  about: { readonly person: Person; readonly clientId: string },
+  about: { readonly person: FoundPerson; readonly clientId: string },
 ) => Promise<RiskDemand>;
 
 export const DECISION = z.strictObject({

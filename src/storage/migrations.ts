@@ -19,6 +19,7 @@ import { rowSeals } from './migrations/0018-row-seals.ts';
 import { manyProcesses } from './migrations/0019-many-processes.ts';
 import { passingRowSeals } from './migrations/0020-passing-row-seals.ts';
 import { foundInTime } from './migrations/0021-found-in-time.ts';
+import { peopleAsFound } from './migrations/0022-people-as-found.ts';
 
 /** In the order of their ids. Since the sixteenth each only adds, so that nodes of the version before go on (docs/engines.md). */
 export const MIGRATIONS: readonly Migration[] = [
@@ -42,4 +43,5 @@ export const MIGRATIONS: readonly Migration[] = [
   manyProcesses,
   passingRowSeals,
   foundInTime,
+  peopleAsFound,
 ];

@@ -45,7 +45,7 @@ export async function keyNode(t: ExecutionContext, raw: Database, config: Config
   t.teardown(() => keys.ring.close());
   const { sealer, index, ring } = keys;
   const ledger = testLedger(database, sealer);
-  const persons = createPersons({ database, sealer, index, ledger });
+  const persons = createPersons({ database, sealer, index, ledger, guard: rows.guard });
   await rows.finish(ledger);
   const doors = createKeyDoors(config, keys, rows, { ledger, persons });
   return {

@@ -1,4 +1,5 @@
 import { createBlindIndex } from '../../src/crypto/blind-index.ts';
+import { hmacKey, hmacSm3 } from '../../src/crypto/digests.ts';
 import { onePepper } from '../../src/crypto/peppers.ts';
 import { createSealer } from '../../src/crypto/sealing.ts';
 import {
@@ -20,6 +21,7 @@ import type { LevelFallHooks } from '../../src/people/person-level.ts';
 import { createPersons, type Persons } from '../../src/people/persons.ts';
 import { isStaffMember } from '../../src/people/staff.ts';
 import type { Database } from '../../src/storage/database.ts';
+import type { RowGuard, RowSeals } from '../../src/storage/row-guard.ts';
 import { testLedger } from './ledger.ts';
 
 /** Seals for tests alone. */
@@ -40,6 +42,20 @@ export const CHEAP_PASSWORDS: PasswordFactorOptions = {
   ageDays: 0,
 };
 
+const FOUND_KEY = hmacKey(Buffer.alloc(32, 4));
+const foundSeal: RowSeals['seal'] = ({ table }, values) => hmacSm3(FOUND_KEY, JSON.stringify([table, ...values]));
+/** For stores whose rows are not under seal, but for the copies people are found by. */
+export const FOUND_GUARD: RowGuard = {
+  seals: {
+    seal: foundSeal,
+    isRight: (guarded, values, seal) => Buffer.from(seal as Uint8Array).equals(foundSeal(guarded, values)),
+  },
+  tell: (place) => {
+    throw new Error(`${place} is altered`);
+  },
+  refuses: true,
+};
+
 /** The number in its normal form. Throws where it is none: a test with a mistyped number would prove nothing. */
 export function idNumberOf(text: string): IdNumber {
   const outcome = parseIdNumber(text);
@@ -49,7 +65,7 @@ export function idNumberOf(text: string): IdNumber {
 
 /** The people of this database, with a ledger beside them. */
 export const testPersons = (database: Database, hooks: LevelFallHooks = {}): Persons =>
-  createPersons({ database, sealer: SEALER, index: INDEX, ledger: testLedger(database), ...hooks });
+  createPersons({ database, sealer: SEALER, index: INDEX, ledger: testLedger(database), guard: FOUND_GUARD, ...hooks });
 
 /** What the passwords of staff are held to, as shipped. */
 export const STAFF_PASSWORDS: StaffPasswords = { ageDays: 90, history: 5, isMember: isStaffMember };

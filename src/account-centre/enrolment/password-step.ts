@@ -7,7 +7,7 @@ import { factsOfDocument } from '../../people/documents/parse.ts';
 import { openAccount } from '../../people/enrolment.ts';
 import type { Draft } from '../../people/enrolment-drafts.ts';
 import { maskName } from '../../people/masking.ts';
-import type { Person } from '../../people/person.ts';
+import type { FoundPerson } from '../../people/person.ts';
 import { Fault } from '../../shared/fault.ts';
 import type { Transaction } from '../../storage/database.ts';
 import type { FormProblem } from '../../web/pages-enrol.ts';
@@ -35,7 +35,7 @@ const FORM = z.strictObject({
 });
 
 /** Who has an account with the document of a draft. */
-export const findHolder = ({ content }: Draft, { persons }: EnrolmentSources): Promise<Person | undefined> =>
+export const findHolder = ({ content }: Draft, { persons }: EnrolmentSources): Promise<FoundPerson | undefined> =>
   persons.findByDocument(content.document);
 
 export async function showPassword(ctx: Context, sources: EnrolmentSources): Promise<void> {
@@ -84,7 +84,7 @@ export async function finish(
   ctx: Context,
   draft: Draft,
   sources: EnrolmentSources,
-  equip: (tx: Transaction, person: Person) => Promise<void>,
+  equip: (tx: Transaction, person: FoundPerson) => Promise<void>,
 ): Promise<void> {
   const outcome = await openAccount(sources, draft, visitOf(ctx), equip);
   if (outcome.state === 'stale') return outOfOrder(ctx, draft, sources);

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Passage } from '../../defence/gate.ts';
 import type { IdentityDocument } from '../../people/documents/document.ts';
 import { documentOfIdNumber, parseIdNumber } from '../../people/id-number.ts';
-import type { Person } from '../../people/person.ts';
+import type { FoundPerson } from '../../people/person.ts';
 import { parsePersonDetails } from '../../people/person-details.ts';
 import { Fault } from '../../shared/fault.ts';
 import type { FormProblem } from '../../web/pages-enrol.ts';
@@ -137,7 +137,7 @@ export async function postProof(ctx: Context, sources: RecoverySources): Promise
 async function isLimited(
   ctx: Context,
   account: string,
-  person: Person | undefined,
+  person: FoundPerson | undefined,
   sources: RecoverySources,
 ): Promise<boolean> {
   const device = await deviceOf(ctx, person?.id, sources);
@@ -157,7 +157,7 @@ const verdictOf = async ({ number }: IdentityDocument, name: string, { populatio
 /** Why no code goes out, if none does. */
 function refusalOf(
   verdict: 'match' | 'mismatch',
-  person: Person | undefined,
+  person: FoundPerson | undefined,
   reachable: RecoveryTarget | undefined,
 ): string | undefined {
   if (verdict === 'mismatch') return 'mismatch';

@@ -5,6 +5,7 @@ import { newId } from '../../shared/ids.ts';
 import type { Connection, Transaction } from '../../storage/database.ts';
 import { insertRows, type RowValues } from '../../storage/row-shape.ts';
 import { ISSUED_IN_CHINA } from '../documents/document.ts';
+import type { MadeCopy } from '../found-people.ts';
 import { documentOfIdNumber } from '../id-number.ts';
 import { parseIdentifier, type SignInIdentifier } from '../identifiers/identifier.ts';
 import type { Person } from '../person.ts';
@@ -23,6 +24,8 @@ export interface SeededPeople {
   readonly persons: readonly RowValues[];
   readonly documents: readonly RowValues[];
   readonly identifiers: readonly RowValues[];
+  /** As they are found afterwards. */
+  readonly copies: readonly MadeCopy[];
 }
 
 /** No register knows them, so their numbers were looked at for their form and nothing else: the nightly re-check leaves them alone. */
@@ -55,6 +58,9 @@ export async function makePeople(
     .filter(({ numberIndex }) => !held.has(numberIndex))
     .map((one) => ({ ...one, person: { id: newId('psn'), status: 'active', ial: LEVEL, updatedAt: now } as Person }));
   const inOrder = people.toSorted((left, right) => (left.numberIndex < right.numberIndex ? -1 : 1));
+  const identifiers = inOrder.flatMap(({ person, phone }) =>
+    phone ? [{ person, type: phone.type, digest: identifierIndex(index, phone) }] : [],
+  );
   return {
     ids: people.map(({ person }) => person.id),
     persons: inOrder.map(({ person, name, phone }) =>
@@ -67,9 +73,8 @@ export async function makePeople(
         { id: newId('doc'), personId: person.id, numberIndex, now, primary: true },
       ),
     ),
-    identifiers: inOrder.flatMap(({ person, phone }) =>
-      phone ? [[phone.type, identifierIndex(index, phone), person.id, VERIFIED_BY, now]] : [],
-    ),
+    identifiers: identifiers.map(({ person, type, digest }) => [type, digest, person.id, VERIFIED_BY, now]),
+    copies: [...inOrder.map(({ person, numberIndex: digest }) => ({ person, digest })), ...identifiers],
   };
 }
 

@@ -10,8 +10,8 @@ export interface MovedTable {
   readonly toItself: readonly string[];
 }
 
-/** The journal of the schema belongs to each store itself, and so does the stamp, which triggers raise. */
-const NOT_MOVED: ReadonlySet<string> = new Set(['migrations', 'change_stamp']);
+/** The journal of the schema belongs to each store itself, and so does what triggers keep: the stamp, and on SQLite alone people as they are found. */
+const NOT_MOVED: ReadonlySet<string> = new Set(['migrations', 'change_stamp', 'found_people']);
 
 const TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
 

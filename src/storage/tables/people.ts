@@ -45,4 +45,13 @@ export interface PeopleTables {
     verified_by: string;
     bound_at: number;
   };
+  /** SQLite only. Written by triggers alone, with no seal; people/found-people.ts seals what they wrote. */
+  found_people: {
+    digest: string;
+    person_id: string;
+    status: PeopleTables['persons']['status'];
+    ial: number;
+    fourteen_at: number | null;
+    row_seal: Uint8Array | null;
+  };
 }
