@@ -65,8 +65,9 @@ async function readPages(store: ScaleStore): Promise<void> {
 }
 
 /** What a server does by itself after its start (people/found-upkeep.ts), without the pauses. */
-async function walkThrough({ persons: { found } }: House): Promise<void> {
-  for (let at: string | undefined = ''; at !== undefined; at = await found.walkSome(at, WALKED_AT_ONCE));
+async function walkThrough({ persons }: House): Promise<void> {
+  const { copies } = persons.found;
+  for (let at: string | undefined = ''; at !== undefined; at = await copies?.walkSome(at, WALKED_AT_ONCE));
 }
 
 async function measureScale(stores: readonly [ScaleStore, ScaleStore]): Promise<readonly ScaleRow[]> {

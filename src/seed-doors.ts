@@ -86,7 +86,7 @@ export function createSeed({ database, sealer, index, ledger, persons: { found }
     const next = { ...state, people: state.people + count };
     const isOurs = await advance(database, state, next, async (tx) => {
       await insertPeople(tx, made);
-      found.sealMade(tx, made.copies);
+      found.copies?.sealMade(tx, made.copies);
       await insertRows(
         tx,
         PASSWORD_ROW,

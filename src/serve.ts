@@ -197,13 +197,13 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
   loading.unref();
   const { worker } = options;
   if (worker === undefined || worker.tellsStart) await recordStart({ ...house, config: worker?.tellsStart ?? config });
+  const { copies } = house.persons.found;
   const foundUpkeep =
-    database.engine === 'sqlite'
-      ? startFoundUpkeep({
-          found: house.persons.found,
-          onFault: (error) => log.error({ err: error }, 'people as they are found could not be walked through'),
-        })
-      : undefined;
+    copies &&
+    startFoundUpkeep({
+      copies,
+      onFault: (error) => log.error({ err: error }, 'people as they are found could not be walked through'),
+    });
 
   return {
     server,

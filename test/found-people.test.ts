@@ -69,7 +69,7 @@ for (const [engine, on, overrides] of ENGINES) {
         }
         if (engine !== 'SQLite') return;
         t.deepEqual(await untrue(database), [], what);
-        while ((await persons.found.sealSome('', 100)) !== undefined);
+        while ((await persons.found.copies!.sealSome('', 100)) !== undefined);
       }
       t.is(await sealedCount(database), Object.values(wanted).filter((person) => person !== null).length, what);
     };
@@ -132,7 +132,7 @@ test('a child is found with the day on which they turn fourteen, out of a copy a
   await addPerson(persons, { idNumber: CHILD, name: '王小小', ial: 2, origin: 'test' });
   const unsealed = await persons.findByIdNumber(CHILD);
   t.true((unsealed?.fourteenAt ?? 0) > 0);
-  await persons.found.sealSome('', 10);
+  await persons.found.copies!.sealSome('', 10);
   t.is(await sealedCount(database), 1);
   t.deepEqual(await persons.findByIdNumber(CHILD), unsealed);
 });
@@ -145,14 +145,14 @@ async function sealedHouse(t: ExecutionContext, alteredRows: 'refuse' | 'tell' =
   const { persons } = node;
   const number = idNumberOf('339900199001011014');
   const id = await addPerson(persons, { idNumber: number, name: '王小明', ial: 3, origin: 'test' });
-  await persons.found.sealSome('', 10);
+  await persons.found.copies!.sealSome('', 10);
   return { raw, node, persons, number, id };
 }
 
 test('H10 a copy that this house did not seal is told of and not believed, and has its seal again soon', async (t) => {
   const { raw, node, persons, number, id } = await sealedHouse(t);
   const other = await addPerson(persons, { document: PASSPORT, name: '李四', ial: 1, origin: 'test' });
-  await persons.found.sealSome('', 10);
+  await persons.found.copies!.sealSome('', 10);
   t.is(await sealedCount(raw), 2);
   const forged: readonly (readonly [string, readonly SqlValue[]])[] = [
     ['UPDATE found_people SET person_id = $1 WHERE person_id = $2', [other, id]],
@@ -169,7 +169,7 @@ test('H10 a copy that this house did not seal is told of and not believed, and h
     t.like(await persons.findByIdNumber(number), { id, status: 'active', ial: 3 }, sql);
     t.is(node.altered.length, 1, sql);
     t.regex(node.altered[0]!, /^found_people:/);
-    await persons.found.sealSome('', 10);
+    await persons.found.copies!.sealSome('', 10);
     t.deepEqual(await untrue(raw), [], sql);
     node.altered.length = 0;
     t.like(await persons.findByIdNumber(number), { id, ial: 3 });
@@ -187,7 +187,7 @@ test('H10 whoever alters a row that a copy was made of is found out as without t
     const { raw, persons, number, id } = await sealedHouse(t);
     await raw.run(sql, [id]);
     await t.throwsAsync(persons.findByIdNumber(number), { code: 'row_altered' } as never, sql);
-    t.is(await persons.found.sealSome('', 10), undefined);
+    t.is(await persons.found.copies!.sealSome('', 10), undefined);
     t.is(await sealedCount(raw), 0, 'what is altered gets no seal');
     await t.throwsAsync(persons.findByIdNumber(number), { code: 'row_altered' } as never, sql);
   }
@@ -198,26 +198,29 @@ test('H10 a house that only tells of altered rows seals no copy, which might mak
   t.is(await sealedCount(raw), 0);
   await raw.run("UPDATE persons SET status = 'frozen' WHERE id = $1", [id]);
   t.like(await persons.findByIdNumber(number), { status: 'frozen' });
-  await persons.found.sealSome('', 10);
+  await persons.found.copies!.sealSome('', 10);
   t.is(await sealedCount(raw), 0);
   t.true(node.altered.includes(`persons:${id}`));
 });
 
-test.serial('H10 copies are under the key of rows in use when a key has been replaced, and none is told of as altered', async (t) => {
-  const { raw, node, persons, number } = await sealedHouse(t);
-  const before = await raw.get<{ row_seal: Uint8Array }>('SELECT row_seal FROM found_people', []);
-  await node.keyRotation.stage('rows');
-  await node.rotate('rows');
-  later(RETIRE_AFTER_SECONDS + 1);
-  t.like(await node.keyRotation.retire('rows', 'configured'), { ok: false, reason: 'needed' });
-  t.is(await node.reseal(), 'finished');
-  later(2 * (RETIRE_AFTER_SECONDS + 1));
-  t.deepEqual(await node.keyRotation.retire('rows', 'configured'), { ok: true });
-  t.notDeepEqual(await raw.get('SELECT row_seal FROM found_people', []), before);
-  t.is(await sealedCount(raw), 1);
-  t.truthy(await persons.findByIdNumber(number));
-  t.deepEqual(node.altered, []);
-});
+test.serial(
+  'H10 copies are under the key of rows in use when a key has been replaced, and none is told of as altered',
+  async (t) => {
+    const { raw, node, persons, number } = await sealedHouse(t);
+    const before = await raw.get<{ row_seal: Uint8Array }>('SELECT row_seal FROM found_people', []);
+    await node.keyRotation.stage('rows');
+    await node.rotate('rows');
+    later(RETIRE_AFTER_SECONDS + 1);
+    t.like(await node.keyRotation.retire('rows', 'configured'), { ok: false, reason: 'needed' });
+    t.is(await node.reseal(), 'finished');
+    later(2 * (RETIRE_AFTER_SECONDS + 1));
+    t.deepEqual(await node.keyRotation.retire('rows', 'configured'), { ok: true });
+    t.notDeepEqual(await raw.get('SELECT row_seal FROM found_people', []), before);
+    t.is(await sealedCount(raw), 1);
+    t.truthy(await persons.findByIdNumber(number));
+    t.deepEqual(node.altered, []);
+  },
+);
 
 test('X13 people who were here before the copies are found, and whatever older code writes is copied', async (t) => {
   const database = await openSqlite({ file: join(temporaryFolder(t), 'old.db') });
@@ -236,7 +239,7 @@ test('X13 people who were here before the copies are found, and whatever older c
   t.deepEqual(await untrue(database), []);
   const persons = testPersons(database);
   const hadSeals = async (): Promise<void> => {
-    await persons.found.sealSome('', 100);
+    await persons.found.copies!.sealSome('', 100);
     t.is(await sealedCount(database), 10);
   };
   await database.run("DELETE FROM sign_in_identifiers WHERE person_id = 'persons.id:5'", []);
@@ -273,18 +276,18 @@ const until = async (is: () => boolean | Promise<boolean>): Promise<void> => {
 
 test('after a start all people are walked through once, in slices, and those without a seal get theirs', async (t) => {
   const database = await sqliteDatabase(t);
-  const { found } = testPersons(database);
-  await many(database, 20_000);
   const persons = testPersons(database);
+  const copies = persons.found.copies!;
+  await many(database, 20_000);
   await addPerson(persons, { idNumber: CHILD, name: '王小小', ial: 2, origin: 'test' });
   const slices: number[] = [];
   let last: string | undefined = '';
   const upkeep = startFoundUpkeep({
-    found: {
-      ...found,
+    copies: {
+      ...copies,
       async walkSome(after, rowsMax) {
         slices.push(rowsMax);
-        last = await found.walkSome(after, rowsMax);
+        last = await copies.walkSome(after, rowsMax);
         return last;
       },
     },
@@ -300,7 +303,7 @@ test('after a start all people are walked through once, in slices, and those wit
 
   const walked = slices.length;
   const other = await addPerson(persons, { document: PASSPORT, name: '李四', ial: 1, origin: 'test' });
-  t.is((await found.find('document', PASSPORT))?.id, other);
+  t.is((await persons.findByDocument(PASSPORT))?.id, other);
   await until(async () => (await sealedCount(database)) === 20_002);
   t.is(await sealedCount(database), 20_002, 'whoever was met without a seal has one soon');
   t.is(slices.length, walked, 'nobody is walked through twice');
@@ -309,14 +312,14 @@ test('after a start all people are walked through once, in slices, and those wit
 test('X7 a walk that is under way ends with the server', async (t) => {
   const database = await sqliteDatabase(t);
   await many(database, 5_000);
-  const { found } = testPersons(database);
+  const copies = testPersons(database).found.copies!;
   let walks = 0;
   const upkeep = startFoundUpkeep({
-    found: {
-      ...found,
+    copies: {
+      ...copies,
       async walkSome(after, rowsMax) {
         walks += 1;
-        return found.walkSome(after, Math.min(rowsMax, 10));
+        return copies.walkSome(after, Math.min(rowsMax, 10));
       },
     },
     onFault: (error) => t.fail(String(error)),
@@ -332,7 +335,7 @@ test('X7 a walk that is under way ends with the server', async (t) => {
 test('a store that cannot be read for a moment is told of', async (t) => {
   const faults: unknown[] = [];
   const upkeep = startFoundUpkeep({
-    found: {
+    copies: {
       walkSome: async () => Promise.reject(new Error('gone')),
       sealSome: async () => undefined,
       onUnsealed: () => {},

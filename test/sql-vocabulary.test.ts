@@ -38,7 +38,7 @@ function spokenIn(text: string, names: ReadonlySet<string>): readonly string[] {
 }
 
 /** Files whose statements PostgreSQL never sees. */
-const OF_SQLITE = /^storage\/(?:sqlite|moving\/(?:moved-tables|move-source))/;
+const OF_SQLITE = /^(?:storage\/(?:sqlite|moving\/(?:moved-tables|move-source))|people\/found-copies)/;
 /** Its own table, which is gone when it is done. */
 const OF_THE_MOVE = ['move_state', 'moved', 'place'];
 const STATEMENT = /^\s*(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|SET LOCAL|DROP TABLE|CREATE TABLE|ANALYZE)\s/;

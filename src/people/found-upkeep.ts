@@ -1,5 +1,5 @@
 import { monotonicMs } from '../shared/clock.ts';
-import type { FoundPeople } from './found-people.ts';
+import type { FoundCopies } from './found-copies.ts';
 
 /** A slice of the walk begins small, for the first pages may have to come from a disk, and grows while it takes less than this. */
 const WALKED_FIRST = 100;
@@ -15,7 +15,7 @@ const SEALED_AFTER_MS = 50;
 const FAULT_PAUSE_MS = 5_000;
 
 export interface FoundUpkeepOptions {
-  readonly found: Pick<FoundPeople, 'walkSome' | 'sealSome' | 'onUnsealed'>;
+  readonly copies: Pick<FoundCopies, 'walkSome' | 'sealSome' | 'onUnsealed'>;
   /** Told when the store could not be asked; it is tried again after a while. */
   readonly onFault: (error: unknown) => void;
 }
@@ -25,7 +25,7 @@ export interface FoundUpkeepOptions {
  * through them once: a process meets each page of a mapped file for the first time at the price of a fault, and its first ten thousand
  * sign-ins would pay for it. Then it seals those without a seal, and again whenever somebody met one.
  */
-export function startFoundUpkeep({ found, onFault }: FoundUpkeepOptions): { stop(): Promise<void> } {
+export function startFoundUpkeep({ copies, onFault }: FoundUpkeepOptions): { stop(): Promise<void> } {
   let walkAt: string | undefined = '';
   let sealAt: string | undefined = '';
   let walked = WALKED_FIRST;
@@ -35,11 +35,11 @@ export function startFoundUpkeep({ found, onFault }: FoundUpkeepOptions): { stop
 
   const slice = async (): Promise<void> => {
     if (walkAt === undefined) {
-      sealAt = sealAt === undefined ? undefined : await found.sealSome(sealAt, SEALED_AT_ONCE);
+      sealAt = sealAt === undefined ? undefined : await copies.sealSome(sealAt, SEALED_AT_ONCE);
       return;
     }
     const startedMs = monotonicMs();
-    walkAt = await found.walkSome(walkAt, walked);
+    walkAt = await copies.walkSome(walkAt, walked);
     const grown = monotonicMs() - startedMs < SLICE_MS ? walked * 2 : Math.ceil(walked / 2);
     walked = Math.min(WALKED_MAX, grown);
   };
@@ -63,7 +63,7 @@ export function startFoundUpkeep({ found, onFault }: FoundUpkeepOptions): { stop
     }, ms);
     timer.unref();
   };
-  found.onUnsealed(() => {
+  copies.onUnsealed(() => {
     sealAt ??= '';
     if (working === undefined) after(SEALED_AFTER_MS);
   });

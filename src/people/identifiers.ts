@@ -184,7 +184,7 @@ export function createIdentifiers(sources: IdentifierSources): Identifiers {
       const person = await found.find(isDocument ? 'document' : 'identifier', identity);
       // One keyed digest either way: over what was found, or the name under which nobody's number is counted. Where the first is not computed
       // each time, the second is, for everybody (D9).
-      const nobody = person === undefined || !found.judgesEach ? index.name(identity) : undefined;
+      const nobody = person === undefined || found.copies === undefined ? index.name(identity) : undefined;
       return { person, account: person?.id ?? nobody! };
     },
 

@@ -55,6 +55,9 @@ export interface PersonRow extends FoundRow {
   readonly updated_at: number;
 }
 
+/** What is asked of `persons p` for it. */
+export const FOUND_COLUMNS = 'p.id, p.status, p.ial, p.fourteen_at';
+
 export const foundPersonOf = ({ id, status, ial, fourteen_at: fourteenAt }: FoundRow): FoundPerson => ({
   id,
   status,

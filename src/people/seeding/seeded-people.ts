@@ -5,7 +5,7 @@ import { newId } from '../../shared/ids.ts';
 import type { Connection, Transaction } from '../../storage/database.ts';
 import { insertRows, type RowValues } from '../../storage/row-shape.ts';
 import { ISSUED_IN_CHINA } from '../documents/document.ts';
-import type { MadeCopy } from '../found-people.ts';
+import type { MadeCopy } from '../found-copies.ts';
 import { documentOfIdNumber } from '../id-number.ts';
 import { parseIdentifier, type SignInIdentifier } from '../identifiers/identifier.ts';
 import type { Person } from '../person.ts';
