@@ -8,8 +8,8 @@ const SLICE_MS = 0.5;
 /** What comes between two slices, as a multiple of what the last one took: whoever signs in meanwhile waits for a tenth of the time at most. */
 const REST = 9;
 const PAUSE_MS_MIN = 5;
-/** Each is read and judged as at a sign-in without a copy: so many take about a millisecond. */
-const SEALED_AT_ONCE = 10;
+/** Each is read and judged as at a sign-in without a copy: so many take about two milliseconds, half of it the COMMIT. */
+const SEALED_AT_ONCE = 20;
 /** After a change more changes come, and they are sealed together. */
 const SEALED_AFTER_MS = 50;
 const FAULT_PAUSE_MS = 5_000;
