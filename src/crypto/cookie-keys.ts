@@ -1,4 +1,5 @@
 import { type KeyObject, timingSafeEqual } from 'node:crypto';
+import { BoundedMap } from '../shared/bounded-map.ts';
 import { Fault } from '../shared/fault.ts';
 import { hmacKey } from './digests.ts';
 import { hmac } from './hmac.ts';
@@ -34,7 +35,7 @@ class CookieKeyRing implements CookieKeys {
    * Signatures of the newest key by what they sign: a browser shows each cookie again and again, and a ceremony clears the same one each time.
    * Only what was signed here or was found right, so that invented cookies push nothing out.
    */
-  readonly #kept = new Map<string, string>();
+  readonly #kept = new BoundedMap<string, string>(SIGNATURES_KEPT_MAX);
 
   constructor(ring: () => readonly KeyObject[]) {
     this.#ring = ring;
@@ -74,8 +75,6 @@ class CookieKeyRing implements CookieKeys {
   }
 
   #keep(text: string, signature: string): string {
-    if (this.#kept.size >= SIGNATURES_KEPT_MAX)
-      for (const oldest of this.#kept.keys()) if (this.#kept.delete(oldest)) break;
     this.#kept.set(text, signature);
     return signature;
   }

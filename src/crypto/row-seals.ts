@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import { BoundedMap } from '../shared/bounded-map.ts';
 import { Fault } from '../shared/fault.ts';
 import type { SqlValue } from '../storage/database.ts';
 import { type GuardedTable, KEYS_TABLE } from '../storage/guarded-tables.ts';
@@ -71,10 +72,8 @@ export function createRowSeals(rootKey: Uint8Array): RingRowSeals {
     return key && under(key);
   };
   const keep = (table: string, name: string, seen: Kept): void => {
-    const rows = kept.get(table) ?? new Map<string, Kept>();
-    kept.set(table, rows);
-    if (rows.size >= KEPT_MAX) for (const oldest of rows.keys()) if (rows.delete(oldest)) break;
-    rows.set(name, seen);
+    const rows = kept.get(table) ?? new BoundedMap<string, Kept>(KEPT_MAX);
+    kept.set(table, rows.set(name, seen));
   };
 
   return {

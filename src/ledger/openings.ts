@@ -1,6 +1,7 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import type { Sealer } from '../crypto/sealing.ts';
 import { sm4Counter } from '../crypto/sm4.ts';
+import { BoundedMap } from '../shared/bounded-map.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import { newId } from '../shared/ids.ts';
 import { fillFromPool, randomSecret } from '../shared/random.ts';
@@ -96,7 +97,7 @@ export function createOpenings(database: Database, sealer: Sealer): Openings {
   const cache = createRowCache<SubjectKey>(database, KEYS_KEPT_MAX);
   /** The same keys by their own id, for whoever reads many entries of the same people. */
   const byId = createRowCache<{ readonly key: KeyObject; readonly subject: string }>(database, KEYS_KEPT_MAX);
-  const held = new Map<string, SubjectKey>();
+  const held = new BoundedMap<string, SubjectKey>(KEYS_KEPT_MAX);
   const contextOf = (id: string): string => `ledger_subject_keys:key_sealed:${id}`;
   const unwrap = (id: string, sealed: Uint8Array): KeyObject =>
     createSecretKey(Buffer.from(sealer.unseal(sealed, contextOf(id)), 'base64'));
@@ -146,7 +147,6 @@ export function createOpenings(database: Database, sealer: Sealer): Openings {
   const newKey = async (tx: Transaction, subject: string): Promise<SubjectKey> => {
     if (!isAskedAtUse(database)) return cache.find(subject, () => storedOrMade(tx, subject));
     const key = await storedOrMade(tx, subject);
-    if (held.size >= KEYS_KEPT_MAX) for (const oldest of held.keys()) if (held.delete(oldest)) break;
     held.set(subject, key);
     return key;
   };

@@ -182,10 +182,10 @@ export function createIdentifiers(sources: IdentifierSources): Identifiers {
       const identity = isDocument ? meant.document : indexedAs(meant.identifier);
       const { found } = persons;
       const person = await found.find(isDocument ? 'document' : 'identifier', identity);
-      // One keyed digest either way: over what was found, or the name under which nobody's number is counted. Where the first is not computed
-      // each time, the second is, for everybody (D9).
-      const nobody = person === undefined || found.copies === undefined ? index.name(identity) : undefined;
-      return { person, account: person?.id ?? nobody! };
+      // One keyed digest either way (D9): over what was found, which a copy is judged by, or the name under which nobody's number is counted.
+      if (person !== undefined && found.copies !== undefined) return { person, account: person.id };
+      const nobody = index.name(identity);
+      return { person, account: person?.id ?? nobody };
     },
 
     async bind(personId, identifier, proof) {

@@ -1,3 +1,4 @@
+import { BoundedMap } from '../shared/bounded-map.ts';
 import type { Database } from './database.ts';
 
 /**
@@ -14,9 +15,9 @@ export interface RowCache<Row> {
   forgetWhere(matches: (row: Row) => boolean): void;
 }
 
-/** `rowsMax` bounds the memory; the oldest row goes first. */
+/** `rowsMax` bounds the memory; the oldest rows go first. */
 export function createRowCache<Row>(database: Database, rowsMax: number): RowCache<Row> {
-  const rows = new Map<string, Row>();
+  const rows = new BoundedMap<string, Row>(rowsMax);
   let stamp: number | undefined;
   /** Rises with every change made here, so that a row read before a change is not kept after it. */
   let changes = 0;
@@ -32,11 +33,6 @@ export function createRowCache<Row>(database: Database, rowsMax: number): RowCac
     return true;
   };
 
-  const insert = (key: string, row: Row): void => {
-    if (rows.size >= rowsMax) for (const oldest of rows.keys()) if (rows.delete(oldest)) break;
-    rows.set(key, row);
-  };
-
   return {
     async find<Found extends Row | undefined>(key: string, load: () => Promise<Found>): Promise<Row | Found> {
       if (!isUsable()) return load();
@@ -44,7 +40,7 @@ export function createRowCache<Row>(database: Database, rowsMax: number): RowCac
       if (kept !== undefined) return kept;
       const before = changes;
       const row = await load();
-      if (row !== undefined && before === changes) insert(key, row);
+      if (row !== undefined && before === changes) rows.set(key, row);
       return row;
     },
     kept: (key) => (isUsable() ? rows.get(key) : undefined),

@@ -1,3 +1,4 @@
+import { BoundedMap } from '../../shared/bounded-map.ts';
 import type { Connection } from '../../storage/database.ts';
 import { type NodeReader, nodeHash } from '../tree/merkle.ts';
 import { nodeFromTiles, TILE_HEIGHT } from '../tree/tiles.ts';
@@ -46,12 +47,11 @@ function remembering<T>(
   read: (level: number, position: number) => Promise<T>,
   keptMax: number,
 ): (level: number, position: number) => Promise<T> {
-  const kept = new Map<string, Promise<T>>();
+  const kept = new BoundedMap<string, Promise<T>>(keptMax);
   return (level, position) => {
     const name = `${level}/${position}`;
     const known = kept.get(name) ?? read(level, position);
     kept.delete(name);
-    if (kept.size >= keptMax) for (const oldest of kept.keys()) if (kept.delete(oldest)) break;
     kept.set(name, known);
     return known;
   };

@@ -1,3 +1,5 @@
+import { BoundedMap } from '../../shared/bounded-map.ts';
+
 /** Keys whose evidence is remembered; about 20 MB when each has its twenty numbers. */
 const KEYS_MAX = 50_000;
 
@@ -6,7 +8,7 @@ const KEYS_MAX = 50_000;
  * reads the newest entries once more to fill it.
  */
 export class EvidenceMemory {
-  readonly #numbers = new Map<string, number[]>();
+  readonly #numbers = new BoundedMap<string, number[]>(KEYS_MAX);
 
   remember(ruleId: string, key: string, seq: number, evidenceMax: number): void {
     const name = `${ruleId} ${key}`;
@@ -17,7 +19,6 @@ export class EvidenceMemory {
     // Written again, so that the longest unused stands first.
     this.#numbers.delete(name);
     this.#numbers.set(name, numbers);
-    if (this.#numbers.size > KEYS_MAX) this.#numbers.delete(this.#numbers.keys().next().value!);
   }
 
   of(ruleId: string, key: string): readonly number[] {

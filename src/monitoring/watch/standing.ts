@@ -1,3 +1,4 @@
+import { BoundedMap } from '../../shared/bounded-map.ts';
 import type { Incident } from './incident.ts';
 
 interface Known {
@@ -18,7 +19,7 @@ const KEYS_MAX = 20_000;
  * restart forgets no cool-down.
  */
 export class Standing {
-  readonly #known = new Map<string, Known>();
+  readonly #known = new BoundedMap<string, Known>(KEYS_MAX);
 
   /** From the oldest on, so that the newest of a key stays. */
   load(incidents: readonly Incident[]): void {
@@ -32,7 +33,6 @@ export class Standing {
     const known = { incident: id, open: status === 'open', alertedSeq, alertedAtMs };
     this.#known.delete(name);
     this.#known.set(name, known);
-    if (this.#known.size > KEYS_MAX) this.#known.delete(this.#known.keys().next().value!);
   }
 
   /** Takes note of which are still open; operators handle them in other processes. */
