@@ -19,7 +19,10 @@ export interface MadeCopy {
 export interface FoundCopies {
   /** Undefined: nobody is found by any of these. `unsealed`: somebody is, and the rows say who. */
   find(digests: readonly string[]): Promise<FoundPerson | 'unsealed' | undefined>;
-  /** Seals so many that have no seal, the first behind `after`, and resolves with the last one looked at; undefined at the end. */
+  /**
+   * Seals so many that have no seal, the first behind `after`, and resolves with the last one looked at; undefined at the end. None in a house
+   * that uses altered rows and only tells of them: a seal might make one right.
+   */
   sealSome(after: string, rowsMax: number): Promise<string | undefined>;
   /** Seals copies of rows that this very transaction has made; one that says anything else stays without a seal. */
   sealMade(tx: Transaction, made: readonly MadeCopy[]): void;
@@ -64,7 +67,9 @@ export function createFoundCopies(database: Database, guard: RowGuard): FoundCop
       met();
       return 'unsealed';
     },
-    sealSome: (after, rowsMax) => database.write((tx) => sealUnsealed(tx, guard, after, rowsMax)),
+    async sealSome(after, rowsMax) {
+      return guard.refuses ? database.write((tx) => sealUnsealed(tx, seals, after, rowsMax)) : undefined;
+    },
     sealMade(tx, made) {
       for (const { digest, person } of made) {
         const values = [digest, person.id, person.status, person.ial, person.fourteenAt ?? null];
@@ -90,17 +95,13 @@ const TRUTHS = [
 const SEAL = `UPDATE found_people SET person_id = $2, status = $3, ial = $4, fourteen_at = $5, row_seal = $6 WHERE digest = $1`;
 const NOBODY = 'DELETE FROM found_people WHERE digest = $1';
 
-/**
- * As the rows say now that the copies come from; each of those is judged by its own seal. A copy whose rows were altered stays without a seal,
- * and in a house that uses altered rows and only tells of them all do: a seal might make one right.
- */
+/** As the rows say now that the copies come from; each of those is judged by its own seal. A copy whose rows were altered stays without one. */
 async function sealUnsealed(
   tx: Transaction,
-  { seals, refuses }: RowGuard,
+  seals: RowGuard['seals'],
   after: string,
   rowsMax: number,
 ): Promise<string | undefined> {
-  if (!refuses) return undefined;
   const unsealed = await tx.all<{ digest: string }>(UNSEALED, [after, rowsMax]);
   for (const { digest } of unsealed) {
     const truth = await unlessAltered(() => truthOf(tx, digest));
