@@ -1,6 +1,7 @@
 import type { BlindIndex } from '../crypto/blind-index.ts';
 import type { Database } from '../storage/database.ts';
 import { isCommitment, parseEntry } from './entry.ts';
+import { type FoundBy, findSeqs } from './found-entries.ts';
 import type { Opening, Openings } from './openings.ts';
 
 /** An entry as it is stored: its number, its canonical text, and what opens its commitments. */
@@ -55,8 +56,10 @@ const SIGNED_SIZE = 'SELECT size FROM ledger_checkpoints ORDER BY size DESC LIMI
 const READ =
   'SELECT seq, entry, key_id, openings FROM ledger_entries WHERE seq >= $1 AND seq < $2 ORDER BY seq LIMIT $3';
 const READ_TEXTS = 'SELECT seq, entry FROM ledger_entries WHERE seq >= $1 AND seq < $2 ORDER BY seq LIMIT $3';
-const INDEXED = `SELECT e.seq, e.entry, e.key_id, e.openings FROM ledger_index i JOIN ledger_entries e ON e.seq = i.seq
-  WHERE i.kind = $1 AND i.key = $2 AND i.seq < $3 ORDER BY i.seq DESC LIMIT $4`;
+const ONE = 'SELECT seq, entry, key_id, openings FROM ledger_entries WHERE seq = $1';
+/** One round trip for all of them. */
+const SEVERAL = `SELECT e.seq, e.entry, e.key_id, e.openings FROM json_array_elements($1::json) AS wanted (value)
+  JOIN ledger_entries e ON e.seq = (wanted.value #>> '{}')::bigint ORDER BY e.seq DESC`;
 
 /** What an address is found by: a keyed digest, since there are few enough addresses to try them all. */
 export const addressKeyOf = (index: BlindIndex, address: string): string =>
@@ -84,14 +87,20 @@ export function createLedgerReader({ database, openings, index }: ReaderSources)
   const read = async (from: number, limit: number): Promise<readonly StoredEntry[]> =>
     (await database.all<EntryRow>(READ, [from, await signedSize(), Math.min(limit, READ_MAX)])).map(toEntry);
 
-  const indexed = async (
-    kind: string,
+  const found = async (
+    by: FoundBy,
     key: string,
     before: number | undefined,
     limit: number,
   ): Promise<readonly StoredEntry[]> => {
     const below = Math.min(before ?? Number.MAX_SAFE_INTEGER, await signedSize());
-    return (await database.all<EntryRow>(INDEXED, [kind, key, below, Math.min(limit, READ_MAX)])).map(toEntry);
+    const seqs = await findSeqs(database, by, key, { below, limit: Math.min(limit, READ_MAX) });
+    if (database.engine === 'postgres') {
+      return (await database.all<EntryRow>(SEVERAL, [JSON.stringify(seqs)])).map(toEntry);
+    }
+    const rows: EntryRow[] = [];
+    for (const seq of seqs) rows.push(...(await database.all<EntryRow>(ONE, [seq])));
+    return rows.map(toEntry);
   };
 
   const open = async (stored: StoredEntry): Promise<ReadonlyMap<string, Opening>> => {
@@ -115,12 +124,8 @@ export function createLedgerReader({ database, openings, index }: ReaderSources)
     },
     openings: open,
     open: async (stored) => Object.fromEntries([...(await open(stored))].map(([field, { value }]) => [field, value])),
-    async subjectEntries(personId, before, limit, scope = 'all') {
-      const acts = await indexed('subject', personId, before, limit);
-      if (scope === 'without_tokens') return acts;
-      const tokens = await indexed('token', personId, before, limit);
-      return [...acts, ...tokens].sort((left, right) => right.seq - left.seq).slice(0, limit);
-    },
-    addressEntries: (address, before, limit) => indexed('address', addressKeyOf(index, address), before, limit),
+    subjectEntries: (personId, before, limit, scope = 'all') =>
+      found(scope === 'all' ? 'person' : 'acts', personId, before, limit),
+    addressEntries: (address, before, limit) => found('address', addressKeyOf(index, address), before, limit),
   };
 }

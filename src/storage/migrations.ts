@@ -20,6 +20,7 @@ import { manyProcesses } from './migrations/0019-many-processes.ts';
 import { passingRowSeals } from './migrations/0020-passing-row-seals.ts';
 import { foundInTime } from './migrations/0021-found-in-time.ts';
 import { peopleAsFound } from './migrations/0022-people-as-found.ts';
+import { foundInSteps } from './migrations/0023-found-in-steps.ts';
 
 /** In the order of their ids. Since the sixteenth each only adds, so that nodes of the version before go on (docs/engines.md). */
 export const MIGRATIONS: readonly Migration[] = [
@@ -44,4 +45,5 @@ export const MIGRATIONS: readonly Migration[] = [
   passingRowSeals,
   foundInTime,
   peopleAsFound,
+  foundInSteps,
 ];

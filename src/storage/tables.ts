@@ -94,7 +94,13 @@ export interface Tables
   /** One row, id 1. Written by the sequencer that holds the lease and knows the fence. */
   ledger_tree: { id: number; size: number; fence: number; holder: string; lease_until_ms: number };
   ledger_checkpoints: { size: number; at_ms: number; note: string };
-  ledger_index: { kind: 'subject' | 'token' | 'address'; key: string; seq: number };
+  ledger_index: {
+    kind: 'subject' | 'token' | 'address';
+    key: string;
+    seq: number;
+    seqs: string | null;
+    tokens: string | null;
+  };
   ledger_subject_keys: { id: string; subject: string; key_sealed: Uint8Array; created_at: number };
   ledger_approvals: {
     id: string;

@@ -11,9 +11,10 @@ const FIRST = 'SELECT seq FROM ledger_entries ORDER BY seq LIMIT 1';
 const ROWS = 'SELECT seq, entry, address_key FROM ledger_entries WHERE seq >= $1 AND seq < $2 ORDER BY seq';
 const DELETE_ENTRIES = 'DELETE FROM ledger_entries WHERE seq >= $1 AND seq < $2';
 const DELETE_TILES = 'DELETE FROM ledger_tiles WHERE level = 0 AND position >= $1 AND position < $2';
-const DELETE_INDEX = 'DELETE FROM ledger_index WHERE kind = $1 AND key = $2 AND seq = $3';
+/** Rows end with their tile, so what lies within whole tiles finds nothing else. */
+const DELETE_INDEX = 'DELETE FROM ledger_index WHERE kind = $1 AND key = $2 AND seq >= $3 AND seq < $4';
 const DELETE_INDEX_JSON = `DELETE FROM ledger_index USING json_array_elements($1::json) AS rows (value)
-  WHERE kind = value ->> 0 AND key = value ->> 1 AND seq = (value ->> 2)::bigint`;
+  WHERE kind = value ->> 0 AND key = value ->> 1 AND seq >= (value ->> 2)::bigint AND seq < (value ->> 3)::bigint`;
 
 /** The number of the first entry that is still stored. */
 export async function firstStored(connection: Pick<Database, 'get'>): Promise<number> {
@@ -29,9 +30,9 @@ export async function removeEntries(tx: Transaction, engine: Database['engine'],
     throw new Fault('internal', `Entries ${start} to ${end} of the ledger are not a few whole tiles.`);
   }
   const rows = await tx.all<NumberedEntry>(ROWS, [start, end]);
-  const found = rows.flatMap(indexRows);
-  if (engine === 'postgres') await tx.run(DELETE_INDEX_JSON, [JSON.stringify(found)]);
-  else for (const row of found) await tx.run(DELETE_INDEX, row);
+  const found = new Map(rows.flatMap(indexRows).map(([kind, key]) => [`${kind} ${key}`, [kind, key, start, end]]));
+  if (engine === 'postgres') await tx.run(DELETE_INDEX_JSON, [JSON.stringify([...found.values()])]);
+  else for (const keyed of found.values()) await tx.run(DELETE_INDEX, keyed);
   await tx.run(DELETE_ENTRIES, [start, end]);
   await tx.run(DELETE_TILES, [start / TILE_WIDTH, end / TILE_WIDTH]);
 }
