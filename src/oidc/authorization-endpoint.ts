@@ -34,6 +34,8 @@ export interface AuthorizationEndpointSources extends ShownSessionSources {
   readonly config: Pick<Config, 'issuer' | 'session' | 'staff' | 'ttl'>;
   /** What the code of a request states of the sign-in behind it; undefined for one that nobody has judged. */
   readonly statementOf: (ctx: KoaContextWithOIDC) => CodeStatement | undefined;
+  /** Told who is here and where they go, before anything of it is looked up. */
+  readonly lookAhead: (personId: string, clientId: string, grantId: string | undefined) => void;
 }
 
 /** A plain request, and whose it is. */
@@ -88,6 +90,7 @@ export function createAuthorizationEndpoint(sources: AuthorizationEndpointSource
     Object.assign(request, { oidc: Object.assign(oidc, { params: { ...parameters }, session }) });
     oidc.entity('Session', session);
     oidc.entity('Client', client);
+    sources.lookAhead(personId, client.clientId, session.authorizations?.[client.clientId]?.grantId);
     if (pushed !== undefined) oidc.entity('PushedAuthorizationRequest', pushed);
     const account = await findAccount(personId, client, () => oidc.entities.Grant);
     if (account === undefined) return undefined;

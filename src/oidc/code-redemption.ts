@@ -49,9 +49,11 @@ export function createCodeRedemption(sources: CodeRedemptionSources): TokenGrant
       if (presented === undefined || redirectUri === undefined || verifier === undefined) return undefined;
       const code = await kept.find('AuthorizationCode', presented);
       if (code === undefined || code.redirectUri !== redirectUri || !answers(code, verifier)) return undefined;
-      if (code.expiresWithSession === true && !(await sessionHolds(database, code))) return undefined;
-      const redemption = await tokens.judge(client, code);
-      if (redemption === undefined) return undefined;
+      const [isHeld, redemption] = await Promise.all([
+        code.expiresWithSession !== true || sessionHolds(database, code),
+        tokens.judge(client, code),
+      ]);
+      if (!isHeld || redemption === undefined) return undefined;
 
       unit.spending = { client, grantId: redemption.grantId, personId: code.accountId };
       await kept.consume('AuthorizationCode', presented);

@@ -5,12 +5,15 @@ import type { Failures } from '../ledger/flood.ts';
 import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
 import { Fault } from '../shared/fault.ts';
 import type { ArtifactChange, ArtifactStore } from '../storage/artifact-store.ts';
+import type { Database } from '../storage/database.ts';
+import { withReadAhead } from '../storage/read-ahead.ts';
 import { type Evidence, evidenceOf, provenCaller } from './evidence.ts';
 import type { SignedOut } from './signed-out.ts';
 import type { Subjects } from './subjects.ts';
 import { type Spending, UnitOfWork, withUnit } from './unit-of-work.ts';
 
 export interface CommitSources {
+  readonly database: Pick<Database, 'engine'>;
   readonly store: ArtifactStore;
   readonly ledger: Ledger;
   readonly failures: Failures;
@@ -29,11 +32,12 @@ export interface CommitSources {
  * had prepared is replaced: a race has exactly one winner (R1), and the loser ends the grant (R2).
  */
 export function commitBeforeAnswer(sources: CommitSources): Middleware {
+  const isApart = sources.database.engine === 'postgres';
   return async (ctx, next) => {
     const unit = new UnitOfWork(ctx.state.requestId as string, ctx.ip, ctx.get('user-agent').slice(0, 255));
     const calledBy = PORTAL_PATHS.has(ctx.path) ? claimedClient(ctx) : undefined;
     if (calledBy !== undefined && sources.portalSecrets.isShut(ctx.ip, calledBy)) throw new Fault('too_many_requests');
-    await withUnit(unit, next);
+    await withUnit(unit, isApart ? () => withReadAhead(next) : next);
     if (calledBy !== undefined && ctx.status === 401) await sources.portalSecrets.failed(ctx.ip, calledBy);
     const oidc = ctx.oidc as KoaContextWithOIDC['oidc'] | undefined;
     const protocol = oidc === undefined ? undefined : (ctx as unknown as KoaContextWithOIDC);

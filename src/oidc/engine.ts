@@ -16,6 +16,7 @@ import type { Interactions } from '../sign-in/interactions.ts';
 import type { Ladder } from '../sign-in/ladder.ts';
 import type { ArtifactStore } from '../storage/artifact-store.ts';
 import type { Database } from '../storage/database.ts';
+import { askAhead } from '../storage/read-ahead.ts';
 import type { Documents } from '../web/front.ts';
 import { createFindAccount } from './accounts.ts';
 import type { Vocabularies } from './acr-levels.ts';
@@ -25,7 +26,7 @@ import { createAuthorizationEndpoint } from './authorization-endpoint.ts';
 import { createCodeRedemption } from './code-redemption.ts';
 import { commitBeforeAnswer } from './commit.ts';
 import type { IntrospectedToken } from './features.ts';
-import { grantLoader } from './grants.ts';
+import { findConsent, grantLoader } from './grants.ts';
 import { createIdTokens } from './id-tokens.ts';
 import { createInteractions } from './interactions.ts';
 import { createIntrospection } from './introspection.ts';
@@ -145,6 +146,12 @@ export function createEngine(sources: EngineSources, keys: EngineKeys): Engine {
     logoutPage: pages.logoutPage,
     loggedOutPage: pages.loggedOutPage,
   });
+  const { persons, store } = sources;
+  /** What everything for a person at a portal begins with. */
+  const lookAhead = (personId: string, grantId: string | undefined): readonly (() => Promise<unknown>)[] => [
+    () => persons.profile(personId),
+    ...(grantId === undefined ? [] : [() => store.find('Grant', grantId)]),
+  ];
   const statementOf = (ctx: KoaContextWithOIDC) => assurance.statementOf(ctx, subjects.ceilingOf(ctx));
   const successorId = createSuccession(sources.successionSecret);
   const kept = createKeptTokens(provider, successorId);
@@ -205,14 +212,26 @@ export function createEngine(sources: EngineSources, keys: EngineKeys): Engine {
     if (sources.shortWays === false) return ways;
     ways.set(
       provider.pathFor('authorization'),
-      createAuthorizationEndpoint({ ...sources, provider, kept, findAccount, loadExistingGrant, policy, statementOf }),
+      createAuthorizationEndpoint({
+        ...sources,
+        provider,
+        kept,
+        findAccount,
+        loadExistingGrant,
+        policy,
+        statementOf,
+        lookAhead(personId, clientId, grantId) {
+          const consent = () => findConsent(database, personId, clientId);
+          askAhead([...lookAhead(personId, grantId), consent, () => sources.ladder.lookAhead(personId)]);
+        },
+      }),
     );
     ways.set(provider.pathFor('introspection'), createIntrospection({ provider, actingClaimsOf }));
     ways.set(provider.pathFor('userinfo'), createUserinfo({ provider, findAccount }));
     ways.set(provider.pathFor('pushed_authorization_request'), createPushedRequests(provider));
     const { accessTokenSeconds, refreshTokenSeconds, clientCredentialsSeconds, idTokenSeconds } = config.ttl;
     const issueIdToken = createIdTokens({ ...sources, provider, keys, lifetimeSeconds: idTokenSeconds });
-    const forPersons = { provider, kept, issueIdToken, findAccount, database, accessTokenSeconds };
+    const forPersons = { provider, kept, issueIdToken, findAccount, database, accessTokenSeconds, lookAhead };
     const grants = {
       authorization_code: createCodeRedemption({ ...forPersons, refreshTokenSeconds }),
       client_credentials: createServiceTokens(kept, clientCredentialsSeconds),

@@ -1,4 +1,5 @@
 import type { Client, Grant, Provider } from 'oidc-provider';
+import { askAhead } from '../storage/read-ahead.ts';
 import type { Account, FindAccount } from './accounts.ts';
 import type { createIdTokens } from './id-tokens.ts';
 import { isOver, type KeptToken, type KeptTokens, type MadeToken, scopesOf } from './kept-tokens.ts';
@@ -10,6 +11,8 @@ export interface PersonTokenSources {
   /** The same function the library asks: undefined for a person who may not act now. */
   readonly findAccount: FindAccount;
   readonly accessTokenSeconds: number;
+  /** The look-ups of a person and their grant, to be begun before they are needed. */
+  readonly lookAhead: (personId: string, grantId: string) => readonly (() => Promise<unknown>)[];
 }
 
 /** A code or refresh token, as a portal hands one in for tokens of a person, with what it stands on. */
@@ -36,13 +39,14 @@ export interface PersonTokens {
 
 /** The tokens of a person, as the library makes them (OpenID Connect Core 3.1.3.3). */
 export function createPersonTokens(sources: PersonTokenSources): PersonTokens {
-  const { provider, kept, issueIdToken, findAccount, accessTokenSeconds } = sources;
+  const { provider, kept, issueIdToken, findAccount, accessTokenSeconds, lookAhead } = sources;
   return {
     async judge(client, presented) {
       if (presented === undefined || !isPlain(presented)) return undefined;
       const { clientId, accountId, grantId } = presented;
       if (clientId !== client.clientId || isOver(presented) || presented.consumed) return undefined;
       if (accountId === undefined || grantId === undefined) return undefined;
+      askAhead(lookAhead(accountId, grantId));
       // Asked so that the grant's own end is judged to the second, as the library does.
       const grant = await provider.Grant.find(grantId, { ignoreExpiration: true });
       if (grant === undefined || grant.isExpired) return undefined;

@@ -28,6 +28,8 @@ export interface Ladder {
   /** The factors of this house beside the password. */
   readonly factors: readonly Factor[];
   ceremonyOf(asked: Asked, climber: Climber | undefined): Promise<Ceremony>;
+  /** What every ceremony of this person looks up, for who knows before that there will be one. */
+  lookAhead(personId: string): Promise<unknown>;
 }
 
 /** Who is asked for a second factor whatever the portal wants. */
@@ -98,6 +100,7 @@ export function createLadder(sources: LadderSources): Ladder {
   return {
     rules,
     factors,
+    lookAhead: demandedBy,
     async ceremonyOf({ address, ...asked }, climber) {
       const { staffOnly } = asked.demand;
       const account = climber === undefined ? NOBODY : await accountOf(climber, asked.demand, asked.risk);

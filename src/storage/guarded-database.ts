@@ -6,6 +6,7 @@ import { GUARDED_TABLES } from './guarded-tables.ts';
 import { type Said, sealedAtOnce, touched, write } from './guarded-writes.ts';
 import { type Changed, createKeptRows, type Found, type KeptRows, type Row } from './kept-rows.ts';
 import { createQueryBuilder } from './query-dialect.ts';
+import { askedAhead } from './read-ahead.ts';
 import { mayBeUsed, type RowGuard } from './row-guard.ts';
 import type { Tables } from './tables.ts';
 
@@ -47,7 +48,7 @@ export function guardDatabase(raw: Database, guard: RowGuard): Database {
       return guardedQuery(raw, raw.engine);
     },
     all: outside.all,
-    get: outside.get,
+    get: raw.engine === 'postgres' ? withAnswers(outside.get) : outside.get,
     run(sql, params) {
       const made = plan(sql);
       return made === undefined || made.kind === 'read'
@@ -63,6 +64,12 @@ export function guardDatabase(raw: Database, guard: RowGuard): Database {
     close: () => raw.close(),
   };
 }
+
+/** Look-ups that a request has begun together are not asked a second time (read-ahead.ts). */
+const withAnswers =
+  (get: Connection['get']): Connection['get'] =>
+  <Asked>(sql: string, params: readonly SqlValue[]) =>
+    askedAhead(sql, params, () => get<Asked>(sql, params));
 
 /**
  * The texts of the builder are not followed: it is for tables without seals, and throws `Fault('internal')` where a guarded one is named.

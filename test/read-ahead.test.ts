@@ -1,0 +1,71 @@
+import test from 'ava';
+import { askAhead, askedAhead, withReadAhead } from '../src/storage/read-ahead.ts';
+import { postgresStore, postgresTest } from './support/databases.ts';
+import { listenToPostgres } from './support/heard-statements.ts';
+import { authorizationPath, callbackOf, redemption, startServer, WANG } from './support/server.ts';
+
+const SQL = 'SELECT 1';
+
+/** A look-up that counts how often it is really made, and answers with the count. */
+function counted(): { readonly look: (name: string) => Promise<number>; readonly made: () => number } {
+  let made = 0;
+  const look = (name: string): Promise<number> =>
+    askedAhead(SQL, [name], async () => {
+      made += 1;
+      return made;
+    });
+  return { look, made: () => made };
+}
+
+test('what a request asks ahead is there for the first who needs it, and asked anew for the second', async (t) => {
+  const { look, made } = counted();
+  await withReadAhead(async () => {
+    askAhead([() => look('a'), () => look('b')]);
+    t.is(made(), 2);
+    t.deepEqual([await look('b'), await look('a')], [2, 1]);
+    t.is(made(), 2);
+    t.is(await look('a'), 3);
+  });
+});
+
+test('what one request asks ahead serves no other, and outside of a request nothing is asked', async (t) => {
+  const { look, made } = counted();
+  askAhead([() => look('a')]);
+  t.is(made(), 0);
+  await withReadAhead(async () => askAhead([() => look('a')]));
+  await withReadAhead(async () => t.is(await look('a'), 2));
+  t.is(await look('a'), 3);
+});
+
+test('a look-up ahead that fails is heard of by whoever uses it, and by nobody else', async (t) => {
+  const failing = (): Promise<never> => askedAhead(SQL, [], () => Promise.reject(new Error('away')));
+  await withReadAhead(async () => {
+    askAhead([failing]);
+    await new Promise((resolve) => setImmediate(resolve));
+    await t.throwsAsync(failing, { message: 'away' });
+  });
+});
+
+postgresTest(
+  'somebody who is signed in opens a portal again with three questions to PostgreSQL and two commits',
+  async (t) => {
+    const server = await startServer(t, { database: { url: await postgresStore(t) } });
+    await server.addPerson(WANG);
+    const portal = await server.addPortal();
+    const browser = server.browser();
+    await server.signIn(browser, portal);
+    const again = async (): Promise<void> => {
+      const answer = await browser.get(authorizationPath(portal, { prompt: 'none' }));
+      t.is((await server.token(portal, redemption(callbackOf(answer)))).status, 200);
+    };
+    await again();
+    const listening = listenToPostgres();
+    t.teardown(listening.stop);
+    await again();
+    listening.stop();
+    const ofPeople = listening
+      .messages()
+      .filter((texts) => texts.some((text) => /sessions|persons|consents/.test(text)));
+    t.is(ofPeople.length, 3, JSON.stringify(ofPeople, null, 1));
+  },
+);
