@@ -146,12 +146,19 @@ const readRow = (row: ArtifactRow): StoredArtifact => ({
   expiresAt: row.expires_at,
 });
 
-/** A deep copy of what came out of JSON, at a tenth of the price of parsing it again; with `Object.entries` it would gain nothing. */
+/**
+ * A deep copy of what came out of JSON, at a tenth of the price of parsing it again. With `for ... in` the engine compiled it anew whenever a payload
+ * of another shape came, for as long as it served.
+ */
 function copyOf<Value extends object>(value: Value): Value {
-  const copy = (Array.isArray(value) ? [...value] : { ...value }) as Record<string, unknown>;
-  for (const name in copy) {
+  if (Array.isArray(value)) return value.map(copyOfMember) as Value;
+  const copy = { ...value } as Record<string, unknown>;
+  for (const name of Object.keys(copy)) {
     const member = copy[name];
     if (typeof member === 'object' && member !== null) copy[name] = copyOf(member);
   }
   return copy as Value;
 }
+
+const copyOfMember = (member: unknown): unknown =>
+  typeof member === 'object' && member !== null ? copyOf(member) : member;
