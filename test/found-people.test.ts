@@ -225,12 +225,13 @@ test.serial(
 test('X13 people who were here before the copies are found, and whatever older code writes is copied', async (t) => {
   const database = await openSqlite({ file: join(temporaryFolder(t), 'old.db') });
   t.teardown(() => database.close());
-  await migrate(database, { migrations: MIGRATIONS.filter(({ id }) => id < 22) });
+  const before = (end: number) => ({ migrations: MIGRATIONS.filter(({ id }) => id < end) });
+  await migrate(database, before(22));
   const makers = (await rowMakers(database)).filter(({ table }) =>
     ['persons', 'identity_documents', 'sign_in_identifiers'].includes(table),
   );
   for (const n of [1, 2, 3]) for (const maker of makers) await database.run(insertText(maker), plausibleRow(maker, n));
-  t.deepEqual(await migrate(database), ['people-as-found']);
+  t.deepEqual(await migrate(database, before(23)), ['people-as-found']);
   t.deepEqual(await untrue(database), []);
   for (const maker of makers) {
     await database.run(`${insertText(maker)} ON CONFLICT DO NOTHING`, plausibleRow(maker, 4));
