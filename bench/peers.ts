@@ -52,9 +52,9 @@ export interface Running {
 /** A server we started ourselves. */
 export interface Started extends Running {
   readonly process: ServerProcess;
-  /** What its keys take of Redis; undefined where there is no Redis. */
   /** The settings it runs with. */
   readonly env?: Readonly<Record<string, string>> | undefined;
+  /** What its keys take of Redis; undefined where there is no Redis. */
   readonly redisBytes?: (() => Promise<RedisBytes>) | undefined;
 }
 

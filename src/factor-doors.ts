@@ -1,7 +1,6 @@
 import type { House } from './app.ts';
 import type { Sealer } from './crypto/sealing.ts';
 import { addressGroup } from './defence/networks.ts';
-import type { KeyFor } from './enrol-doors.ts';
 import type { Attempts } from './factors/attempts.ts';
 import { type BoundFactors, createBoundFactors } from './factors/bound-factors.ts';
 import { createCertificateFactor } from './factors/certificates/certificate-factor.ts';
@@ -21,6 +20,7 @@ import type { Ledger } from './ledger/ledger.ts';
 import type { Holdings } from './people/lifecycle/holdings.ts';
 import { maskEmail, maskPhone } from './people/masking.ts';
 import { certificateAmr, tellCloned } from './possession-doors.ts';
+import type { KeyFor } from './reaching-doors.ts';
 import type { Database } from './storage/database.ts';
 
 /** What the factors of people are kept in. */

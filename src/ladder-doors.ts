@@ -1,13 +1,13 @@
 import type { House } from './app.ts';
 import type { Config } from './config/schema.ts';
 import { createOfficeRule } from './defence/staff.ts';
-import { contextWords } from './enrol-doors.ts';
 import type { Factor } from './factors/factor.ts';
 import type { FactorPolicies } from './factors/factor-policies.ts';
 import { ageDaysFor, type PasswordFactor } from './factors/password.ts';
 import type { Vocabularies, Vocabulary } from './oidc/acr-levels.ts';
 import type { Staff } from './people/staff.ts';
 import { fromPartner, loadPartnerScales, type PartnerScale, toPartner } from './proofing/partner-scales.ts';
+import { contextWords } from './reaching-doors.ts';
 import { nowMs } from './shared/clock.ts';
 import { createLadder, type Ladder } from './sign-in/ladder.ts';
 import { LEVELS, type Level, type LevelRules } from './sign-in/levels.ts';

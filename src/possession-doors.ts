@@ -2,7 +2,6 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { House } from './app.ts';
 import type { Config } from './config/schema.ts';
-import type { KeyFor } from './enrol-doors.ts';
 import type { BoundFactors, FactorRecord } from './factors/bound-factors.ts';
 import { type Certificates, createCertificates } from './factors/certificates/certificates.ts';
 import { trustFrom } from './factors/certificates/trust-files.ts';
@@ -12,6 +11,7 @@ import { createScanCodes, type ScanCodes } from './factors/scan-codes.ts';
 import { createSignedChallenges, type SignedChallenges } from './factors/signed-challenges.ts';
 import type { Ledger, LedgerEvent } from './ledger/ledger.ts';
 import { createTrustedDevices, type TrustedDevices } from './people/trusted-devices.ts';
+import type { KeyFor } from './reaching-doors.ts';
 import type { Database } from './storage/database.ts';
 
 const DAY_SECONDS = 86_400;

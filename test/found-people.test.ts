@@ -5,6 +5,7 @@ import { startFoundUpkeep } from '../src/people/found-upkeep.ts';
 import type { FoundPerson } from '../src/people/person.ts';
 import { turnClock } from '../src/shared/clock.ts';
 import type { Database, SqlValue } from '../src/storage/database.ts';
+import { guardedTable } from '../src/storage/guarded-tables.ts';
 import { migrate } from '../src/storage/migrate.ts';
 import { MIGRATIONS } from '../src/storage/migrations.ts';
 import { openSqlite } from '../src/storage/sqlite.ts';
@@ -261,6 +262,19 @@ test('X13 people who were here before the copies are found, and whatever older c
   await database.run('UPDATE persons SET updated_at = 9, ial = ial', []);
   await database.run('UPDATE sign_in_identifiers SET bound_at = 9', []);
   t.is(await sealedCount(database), 10, 'what changes nothing that is asked for takes no seal away');
+});
+
+test('a copy loses its seal with everything that the seals of its rows cover', async (t) => {
+  const database = await sqliteDatabase(t);
+  for (const table of ['persons', 'identity_documents', 'sign_in_identifiers']) {
+    const sql = "SELECT sql FROM sqlite_master WHERE type = 'trigger' AND name = $1";
+    const trigger = await database.get<{ sql: string }>(sql, [`found_${table}_changed`]);
+    const [, followed = ''] = /AFTER UPDATE OF (.+?) ON /s.exec(trigger?.sql ?? '') ?? [];
+    const { row, columns } = guardedTable(table)!;
+    // People have their ids for good; of the others the name says who is found.
+    const covered = [...(table === 'persons' ? [] : row), ...columns];
+    t.deepEqual(new Set(followed.split(', ')), new Set(covered), table);
+  }
 });
 
 const many = async (database: Database, count: number): Promise<void> => {
