@@ -24,14 +24,19 @@ export function testLedger(database: Database, sealer: Sealer = createSealer(KEY
   };
 }
 
+/** Entries numbered and entries that wait for it, in one snapshot: between two statements one may move from the latter to the former. */
+const EVERY_ENTRY = {
+  sqlite: 'SELECT entry FROM ledger_entries ORDER BY seq',
+  postgres: `SELECT entry FROM (
+      SELECT 0 AS waits, seq AS place, entry FROM ledger_entries
+      UNION ALL SELECT 1, id, entry FROM ledger_inbox
+    ) AS written ORDER BY waits, place`,
+} as const;
+
 /** Everything written so far, numbered or not, in order; of one type if named. */
 export async function ledgerEntries(database: Database, type?: string): Promise<readonly LedgerEntry[]> {
-  const rows = await database.all<{ entry: string }>('SELECT entry FROM ledger_entries ORDER BY seq', []);
-  const waiting =
-    database.engine === 'postgres'
-      ? await database.all<{ entry: string }>('SELECT entry FROM ledger_inbox ORDER BY id', [])
-      : [];
-  return [...rows, ...waiting]
+  const rows = await database.all<{ entry: string }>(EVERY_ENTRY[database.engine], []);
+  return rows
     .map(({ entry }) => {
       const parsed = parseEntry(entry);
       if (parsed === undefined) throw new Error(`not an entry: ${entry}`);
