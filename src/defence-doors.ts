@@ -119,7 +119,7 @@ export function createRiskOf({ house, gate, places, regions, knownDevice }: Risk
     const place = regions?.find(ctx.ip);
     const [earlier, sprayInProgress, age, firstUseOfCompany] = await Promise.all([
       place === undefined ? [] : places.of(person.id),
-      isKnown ? false : gate.isSuspicious(ctx.ip),
+      isKnown ? false : ((ctx.state.isSuspicious as boolean | undefined) ?? gate.isSuspicious(ctx.ip)),
       isKnown ? undefined : ageOf(person.id),
       isKnown ? false : isFirstUse(person.id, clientId),
     ]);

@@ -96,6 +96,23 @@ test('writes that arrive together share one commit', async (t) => {
   t.deepEqual([...seen], [50]);
 });
 
+test('X4 only where nobody of a group waits for the disk does its commit not, and a failure changes nothing for those that follow', async (t) => {
+  const database = await sqliteDatabase(t);
+  /** Whether the disk is waited for by the COMMIT of this write: 2 is FULL, 1 is NORMAL. */
+  const waits = (durable: boolean): Promise<number> =>
+    database.write(async (tx) => (await tx.get<{ synchronous: number }>('PRAGMA synchronous', []))!.synchronous, {
+      durable,
+    });
+  const passing = { durable: false };
+  t.deepEqual(await Promise.all([waits(false), waits(false)]), [1, 1]);
+  t.deepEqual(await Promise.all([waits(false), waits(true)]), [2, 2]);
+  await t.throwsAsync(
+    database.write(async () => Promise.reject(new Error('undone')), passing),
+    { message: 'undone' },
+  );
+  t.is(await waits(true), 2);
+});
+
 test('R1 whoever loses to a neighbour of the same commit finds what the neighbour wrote', async (t) => {
   const database = await sqliteDatabase(t);
   const put = (name: string, value: string): Promise<unknown> =>

@@ -35,7 +35,7 @@ const BUCKETS = 6;
 const WEIGHT_MAX = 10;
 
 export interface SuspicionSources {
-  readonly counters: Pick<Counters, 'read' | 'takeWithin'>;
+  readonly counters: Pick<Counters, 'readAll' | 'takeWithin'>;
   readonly limits: SuspicionLimits;
   readonly places: PlaceLimits;
   /** How many passwords wait for their hash. */
@@ -74,7 +74,7 @@ export function createSuspicion({ counters, limits, places, waiting, changed }: 
     async of(address) {
       const thresholds = [limits.proofAfterAddress, limits.proofAfterNetwork];
       const names = ['address', 'network'] as const;
-      const counts = await Promise.all(failuresAt(address, places).map(({ name }) => counters.read(name)));
+      const counts = await counters.readAll(failuresAt(address, places).map(({ name }) => name));
       const here = names.filter((_, at) => (counts[at] ?? 0) >= thresholds[at]!);
       const weight = Math.min(WEIGHT_MAX, Math.max(1, Math.floor((counts[0] ?? 0) / limits.proofAfterAddress)));
       return { reasons: [...here, ...look()], weight };

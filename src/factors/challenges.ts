@@ -29,7 +29,7 @@ export function createChallenges(counters: Counters, networkOf: (address: string
       const network = networkOf(address);
       // Who is nobody costs the same look-up (D9).
       const targets = [{ personId: personId ?? NOBODY }, ...(network === undefined ? [] : [{ network }])];
-      const counts = await Promise.all(targets.map((target) => counters.read(nameOf(target))));
+      const counts = await counters.readAll(targets.map(nameOf));
       return counts.some((count) => count > 0);
     },
   };

@@ -16,9 +16,9 @@ export interface KnownDevices {
   /**
    * To be called after a successful sign-in with the secret the browser showed, if any. Resolves with the secret for its
    * cookie (192 bits) and what remembers it, to be written in the transaction of the sign-in. A secret that is not this
-   * person's is never adopted: whoever planted it would share the allowance.
+   * person's is never adopted: whoever planted it would share the allowance. `recognised` is what `recognises` has just said of that secret.
    */
-  remember(personId: string, presented?: string): Promise<RememberedDevice>;
+  remember(personId: string, presented?: string, recognised?: string): Promise<RememberedDevice>;
   /** The digest under which attempts of this device are counted, or undefined when it is not a device of this person. */
   recognises(personId: string | undefined, secret: string | undefined): Promise<string | undefined>;
   /** The latest seen first. Times are epoch seconds. */
@@ -64,8 +64,8 @@ export function createKnownDevices({ database }: { readonly database: Database }
   return {
     recognises,
 
-    async remember(personId, presented) {
-      const known = await recognises(personId, presented);
+    async remember(personId, presented, recognised) {
+      const known = recognised ?? (await recognises(personId, presented));
       const now = nowSeconds();
       if (known !== undefined && presented !== undefined) {
         return {

@@ -151,10 +151,11 @@ export function createAdmission(sources: AdmissionSources): Admission {
     };
   };
 
-  const remember = async (ctx: Context, personId: string): Promise<(tx: Transaction) => Promise<void>> => {
-    const { secret, write } = await devices.remember(personId, secretOf(ctx));
+  /** `known`: the digest of this browser, where it is one of theirs. */
+  const remember = async (ctx: Context, personId: string, known: string | undefined) => {
+    const { secret, write } = await devices.remember(personId, known === undefined ? undefined : secretOf(ctx), known);
     ctx.append('set-cookie', writeCookie(DEVICE_COOKIE, secret, { secure, maxAgeSeconds: DEVICE_SECONDS }));
-    return async (tx) => {
+    return async (tx: Transaction): Promise<void> => {
       await write(tx);
       await sources.rememberPlace(tx, personId, visitOf(ctx));
     };
@@ -177,7 +178,7 @@ export function createAdmission(sources: AdmissionSources): Admission {
     },
     async complete(ctx, { person, clientId, sessionUid, here, before, isWhole }) {
       const device = await devices.recognises(person.id, secretOf(ctx));
-      const remembered = isWhole ? await remember(ctx, person.id) : undefined;
+      const remembered = isWhole ? await remember(ctx, person.id, device) : undefined;
       const { table, weakCounts } = rules;
       const level = levelReached(table, person.ial, authenticationLevel([...before, ...here], weakCounts));
       const details = {

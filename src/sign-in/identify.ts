@@ -102,6 +102,8 @@ export function createIdentify(sources: IdentifySources): Identify {
     const isStranger = device === undefined && passage !== undefined;
     const verdictOfGate = isStranger ? await gate.judge(ctx.ip, passage) : 'proven';
     if (verdictOfGate === 'unproven') return { state: 'unproven' };
+    // For whoever judges the circumstances: nobody asks the store for the same once more.
+    if (isStranger) ctx.state.isSuspicious = verdictOfGate === 'proven';
     const who: HashFor = verdictOfGate === 'proven' ? 'known' : 'stranger';
     const allowance = await attempts.take(attempt);
     if (allowance === 'address_exhausted') return refuse('address_limit', 'too_many');

@@ -94,6 +94,8 @@ export async function requestOf(ctx: Context, { interactions }: SignInSources): 
 export interface Standing {
   readonly step: Step;
   readonly climber: Climber | undefined;
+  /** As they were looked up for it; undefined for nobody, and for a session of somebody who was shut out. */
+  readonly person: FoundPerson | undefined;
   readonly signedIn: SignedInPerson | undefined;
   /** What the person could be asked for beside the password, as far as it matters here. */
   readonly bound: readonly FactorKind[];
@@ -126,7 +128,7 @@ export async function standingOf(
   const waived = proven?.waived === true;
   const asked = { prompt, startedBy, expectsOther, wantsSwitch, waived, demand, risk, address: ctx.ip };
   const ceremony = await ladder.ceremonyOf(asked, climber);
-  return { step: nextStep(ceremony), climber, signedIn, bound: ceremony.account.bound };
+  return { step: nextStep(ceremony), climber, person, signedIn, bound: ceremony.account.bound };
 }
 
 /**
@@ -140,8 +142,8 @@ export async function advance(
   sources: SignInSources,
   { proven, write }: { readonly proven: Pending; readonly write?: (tx: Transaction) => Promise<void> },
 ): Promise<void> {
-  const { interactions, persons, admission, ledger } = sources;
-  const { step, climber, signedIn, bound } = await standingOf(ctx, request, sources, { proven });
+  const { interactions, admission, ledger } = sources;
+  const { step, climber, person, signedIn, bound } = await standingOf(ctx, request, sources, { proven });
   if (step.state === 'refuse') {
     if (STAFF_REFUSALS.has(step.reason)) {
       const told = { personId: proven.personId, clientId: request.clientId, reason: step.reason };
@@ -149,7 +151,6 @@ export async function advance(
     }
     throw new Fault(faultOf(step.reason), `the ceremony cannot go on: ${step.reason}`);
   }
-  const person = await persons.find(proven.personId);
   if (climber === undefined || person?.status !== 'active') throw new Fault('ceremony_expired', 'the account is shut');
   const { clientId } = request;
   if (mustWait(step, bound)) {

@@ -23,12 +23,15 @@ export interface Settled {
 export interface Counters {
   take(name: string, windowSeconds: number): Promise<number>;
   /**
-   * Takes one from each in turn and stops at the first that is used up: what is refused must not fill the longer windows behind it.
+   * Takes one from each in turn and stops at the first that is used up: what is refused must not fill the longer windows behind it. Their names
+   * are different ones.
    * Resolves with the place of that one, or -1 when all had one left.
    */
   takeWithin(allowances: readonly Allowance[]): Promise<number>;
   /** The present count, 0 when the window is over. */
   read(name: string): Promise<number>;
+  /** The same of several in their order, in one look where the store can. */
+  readAll(names: readonly string[]): Promise<readonly number[]>;
   /** In the caller's transaction where there is one, which only a store with one writer takes. */
   settle(settled: Settled, tx?: Transaction): Promise<void>;
   /** Whether `settle` may be handed a transaction: locks on rows that many share would be held for as long as it takes. */

@@ -45,7 +45,7 @@ export interface Transaction extends Connection {
  */
 export interface Database extends Connection {
   readonly engine: 'sqlite' | 'postgres';
-  write<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
+  write<T>(work: (tx: Transaction) => Promise<T>, terms?: WriteTerms): Promise<T>;
   /** A number that changes when another connection or process has committed: caches ask it before they answer. */
   changeStamp(): Promise<number>;
   /**
@@ -66,6 +66,14 @@ export interface Database extends Connection {
   /** For metrics: writes that wait now; groups and their COMMITs since the start (SQLite); connections (PostgreSQL). */
   load(): StoreLoad;
   close(): Promise<void>;
+}
+
+export interface WriteTerms {
+  /**
+   * False for what may wait for the next COMMIT to become durable: a crash of the process loses nothing of it, a power cut what came after the last
+   * write of anybody's that is. For who says nothing to anybody before such a write.
+   */
+  readonly durable: boolean;
 }
 
 export interface StoreLoad {

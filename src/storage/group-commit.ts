@@ -2,7 +2,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { monotonicMs } from '../shared/clock.ts';
 import { Fault } from '../shared/fault.ts';
 import { Tally, type TallyReading } from '../shared/tally.ts';
-import type { Transaction } from './database.ts';
+import type { Transaction, WriteTerms } from './database.ts';
 import type { SqliteStatements } from './sqlite-statements.ts';
 import { SqliteTransaction } from './sqlite-transaction.ts';
 import { isSqliteBusy, translateSqliteError, unavailable } from './storage-errors.ts';
@@ -15,6 +15,7 @@ const LOCK_RETRY_MS = 5;
 /** A work that awaits anything but its transaction holds up every writer; after this long it is abandoned. */
 const WORK_MS_MAX = 5_000;
 const GROUP_SIZES = [1, 2, 4, 8, 16, 32, 64, 128, 256] as const;
+const DURABLE: WriteTerms = { durable: true };
 const COMMIT_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5] as const;
 
 /** What the writer has done since it began: writes that wait now, how many shared each COMMIT, and how long each COMMIT took. */
@@ -28,6 +29,7 @@ interface Waiting {
   readonly work: (tx: Transaction) => Promise<unknown>;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
+  readonly durable: boolean;
   /** What the work returned, to be handed out after the COMMIT, or what it threw. */
   result: unknown;
   failed: boolean;
@@ -36,7 +38,8 @@ interface Waiting {
 /**
  * The one writer of a SQLite file in this process.
  *
- * Writes queue; once per turn of the event loop everything queued runs in one transaction and shares its fsync. A throw undoes only the changes
+ * Writes queue; once per turn of the event loop everything queued runs in one transaction and shares its fsync, which is left out where nobody
+ * of the group needs it (`WriteTerms`). A throw undoes only the changes
  * of its own write: when one throws, the group begins anew, each with a savepoint of its own. Nobody is answered before the COMMIT, those who
  * failed neither.
  */
@@ -69,7 +72,7 @@ export class GroupCommit {
     };
   }
 
-  write<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+  write<T>(work: (tx: Transaction) => Promise<T>, { durable }: WriteTerms = DURABLE): Promise<T> {
     if (this.#closing) return Promise.reject(unavailable('The database is closed'));
     if (this.#queue.length >= QUEUE_MAX) {
       return Promise.reject(new Fault('overloaded', 'The storage write queue is full', { retryAfterSeconds: 1 }));
@@ -79,6 +82,7 @@ export class GroupCommit {
         work,
         resolve: resolve as (value: unknown) => void,
         reject,
+        durable,
         result: undefined,
         failed: false,
       });
@@ -118,7 +122,10 @@ export class GroupCommit {
   async #runGroups(): Promise<void> {
     const group = this.#queue;
     this.#queue = [];
+    // To wait for the disk costs more than all else of a small write, in processor time as well.
+    const waits = group.some(({ durable }) => durable);
     try {
+      if (!waits) this.#database.exec('PRAGMA synchronous = NORMAL');
       await this.#begin();
       await this.#runAll(group);
       if (this.#database.isTransaction) this.#commit(group.length);
@@ -129,6 +136,7 @@ export class GroupCommit {
       const fault = translateSqliteError(error);
       for (const waiting of group) waiting.reject(fault);
     }
+    if (!waits) this.#database.exec('PRAGMA synchronous = FULL');
     this.#scheduled = false;
     if (this.#queue.length > 0) this.#schedule();
     else this.#onIdle?.();

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 import { Fault } from '../shared/fault.ts';
-import type { Connection, Database, SqlValue, Transaction } from './database.ts';
+import type { Connection, Database, SqlValue, Transaction, WriteTerms } from './database.ts';
 import { GUARD_PREFIX, type GuardedPlan, planOf } from './guarded-statements.ts';
 import { GUARDED_TABLES } from './guarded-tables.ts';
 import { type Said, sealedAtOnce, touched, write } from './guarded-writes.ts';
@@ -33,10 +33,13 @@ export function guardDatabase(raw: Database, guard: RowGuard): Database {
   const guarded = { plan, guard, engine: raw.engine };
   const outside = guardedConnection(raw, guarded, kept);
   /** What is kept in memory of rows that were changed is forgotten before whoever changed them hears that it is done. */
-  const writing = async <T>(work: (tx: Transaction, changed: Changed[]) => Promise<T>): Promise<T> => {
+  const writing = async <T>(
+    work: (tx: Transaction, changed: Changed[]) => Promise<T>,
+    terms?: WriteTerms,
+  ): Promise<T> => {
     const changed: Changed[] = [];
     try {
-      return await raw.write((tx) => work(tx, changed));
+      return await raw.write((tx) => work(tx, changed), terms);
     } finally {
       kept.forget(changed);
     }
@@ -55,7 +58,7 @@ export function guardDatabase(raw: Database, guard: RowGuard): Database {
         ? raw.run(sql, params)
         : writing((tx, changed) => write(tx, guard, made, params, changed));
     },
-    write: (work) => writing((tx, changed) => work(new GuardedTransaction(tx, guarded, changed))),
+    write: (work, terms) => writing((tx, changed) => work(new GuardedTransaction(tx, guarded, changed)), terms),
     changeStamp: () => raw.changeStamp(),
     listen: (onHeard) => raw.listen(onHeard),
     foreignCommits: () => raw.foreignCommits(),

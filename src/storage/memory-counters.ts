@@ -65,6 +65,7 @@ export function createMemoryCounters(countersMax: number = COUNTERS_MAX): Counte
     takeWithin: async (allowances) =>
       allowances.findIndex(({ name, max, windowSeconds }) => take(name, windowSeconds) > max),
     read: async (name) => live(name)?.value ?? 0,
+    readAll: async (names) => names.map((name) => live(name)?.value ?? 0),
     settle: (settled) => settleSingly(settled, clear, giveBack),
     oneWriter: false,
   };

@@ -38,6 +38,8 @@ export function createRedisCounters({ client, prefix, standIn }: RedisCountersOp
   };
   const take = async (name: string, windowSeconds: number): Promise<number> =>
     Number(await TAKE.run(client, [keyOf(name)], [String(windowSeconds)]));
+  const read = async (name: string): Promise<number> =>
+    Number((await command(client, keyOf(name), ['GET', keyOf(name)])) ?? 0);
   const clear = async (name: string): Promise<void> => {
     await command(client, keyOf(name), ['DEL', keyOf(name)]);
   };
@@ -57,8 +59,14 @@ export function createRedisCounters({ client, prefix, standIn }: RedisCountersOp
       ),
     read: (name) =>
       orElse(
-        async () => Number((await command(client, keyOf(name), ['GET', keyOf(name)])) ?? 0),
+        () => read(name),
         () => standIn.read(name),
+      ),
+    // A command each, since a cluster may keep each on another node; the client writes those of one turn together.
+    readAll: (names) =>
+      orElse(
+        () => Promise.all(names.map(read)),
+        () => standIn.readAll(names),
       ),
     settle: (settled) =>
       orElse(

@@ -1,16 +1,22 @@
 import { nowSeconds } from '../shared/clock.ts';
 import { settleChain, takeChain } from './counter-chains.ts';
-import { type Allowance, type Counters, type Settled, takeInTurn } from './counters.ts';
+import type { Allowance, Counters, Settled } from './counters.ts';
 import type { Database, Transaction } from './database.ts';
 
-/** A window that is over starts again in the same statement that would have counted in it. */
-const TAKE = `INSERT INTO counters (name, value, expires_at) VALUES ($1, 1, $2)
-  ON CONFLICT (name) DO UPDATE SET
-    value = CASE WHEN counters.expires_at <= $3 THEN 1 ELSE counters.value + 1 END,
-    expires_at = CASE WHEN counters.expires_at <= $3 THEN excluded.expires_at ELSE counters.expires_at END
-  RETURNING value`;
+/** A window that is over starts again in the same statement that would have counted in it. The present time is `$1`. */
+const COUNT = `ON CONFLICT (name) DO UPDATE SET
+    value = CASE WHEN counters.expires_at <= $1 THEN 1 ELSE counters.value + 1 END,
+    expires_at = CASE WHEN counters.expires_at <= $1 THEN excluded.expires_at ELSE counters.expires_at END`;
+const TAKE = `INSERT INTO counters (name, value, expires_at) VALUES ($2, 1, $3) ${COUNT} RETURNING value`;
+const TAKE_ALL = 'INSERT INTO counters (name, value, expires_at) VALUES';
 const READ = 'SELECT value FROM counters WHERE name = $1 AND expires_at > $2';
+const READ_ALL = 'SELECT name, value FROM counters WHERE expires_at > $1 AND name IN';
 const RETURN = 'UPDATE counters SET value = value - 1 WHERE value > 0 AND expires_at > $1 AND name IN';
+
+interface Held {
+  readonly name: string;
+  readonly value: number;
+}
 
 const places = (names: readonly string[], first: number): string => names.map((_, at) => `$${first + at}`).join(', ');
 
@@ -19,13 +25,35 @@ export function createSqlCounters(database: Database): Counters {
   const takeIn = async (on: Pick<Transaction, 'get'>, name: string, windowSeconds: number): Promise<number> => {
     const now = nowSeconds();
     // The present second has begun already: without one more the window would end up to a second early.
-    return (await on.get<{ value: number }>(TAKE, [name, now + windowSeconds + 1, now]))!.value;
+    return (await on.get<{ value: number }>(TAKE, [now, name, now + windowSeconds + 1]))!.value;
   };
   // One statement is a transaction of its own on PostgreSQL: no BEGIN and COMMIT to wait for.
   const take: Counters['take'] = (name, windowSeconds) =>
     database.engine === 'postgres'
       ? takeIn(database, name, windowSeconds)
       : database.write((tx) => takeIn(tx, name, windowSeconds));
+  const readIn = async (
+    on: Pick<Transaction, 'all'>,
+    names: readonly string[],
+    now: number,
+  ): Promise<readonly number[]> => {
+    if (names.length === 0) return [];
+    const rows = await on.all<Held>(`${READ_ALL} (${places(names, 2)})`, [now, ...names]);
+    return names.map((name) => rows.find((row) => row.name === name)?.value ?? 0);
+  };
+  /** In two statements, whatever their number: under the one writer's lock nobody counts between them. */
+  const takeTogether = async (tx: Transaction, allowances: readonly Allowance[]): Promise<number> => {
+    const now = nowSeconds();
+    const names = allowances.map(({ name }) => name);
+    const held = await readIn(tx, names, now);
+    const full = allowances.findIndex(({ max }, place) => held[place]! >= max);
+    const taken = full < 0 ? allowances : allowances.slice(0, full + 1);
+    if (taken.length === 0) return full;
+    const rows = taken.map((_, place) => `($${2 + 2 * place}, 1, $${3 + 2 * place})`).join(', ');
+    const values = taken.flatMap(({ name, windowSeconds }) => [name, now + windowSeconds + 1]);
+    await tx.run(`${TAKE_ALL} ${rows} ${COUNT}`, [now, ...values]);
+    return full;
+  };
   /** One statement, so one COMMIT: each would be a message of its own otherwise, and a flush to disk. */
   const takeChained = async (allowances: readonly Allowance[]): Promise<number> => {
     if (allowances.length === 0) return -1;
@@ -55,8 +83,10 @@ export function createSqlCounters(database: Database): Counters {
     takeWithin: (allowances) =>
       database.engine === 'postgres'
         ? takeChained(allowances)
-        : database.write((tx) => takeInTurn((name, windowSeconds) => takeIn(tx, name, windowSeconds), allowances)),
+        : // Whoever is refused is told after what tells of it is durable (ledger/flood.ts), and with it this is.
+          database.write((tx) => takeTogether(tx, allowances), { durable: false }),
     read: async (name) => (await database.get<{ value: number }>(READ, [name, nowSeconds()]))?.value ?? 0,
+    readAll: (names) => readIn(database, names, nowSeconds()),
     oneWriter,
     settle(settled, tx) {
       if (!oneWriter) return settleChained(settled);

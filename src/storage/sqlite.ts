@@ -2,7 +2,7 @@ import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Kysely } from 'kysely';
-import type { Database, SqlValue, StoreLoad, Transaction } from './database.ts';
+import type { Database, SqlValue, StoreLoad, Transaction, WriteTerms } from './database.ts';
 import { GroupCommit } from './group-commit.ts';
 import { createQueryBuilder, isReading } from './query-dialect.ts';
 import { SqliteStatements } from './sqlite-statements.ts';
@@ -116,8 +116,8 @@ class SqliteDatabase implements Database {
     return this.write((tx) => tx.run(sql, params));
   }
 
-  write<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
-    return this.#committer.write(work);
+  write<T>(work: (tx: Transaction) => Promise<T>, terms?: WriteTerms): Promise<T> {
+    return this.#committer.write(work, terms);
   }
 
   /** Moves with committed changes of `relying_parties`, `keys` and `settings`, by whatever process; triggers raise it. */

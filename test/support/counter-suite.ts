@@ -63,6 +63,7 @@ export function counterSuite(
     const read = async (): Promise<readonly number[]> =>
       Promise.all(['c', 'd', 'e', 'f', 'unknown'].map((counter) => counters.read(counter)));
     t.deepEqual(await read(), [0, 0, 1, 2, 0]);
+    t.deepEqual(await counters.readAll(['f', 'unknown', 'c', 'e']), [2, 0, 0, 1], 'several at once, in their order');
     t.is(await counters.take('c', 60), 1);
     await counters.settle({ cleared: [], returned: ['e'] });
     await counters.settle({ cleared: [], returned: ['e'] });
