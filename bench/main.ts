@@ -37,8 +37,8 @@ import { measureWorkers } from './workers.ts';
  * With --engine postgres-redis the product keeps what it keeps in a PostgreSQL and a Redis on this machine, and has other bars (bars.ts).
  * With --workers nothing else is measured: sign-ins of so many workers beside those of one (workers.ts).
  * With --scale nothing else is measured: a store of a thousand people beside one of a million (scale.ts). FOLDER keeps the two
- * for the next run. On PostgreSQL ten thousand people beside a million, or ten (scale-postgres.ts): in a server of the measurement's own, or in
- * schemas that stay in the one URL names. With --crypto only the rates of the cryptography, without a server (crypto-rates.ts);
+ * for the next run. On PostgreSQL ten thousand people beside a million, or ten (scale-postgres.ts), of whom the server itself makes most
+ * (multiplied-people.ts): in a server of the measurement's own, or in schemas that stay in the one URL names. With --crypto only the rates of the cryptography, without a server (crypto-rates.ts);
  * with --footprint what the product takes of a PostgreSQL and a Redis (footprint.ts).
  */
 

@@ -22,6 +22,7 @@ const SMALL_PEOPLE = 1_000;
 const WITH_PASSWORD = 16;
 const PHONE_SHARE = 20;
 const WALKED_AT_ONCE = 4_000;
+const LOOK_UP_PACE = { rounds: 7, lookUps: 6_000, cold: 1_000 } as const;
 const SIGN_IN_PACE: Pace = { ...THOROUGH, rounds: 3 };
 
 interface ScaleStore {
@@ -75,12 +76,12 @@ async function measureScale(stores: readonly [ScaleStore, ScaleStore]): Promise<
   const houses: House[] = [];
   try {
     for (const store of stores) houses.push(await openStore(store));
-    const peopled = stores.map(({ people }, at) => ({ people, house: houses[at]! }));
+    const peopled = stores.map(({ people }, at) => ({ known: people, house: houses[at]! }));
     const warm = async (): Promise<void> => {
       for (const store of stores) await readPages(store);
       for (const house of houses) await walkThrough(house);
     };
-    return await measureLookUps([peopled[0]!, peopled[1]!], { warm, alone: true });
+    return await measureLookUps([peopled[0]!, peopled[1]!], { warm, alone: true, ...LOOK_UP_PACE });
   } finally {
     for (const house of houses) await house.close();
   }
@@ -109,6 +110,7 @@ async function measureSignIns(stores: readonly ScaleStore[]): Promise<ScaleRow> 
       small: small!,
       large: large!,
       ratio: large!.p99Us / small!.p99Us,
+      ratioAtLeast: 0,
       holds: undefined,
     };
   } finally {

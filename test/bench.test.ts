@@ -8,6 +8,7 @@ import { mutate } from '../bench/fuzz-mutations.ts';
 import { Choices } from '../bench/fuzz-random.ts';
 import { apart, apartVerdict } from '../bench/indistinguishable.ts';
 import { median, quantile } from '../bench/measure.ts';
+import { medianAtLeast } from '../bench/scale-look-ups.ts';
 import { temporaryFolder } from './support/folders.ts';
 
 const ROOT = new URL('..', import.meta.url).pathname;
@@ -38,6 +39,19 @@ test('the quantile of a round is the nearest rank', (t) => {
   const hundred = Array.from({ length: 100 }, (_, n) => n + 1);
   t.is(quantile(hundred, 0.99), 99);
   t.is(quantile([7], 0.99), 7);
+});
+
+test('a ratio that rounds on a busy machine do not agree on is not beyond doubt', (t) => {
+  // Published critical values of the sign test at one in a hundred: the smallest of 7, the 7th of 25, the 13th of 40.
+  for (const [rounds, rank] of [
+    [7, 1],
+    [25, 7],
+    [40, 13],
+  ] as const) {
+    const ratios = Array.from({ length: rounds }, (_, n) => n + 1).toReversed();
+    t.is(medianAtLeast(ratios), rank);
+  }
+  t.is(medianAtLeast([9, 9, 9, 9, 9, 9]), 0, 'six rounds cannot tell');
 });
 
 test('P6 a leak is told from the noise of a busy machine', (t) => {

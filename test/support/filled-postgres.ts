@@ -1,3 +1,4 @@
+import { fillTable } from '../../bench/filled-table.ts';
 import { nowSeconds } from '../../src/shared/clock.ts';
 import type { Database } from '../../src/storage/database.ts';
 import type { RowMaker } from './plausible-rows.ts';
@@ -62,11 +63,6 @@ function expressionOf(table: string, { name, type, notnull, fill }: RowMaker['co
   return fill.kind === 'null' ? 'NULL' : "decode('00', 'hex')";
 }
 
-const FAST = ['synchronous_commit = off', "maintenance_work_mem = '256MB'", 'session_replication_role = replica'];
-/** Those that carry no constraint. */
-const INDEXES = `SELECT indexname AS name, indexdef AS text FROM pg_indexes
-  WHERE schemaname = current_schema() AND tablename = $1 AND indexname NOT IN (SELECT conname FROM pg_constraint)`;
-
 /** Fills every table, and resolves with how many rows each was given. */
 export async function fillPostgres(
   database: Database,
@@ -82,18 +78,12 @@ export async function fillPostgres(
     given.set(table, rows);
     const from = table === 'persons' ? 0 : 1;
     const values = columns.map((column) => expressionOf(table, column, now)).join(', ');
-    await database.write(async (tx) => {
-      // Rows first and their indexes afterwards, and no look at what they refer to: a third of the time.
-      for (const setting of FAST) await tx.run(`SET LOCAL ${setting}`, []);
-      const indexes = await tx.all<{ name: string; text: string }>(INDEXES, [table]);
-      for (const { name } of indexes) await tx.run(`DROP INDEX ${name}`, []);
-      await tx.run(
-        `INSERT INTO ${table} (${columns.map(({ name }) => name).join(', ')})
-          SELECT ${values} FROM generate_series(${from}, ${rows}) AS s (n)`,
-        [],
-      );
-      for (const { text } of indexes) await tx.run(text, []);
-    });
+    const names = columns.map(({ name }) => name).join(', ');
+    await fillTable(
+      database,
+      table,
+      `INSERT INTO ${table} (${names}) SELECT ${values} FROM generate_series(${from}, ${rows}) AS s (n)`,
+    );
     await database.run(`ANALYZE ${table}`, []);
   }
   return given;
