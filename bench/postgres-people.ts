@@ -98,9 +98,9 @@ async function seed(client: pg.Client, place: PeopledSchema): Promise<void> {
   }
 }
 
-/** What autovacuum does on a server that has been up. */
+/** What autovacuum does on a server that has been up. Helpers would want more shared memory than a container may have. */
 async function takeStatistics(client: pg.Client, schema: string): Promise<void> {
-  for (const table of PEOPLE_TABLES) await client.query(`VACUUM (ANALYZE) ${schema}.${table}`);
+  for (const table of PEOPLE_TABLES) await client.query(`VACUUM (ANALYZE, PARALLEL 0) ${schema}.${table}`);
 }
 
 /** What a server that has been up for a day has done long since: the pages are in its memory, or at least in that of the machine. Indexes come last. */
