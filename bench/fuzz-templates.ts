@@ -64,7 +64,7 @@ export async function liveTemplates(server: Running): Promise<readonly Draft[]> 
     const request = authorizationPath(server, {}).split('?');
     const query: readonly Pair[] = request[1]!.split('&').map((pair) => pair.split('=') as [string, string]);
     const opened = await ceremony.get(request.join('?'));
-    const page = ceremony.pathOf(opened.header('location') ?? '') ?? '/interaction/none';
+    const page = ceremony.pathOf(opened.header('content-location') ?? '') ?? '/interaction/none';
     const uid = page.split('/')[2] ?? 'none';
     const found = [
       ...(await crawl(ceremony, [page])),

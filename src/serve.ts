@@ -72,6 +72,8 @@ export interface ServeOptions {
   readonly worker?: WorkerOptions;
   /** Starts the ledger's sequencer; measurements of what the ledger costs hand in another. */
   readonly runLedger?: typeof runLedger;
+  /** False lets the protocol library answer everything itself, so that both ways can be compared. */
+  readonly shortWays?: boolean;
 }
 
 /** Opens the doors of a house: builds the protocol engine and the pages, and listens. */
@@ -128,7 +130,8 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
   /** Keys may be rotated by any process: the engine is built anew and swapped, without a restart. */
   const changes = await followChanges(house, log, async () => {
     const keys = await engineKeys(keyring, house.remoteSigning?.server, certified());
-    engine = createEngine({ ...sources, documents: documents.renew() }, keys);
+    const { shortWays = true } = options;
+    engine = createEngine({ ...sources, shortWays, documents: documents.renew() }, keys);
     sealers = keys.sealers;
   });
   const office = startOffice({

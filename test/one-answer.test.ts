@@ -1,4 +1,10 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
 import test from 'ava';
+import Koa, { type Context } from 'koa';
+import { showAtOnce } from '../src/oidc/going-on.ts';
+import { UnitOfWork, withUnit } from '../src/oidc/unit-of-work.ts';
+import { Fault } from '../src/shared/fault.ts';
 import { hiddenField } from './support/hidden-field.ts';
 import type { HttpBrowser } from './support/http-client.ts';
 import { ROOMY } from './support/portal-calls.ts';
@@ -39,6 +45,89 @@ const ceremonyCookies = (browser: HttpBrowser): readonly string[] =>
 
 const eventsOf = async ({ id }: TestPortal) =>
   (await server.events()).filter(({ client, actor }) => client === id && actor !== 'system');
+
+test.serial('the page of an ordinary request is the answer to it, and stands at an address of its own', async (t) => {
+  const portal = await server.addPortal();
+  const browser = server.browser();
+  const page = await browser.get(authorizationPath(portal));
+  t.is(page.status, 200);
+  t.is(page.location, undefined);
+  t.regex(String(page.headers['content-location']), /^\/interaction\/[\w-]+$/);
+  t.true(page.text.includes('name="password"'));
+  t.true(
+    page.text.includes(`data-address="${page.headers['content-location']}"`),
+    'where a script loads it from again',
+  );
+  t.deepEqual(ceremonyCookies(browser), [String(page.headers['content-location']).replace('interaction', 'auth')]);
+  const again = await browser.get(page.url);
+  t.is(again.status, 200);
+  t.is(hiddenField(again).split('.')[1]?.length, hiddenField(page).split('.')[1]?.length);
+  t.true((await browser.submit(CREDENTIALS, '/identify')).location?.includes('/interaction/'));
+});
+
+test.serial('loaded again without a script, the request begins anew', async (t) => {
+  const portal = await server.addPortal();
+  const browser = server.browser();
+  const path = authorizationPath(portal);
+  const first = await browser.get(path);
+  const second = await browser.get(path);
+  t.is(second.status, 200);
+  t.not(second.url, first.url);
+  await browser.submit(CREDENTIALS, '/identify');
+  await browser.follow();
+  t.true((await browser.submit({ decision: 'allow' }, '/consent')).location?.startsWith(`${REDIRECT_URI}?code=`));
+});
+
+test.serial('A16 F6 no page stands at an address that tells of a person or works once', async (t) => {
+  const portal = await server.addPortal();
+  const { body } = await server.token(portal, redemption(await server.signIn(server.browser(), portal)));
+  const hints: readonly Record<string, string>[] = [
+    { login_hint: WANG.idNumber },
+    { id_token_hint: String(body.id_token) },
+  ];
+  for (const query of hints) {
+    const page = await server.browser().get(authorizationPath(portal, query));
+    t.is(page.status, 303, JSON.stringify(query));
+    t.true(page.location?.startsWith(`${server.issuer}/interaction/`));
+  }
+});
+
+test('a page that cannot be shown at once is where the browser is sent, as if nobody had tried', async (t) => {
+  const endings: readonly ((ctx: Context) => Promise<void>)[] = [
+    async (ctx) => {
+      ctx.set('content-security-policy', 'of the page');
+      ctx.body = 'half a page';
+      throw new Fault('internal', 'in the middle of a page');
+    },
+    async (ctx) => {
+      ctx.status = 403;
+      ctx.body = 'not you';
+    },
+  ];
+  for (const page of endings) {
+    const app = new Koa().use((ctx) =>
+      withUnit(new UnitOfWork('r', '127.0.0.1', ''), async () => {
+        ctx.status = 303;
+        ctx.set('location', '/interaction/x');
+        ctx.append('set-cookie', 'tongban_ceremony=x');
+        ctx.body = 'Redirecting';
+        t.false(await showAtOnce(ctx, 'x', page));
+        t.is(ctx.url, '/auth?state=1');
+      }),
+    );
+    const listening = app.listen(0, '127.0.0.1');
+    await once(listening, 'listening');
+    const { port } = listening.address() as AddressInfo;
+    const answer = await fetch(`http://127.0.0.1:${port}/auth?state=1`, { redirect: 'manual' });
+    listening.close();
+    t.is(answer.status, 303);
+    t.is(await answer.text(), 'Redirecting');
+    t.is(answer.headers.get('location'), '/interaction/x');
+    t.is(answer.headers.get('set-cookie'), 'tongban_ceremony=x');
+    t.is(answer.headers.get('content-security-policy'), null);
+    t.is(answer.headers.get('content-location'), null);
+  }
+});
 
 test.serial('a proof is answered with the next question, and the last answer with the portal', async (t) => {
   const portal = await server.addPortal();

@@ -121,7 +121,7 @@ test('A21 a portal gets the response modes it is registered for', async (t) => {
   ] as const) {
     const page = await server.browser().get(authorizationPath(client, { response_mode: mode }));
     t.not(page.status, 200, mode);
-    t.false((page.location ?? '').includes('/interaction/'), `${mode} ${page.location}`);
+    t.false(`${page.location} ${page.url}`.includes('/interaction/'), `${mode} ${page.location}`);
   }
 });
 
@@ -170,8 +170,7 @@ test('A3 X8 an interaction left lying is over, and says so with a number', async
   const client = await brief.addPortal();
   const browser = brief.browser();
   await browser.get(authorizationPath(client));
-  const address = browser.page.location ?? '';
-  await browser.follow();
+  const { url: address } = await browser.follow();
   const left = await brief.house.database.all<{ id: string }>(
     "SELECT id FROM artifacts WHERE model = 'Interaction'",
     [],

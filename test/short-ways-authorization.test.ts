@@ -64,6 +64,11 @@ const asking =
   (more: Fields = {}, headers: Fields = {}, method = 'GET'): Build =>
   (twin) =>
     opening(twin, form(fieldsFor(twin, more)), headers, method);
+/** The same, of a browser that shows no session. */
+const strange =
+  (more: Fields = {}): Build =>
+  (twin) =>
+    opening(twin, form(fieldsFor(twin, more)), { cookie: 'a=b' });
 /** The request as it stands, with more behind it. */
 const withMore =
   (more: string): Build =>
@@ -307,7 +312,7 @@ const SESSIONS: readonly Case[] = [
     (twin) => opening(twin, form(fieldsFor(twin)), { cookie: `tongban=${twin.id}` }),
   ],
   [
-    'long',
+    'short',
     'with a signature alone',
     (twin) => opening(twin, form(fieldsFor(twin)), { cookie: `tongban.sig=${twin.signature}` }),
   ],
@@ -317,7 +322,7 @@ const SESSIONS: readonly Case[] = [
     (twin) =>
       opening(twin, form(fieldsFor(twin)), { cookie: `tongban=${twin.id}; tongban.sig=${twin.signature.slice(1)}` }),
   ],
-  ['long', 'without cookies', (twin) => opening(twin, form(fieldsFor(twin)), { cookie: 'a=b' })],
+  ['short', 'without cookies', strange()],
   [
     'long',
     'without cookies or a page',
@@ -422,12 +427,37 @@ const PUSHED: readonly Case[] = [
   ['long', 'that is gone', pushed({}, {}, { meanwhile: 'DELETE FROM artifacts' })],
 ];
 
+const STRANGERS: typeof REQUESTS = [
+  ['short', 'for consent', strange({ prompt: 'consent' })],
+  ['short', 'for another account', strange({ prompt: 'select_account' })],
+  ['short', 'for both', strange({ prompt: 'select_account consent' })],
+  ['short', 'for access in absence', strange({ prompt: 'consent', scope: 'openid offline_access' })],
+  ['short', 'with a hint', strange({ login_hint: '339900199001011014' })],
+  ['short', 'with languages', strange({ ui_locales: 'en zh-CN' })],
+  ['short', 'without state and nonce', strange({ state: '', nonce: '' })],
+  ['short', 'with a scope said twice', strange({ scope: 'openid profile openid' })],
+  ['long', 'without a page', strange({ prompt: 'none' })],
+  ['long', 'for a new proof', strange({ prompt: 'login' })],
+  ['long', 'for a young proof', strange({ max_age: '60' })],
+  ['long', 'for a level', strange({ acr_values: 'urn:tongban:acr:3' })],
+  ['long', 'for single claims', strange({ claims: '{"userinfo":{"name":null}}' })],
+  ['long', 'for oneself', strange({ acting_as: 'self' })],
+  ['long', 'to be answered by form', strange({ response_mode: 'form_post' })],
+  ['long', 'for nothing', strange({ scope: '' })],
+  ['long', 'for what is not registered', strange({ scope: 'openid id_number' })],
+  ['long', 'to another address', strange({ redirect_uri: 'https://evil.cn/' })],
+  ['long', 'of nobody', strange({ client_id: 'rp_nobody' })],
+  ['long', 'without a challenge', strange({ code_challenge: '' })],
+  ['long', 'for an unknown prompt', strange({ prompt: 'create' })],
+];
+
 for (const [label, cases] of [
   ['A1 A10 A27 a request', REQUESTS],
   ['A9 C5 a request', PORTALS],
   ['C11 F2 a request', SESSIONS],
   ['E9 a request', GRANTS],
   ['A15 A16 a pushed request', PUSHED],
+  ['C1 C2 a stranger’s request', STRANGERS],
 ] as const) {
   for (const [way, name, build = asking(), likeness = {}, at = 'home'] of cases) {
     test.serial(`${label}, both ways alike: ${name}`, async (t) => {

@@ -30,9 +30,7 @@ test.after.always(() => server.stop());
 /** Opens a sign-in page; resolves with the address of its ceremony. */
 async function open(browser: HttpBrowser, query: Record<string, string> = {}, client = portal): Promise<string> {
   await browser.get(authorizationPath(client, query));
-  const address = browser.page.location ?? '';
-  await browser.follow();
-  return new URL(address).pathname;
+  return new URL((await browser.follow()).url).pathname;
 }
 
 const credentials = (identifier: string = WANG.idNumber) => ({ identifier, password: PASSWORD });

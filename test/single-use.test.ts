@@ -86,8 +86,13 @@ function letTimePass(server: TestServer, seconds: number): void {
 
 /** Another node in the middle of a revocation: the rows are deleted, the transaction is still open. */
 interface OpenRevocation {
+  /** Resolves once somebody else has read what is deleted and waits to write it. */
+  isWaitedFor(): Promise<unknown>;
   commit(): Promise<unknown>;
 }
+
+/** A server under load takes its time to a look-up and to its COMMIT. */
+const READ_MS = 1_500;
 
 const REVOKE_ALL = "DELETE FROM artifacts WHERE model = 'RefreshToken'";
 
@@ -95,7 +100,7 @@ async function revokingOnSqlite(t: ExecutionContext, server: TestServer): Promis
   const node = new DatabaseSync(join(server.dataDir, 'tongban.db'), { timeout: 5_000 });
   t.teardown(() => node.close());
   node.exec(`BEGIN IMMEDIATE; ${REVOKE_ALL}`);
-  return { commit: async () => node.exec('COMMIT') };
+  return { isWaitedFor: () => pause(READ_MS), commit: async () => node.exec('COMMIT') };
 }
 
 async function revokingOnPostgres(t: ExecutionContext, url: string): Promise<OpenRevocation> {
@@ -103,7 +108,13 @@ async function revokingOnPostgres(t: ExecutionContext, url: string): Promise<Ope
   await node.connect();
   t.teardown(() => node.end());
   await node.query(`BEGIN; ${REVOKE_ALL}`);
-  return { commit: () => node.query('COMMIT') };
+  const waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+  return {
+    async isWaitedFor() {
+      while ((await node.query(waiting)).rowCount === 0) await pause(20);
+    },
+    commit: () => node.query('COMMIT'),
+  };
 }
 
 const KEEP_BOOK = {
@@ -140,7 +151,11 @@ async function refreshThatLosesToRevocation(
 
   const revocation = await begin(server);
   const answering = refresh(server, portal, tokens.refresh_token);
-  t.is(await Promise.race([answering, pause(400)]), undefined, 'it has read the token and waits to commit');
+  t.is(
+    await Promise.race([answering, revocation.isWaitedFor().then(() => undefined)]),
+    undefined,
+    'it has read the token and waits to commit',
+  );
   await revocation.commit();
   const answer = await answering;
   t.is(answer.status, 400);

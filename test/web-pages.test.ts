@@ -569,7 +569,11 @@ const PLAIN: ReadonlySet<string> = new Set([
 ]);
 
 const render = (name: keyof PageModels, language: (typeof LANGUAGES)[number], largeText = false): string =>
-  renderer.html(name, models[name], { language, largeText, links: { language: '/?lang=en', text: '/?text=large' } });
+  renderer.html(name, models[name], {
+    language,
+    largeText,
+    links: { own: '/', language: '/?lang=en', text: '/?text=large' },
+  });
 
 test('E7 E6 markup and unseen characters in any value are inert on every page, in both languages', (t) => {
   for (const language of LANGUAGES) {

@@ -1,10 +1,11 @@
-import type { Context, Middleware } from 'koa';
+import type { Context, Middleware, Next } from 'koa';
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { Fault } from '../shared/fault.ts';
 import { readBody } from '../web/forms.ts';
 import type { Documents } from '../web/front.ts';
 import { contentPolicy, formTarget } from '../web/security-headers.ts';
-import { goOnAtOnce } from './going-on.ts';
+import { begunIn, goOnAtOnce, mayStandAt, showAtOnce } from './going-on.ts';
+import type { Resumption } from './resumption.ts';
 import type { ShortWays } from './short-way.ts';
 import { currentUnit } from './unit-of-work.ts';
 
@@ -26,26 +27,37 @@ export interface AroundLibrary {
   readonly documents: Documents;
   readonly publish: Publish;
   readonly shortWays: ShortWays;
+  /** The short way on from a page of ours. */
+  readonly resume?: Resumption | undefined;
 }
 
 /** Where a portal may send its request as a form: authorization and sign-out. */
 const POSTABLE_PATHS: ReadonlySet<string> = new Set(['/auth', '/session/end']);
 const QUERY_LENGTH_MAX = 8000;
+const nowhere: Next = async () => {};
 
 /**
  * Everything of ours that stands directly around the library, in one layer: each layer of the Koa stack costs every request
  * a promise or two.
  */
-export function aroundLibrary({ provider, pages, documents, publish, shortWays }: AroundLibrary): Middleware {
+export function aroundLibrary({ provider, pages, documents, publish, shortWays, resume }: AroundLibrary): Middleware {
+  /** The page a request for authorization leads to, where it can be shown at once. */
+  const showBegun = async (ctx: Context): Promise<boolean> => {
+    const { oidc } = ctx as Partial<Pick<KoaContextWithOIDC, 'oidc'>>;
+    const begun = oidc?.route === 'authorization' && mayStandAt(ctx.query) ? begunIn(ctx, oidc) : undefined;
+    return begun !== undefined && (await showAtOnce(ctx, begun, (own) => pages.handle(own, nowhere)));
+  };
+
   return async (ctx, next) => {
     const shortWay = shortWays.get(ctx.path);
-    if (shortWay !== undefined && (await shortWay(ctx))) return;
+    if (shortWay !== undefined && (await shortWay(ctx))) return void (await showBegun(ctx));
     if (ctx.method === 'POST' && POSTABLE_PATHS.has(ctx.path)) return postAsGet(ctx);
     if (pages.owns(ctx.path)) {
       await pages.handle(ctx, next);
       const answered = currentUnit()?.answered;
       if (answered === undefined) return;
-      await goOnAtOnce(ctx, provider, answered, next);
+      if (await resume?.(ctx, answered)) return;
+      await goOnAtOnce(ctx, provider, answered.uid, next);
     } else await next();
     // A fault of ours that the library has answered as its own 500 goes on to the shell; what the request did is dropped.
     if (ctx.state.fault instanceof Fault) throw ctx.state.fault;
@@ -55,6 +67,8 @@ export function aroundLibrary({ provider, pages, documents, publish, shortWays }
       case 'jwks':
         return keepDocument(ctx, documents, publish[oidc.route]);
       case 'authorization':
+        if (await showBegun(ctx)) return;
+        return admitFormPost(ctx, oidc);
       case 'resume':
         return admitFormPost(ctx, oidc);
       case 'end_session_confirm':

@@ -6,34 +6,34 @@ import type {
   interactionPolicy,
   KoaContextWithOIDC,
   PushedAuthorizationRequest,
+  Session,
 } from 'oidc-provider';
 import type { Config } from '../config/schema.ts';
+import type { CookieKeys } from '../crypto/cookie-keys.ts';
 import type { FindAccount } from './accounts.ts';
-import type { CodeStatement } from './assurance.ts';
 import {
   mayAsk,
   type Parameters,
   type PushedReference,
   plainParameters,
+  promptedParameters,
   pushedParameters,
   pushedReference,
 } from './authorization-request.ts';
-import type { KeptTokens } from './kept-tokens.ts';
+import { type CodeSources, issueCode } from './code-issue.ts';
 import { sendToPortal } from './portal-address.ts';
-import { endsWithSession } from './provider.ts';
+import { begin, firstMissing, sendToPage } from './prompting.ts';
 import type { ShortWay } from './short-way.ts';
-import { createShownSessions, type ShownSession, type ShownSessionSources } from './shown-session.ts';
+import { createShownSessions, newSession, type ShownSession, type ShownSessionSources } from './shown-session.ts';
 import { currentUnit } from './unit-of-work.ts';
 
 /** Everything but the cookie keys is what the library itself was given: it asks the same of every request. */
-export interface AuthorizationEndpointSources extends ShownSessionSources {
+export interface AuthorizationEndpointSources extends ShownSessionSources, CodeSources {
+  readonly cookieKeys: Pick<CookieKeys, 'index' | 'sign'>;
   readonly findAccount: FindAccount;
   readonly loadExistingGrant: NonNullable<Configuration['loadExistingGrant']>;
   readonly policy: readonly interactionPolicy.Prompt[];
-  readonly kept: KeptTokens;
   readonly config: Pick<Config, 'issuer' | 'session' | 'staff' | 'ttl'>;
-  /** What the code of a request states of the sign-in behind it; undefined for one that nobody has judged. */
-  readonly statementOf: (ctx: KoaContextWithOIDC) => CodeStatement | undefined;
   /** Told who is here and where they go, before anything of it is looked up. */
   readonly lookAhead: (personId: string, clientId: string, grantId: string | undefined) => void;
 }
@@ -55,14 +55,15 @@ interface Judged extends Asked {
 }
 
 /**
- * The short way of the authorization endpoint (RFC 6749 4.1.1): somebody who is signed in opens a portal, and there is nothing to ask.
+ * The short way of the authorization endpoint (RFC 6749 4.1.1): somebody who is signed in opens a portal and there is nothing to ask, or somebody whom
+ * this browser does not know is to be asked who they are.
  * Which requests are plain is said by authorization-request.ts. What concerns the person is asked of the very functions the library
  * asks: account, grant, and each check of each prompt in its order, on a context of the library's own class. Session and pushed request are
  * of its classes too, the code is kept as it keeps one, and the ledger is told by what reads every finished request (evidence.ts). As soon as a check finds
  * something missing, or anything is thrown, whatever was gathered is dropped and the library begins anew.
  */
 export function createAuthorizationEndpoint(sources: AuthorizationEndpointSources): ShortWay {
-  const { provider, kept, config, findAccount, loadExistingGrant, policy, statementOf } = sources;
+  const { provider, findAccount, loadExistingGrant, policy } = sources;
   const sessions = createShownSessions(sources);
 
   const pushedBefore = async ({ clientId, id }: PushedReference): Promise<Asked | undefined> => {
@@ -82,14 +83,20 @@ export function createAuthorizationEndpoint(sources: AuthorizationEndpointSource
     return client && mayAsk(client, parameters, 'sent') ? { client, parameters } : undefined;
   };
 
-  const judge = async (ctx: Context, shown: ShownSession, plain: Asked): Promise<Judged | undefined> => {
-    const { client, parameters, pushed } = plain;
-    const { session, personId } = shown;
+  const contextOf = (ctx: Context, { client, parameters }: Asked, session: Session): KoaContextWithOIDC => {
     const request: KoaContextWithOIDC = Object.create(ctx, { _matchedRouteName: { value: 'authorization' } });
     const oidc = new provider.OIDCContext(request as unknown as Context);
     Object.assign(request, { oidc: Object.assign(oidc, { params: { ...parameters }, session }) });
     oidc.entity('Session', session);
     oidc.entity('Client', client);
+    return request;
+  };
+
+  const judge = async (ctx: Context, shown: ShownSession, plain: Asked): Promise<Judged | undefined> => {
+    const { client, parameters, pushed } = plain;
+    const { session, personId } = shown;
+    const request = contextOf(ctx, { client, parameters }, session);
+    const { oidc } = request;
     sources.lookAhead(personId, client.clientId, session.authorizations?.[client.clientId]?.grantId);
     if (pushed !== undefined) oidc.entity('PushedAuthorizationRequest', pushed);
     const account = await findAccount(personId, client, () => oidc.entities.Grant);
@@ -103,54 +110,43 @@ export function createAuthorizationEndpoint(sources: AuthorizationEndpointSource
     return (await isMissingNothing(policy, request)) ? { ...plain, shown, grant, request } : undefined;
   };
 
-  /** Undefined for what was granted without any scope the portal asks for now. */
-  const issue = async ({ client, parameters, pushed, shown, grant, request }: Judged) => {
-    const { session, personId } = shown;
-    const scope = grant.getOIDCScopeFiltered(request.oidc.requestParamOIDCScopes);
-    if (scope === '') return undefined;
-    // Access in absence is asked for on a page, and marks the session (provider.ts).
-    if (!endsWithSession({ scopes: new Set(scope.split(' ')) })) return undefined;
-    const statement = statementOf(request);
-    if (statement === undefined) throw new Error('a code was to be issued for a request that nobody has judged');
-    await pushed?.consume();
-    const code = await kept.make(
-      'AuthorizationCode',
-      {
-        accountId: personId,
-        clientId: client.clientId,
-        codeChallenge: parameters.code_challenge,
-        codeChallengeMethod: parameters.code_challenge_method,
-        expiresWithSession: true,
-        grantId: grant.jti,
-        nonce: parameters.nonce,
-        redirectUri: parameters.redirect_uri,
-        scope,
-        sessionUid: session.uid,
-        ...(client.includeSid() ? { sid: session.sidFor(client.clientId) } : {}),
-        ...statement,
-      },
-      { lifetimeSeconds: config.ttl.authorizationCodeSeconds },
-    );
-    request.oidc.entity('AuthorizationCode', code.kept);
-    return code.value;
+  /** Somebody opens a portal in a browser that has shown no session: the request waits for what they are to be asked first. */
+  const askStranger = async (ctx: Context): Promise<boolean> => {
+    const parameters = promptedParameters(ctx.query);
+    const client = parameters && (await provider.Client.find(parameters.client_id));
+    if (client === undefined || !mayAsk(client, parameters!, 'sent')) return false;
+    const session = newSession(provider);
+    const request = contextOf(ctx, { client, parameters: parameters! }, session);
+    const missing = await firstMissing(policy, request);
+    if (missing === undefined) return false;
+    const waiting = { request, session, missing, parameters: parameters!, grant: undefined, before: undefined };
+    const { uid, cookies } = await begin(sources, { ...waiting, pushedAs: undefined });
+    sendToPage(ctx, uid);
+    answered(ctx, request, cookies);
+    return true;
   };
 
   const open = async (ctx: Context): Promise<boolean> => {
+    if (sessions.isStrange(ctx)) return askStranger(ctx);
     const shown = await sessions.of(ctx);
     const plain = shown && (await asked(ctx.query));
     const judged = plain && (await judge(ctx, shown, plain));
-    const code = judged && (await issue(judged));
+    const code = judged && (await issueCode(sources, { ...judged, session: judged.shown.session }));
     if (code === undefined) return false;
     const { parameters, request } = judged!;
     const cookies = await sessions.keep(shown!);
     sendToPortal(ctx, parameters.redirect_uri, { code, state: parameters.state, iss: provider.issuer });
-    // From here on nothing can be thrown: the library would find half an answer.
+    answered(ctx, request, cookies);
+    return true;
+  };
+
+  /** From here on nothing can be thrown: the library would find half an answer. */
+  const answered = (ctx: Context, request: KoaContextWithOIDC, cookies: readonly string[]): void => {
     ctx.state.page = 'authorization';
     ctx.set('cache-control', 'no-store');
     ctx.append('set-cookie', [...cookies]);
     // Whoever reads a finished request finds it where the library leaves it (commit.ts, evidence.ts).
     Object.assign(ctx, { oidc: request.oidc });
-    return true;
   };
 
   return async (ctx) => {

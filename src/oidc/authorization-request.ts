@@ -38,12 +38,31 @@ const NEEDED = [
 ] as const;
 
 /**
+ * What a request that waits for its person may say: they are asked what the portal wants them to be asked. To one that wants a new sign-in the library
+ * adds a claim of its own.
+ */
+const PROMPTED: ReadonlyMap<string, RegExp> = new Map([
+  ...PLAIN,
+  ['prompt', /^(?:consent|select_account)(?: (?:consent|select_account))*$/],
+]);
+
+/**
  * The parameters of an ordinary request for a code, every one known, said once and plain; undefined for any other. Whether the client
  * may ask so is `mayAsk`. Pure.
  */
-export function plainParameters(said: Readonly<Record<string, unknown>>): Parameters | undefined {
+export const plainParameters = (said: Readonly<Record<string, unknown>>): Parameters | undefined =>
+  parametersOf(said, PLAIN);
+
+/** The same, of a request that may have its person asked for something. Pure. */
+export const promptedParameters = (said: Readonly<Record<string, unknown>>): Parameters | undefined =>
+  parametersOf(said, PROMPTED);
+
+function parametersOf(
+  said: Readonly<Record<string, unknown>>,
+  known: ReadonlyMap<string, RegExp>,
+): Parameters | undefined {
   for (const [name, value] of Object.entries(said)) {
-    if (typeof value !== 'string' || !PLAIN.get(name)?.test(value)) return undefined;
+    if (typeof value !== 'string' || !known.get(name)?.test(value)) return undefined;
   }
   if (NEEDED.some((name) => said[name] === undefined)) return undefined;
   const parameters = said as Parameters;

@@ -22,7 +22,7 @@ import { createFindAccount } from './accounts.ts';
 import type { Vocabularies } from './acr-levels.ts';
 import { aroundLibrary, type OwnPages, type Publish } from './around-library.ts';
 import { createAssurance } from './assurance.ts';
-import { createAuthorizationEndpoint } from './authorization-endpoint.ts';
+import { type AuthorizationEndpointSources, createAuthorizationEndpoint } from './authorization-endpoint.ts';
 import { createCodeRedemption } from './code-redemption.ts';
 import { commitBeforeAnswer } from './commit.ts';
 import type { IntrospectedToken } from './features.ts';
@@ -40,6 +40,7 @@ import { createPushedRequests } from './pushed-requests.ts';
 import { createRefreshRotation } from './refresh-rotation.ts';
 import { admitRequest, createRequestObjects } from './request-objects.ts';
 import { apiLookup, withApis } from './resources.ts';
+import { createResumption } from './resumption.ts';
 import { createSealedHints } from './sealed-hints.ts';
 import { createServiceTokens } from './service-tokens.ts';
 import { shadow } from './shadows.ts';
@@ -174,7 +175,21 @@ export function createEngine(sources: EngineSources, keys: EngineKeys): Engine {
   provider.use(commitBeforeAnswer({ ...sources, subjects, refuse, wake: sources.wakeOutbox }));
   const { documents } = sources;
   const ownPages = sources.routes(interactions);
-  provider.use(aroundLibrary({ provider, pages: ownPages, documents, publish, shortWays: shortWays() }));
+  const authorization: AuthorizationEndpointSources = {
+    ...sources,
+    provider,
+    kept,
+    findAccount,
+    loadExistingGrant,
+    policy,
+    statementOf,
+    lookAhead(personId, clientId, grantId) {
+      const consent = () => findConsent(database, personId, clientId);
+      askAhead([...lookAhead(personId, grantId), consent, () => sources.ladder.lookAhead(personId)]);
+    },
+  };
+  const resume = sources.shortWays === false ? undefined : createResumption(authorization);
+  provider.use(aroundLibrary({ provider, pages: ownPages, documents, publish, shortWays: shortWays(), resume }));
 
   // The library answers these itself; without this line their cause would be lost.
   provider.on('server_error', (ctx, error) => {
@@ -210,22 +225,7 @@ export function createEngine(sources: EngineSources, keys: EngineKeys): Engine {
   function shortWays(): ShortWays {
     const ways = new Map<string, ShortWay>();
     if (sources.shortWays === false) return ways;
-    ways.set(
-      provider.pathFor('authorization'),
-      createAuthorizationEndpoint({
-        ...sources,
-        provider,
-        kept,
-        findAccount,
-        loadExistingGrant,
-        policy,
-        statementOf,
-        lookAhead(personId, clientId, grantId) {
-          const consent = () => findConsent(database, personId, clientId);
-          askAhead([...lookAhead(personId, grantId), consent, () => sources.ladder.lookAhead(personId)]);
-        },
-      }),
-    );
+    ways.set(provider.pathFor('authorization'), createAuthorizationEndpoint(authorization));
     ways.set(provider.pathFor('introspection'), createIntrospection({ provider, actingClaimsOf }));
     ways.set(provider.pathFor('userinfo'), createUserinfo({ provider, findAccount }));
     ways.set(provider.pathFor('pushed_authorization_request'), createPushedRequests(provider));

@@ -1,5 +1,6 @@
 import type { Context, Next } from 'koa';
-import type { Provider } from 'oidc-provider';
+import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
+import { currentUnit } from './unit-of-work.ts';
 
 /**
  * Goes on with the authorization request whose interaction this very request has answered, as if the browser had come to the
@@ -26,4 +27,55 @@ export async function goOnAtOnce(ctx: Context, provider: Provider, uid: string, 
   } finally {
     Object.assign(ctx, { method, url, cookies });
   }
+}
+
+/** What works once, or tells of a person: no page stands at an address with one of them, where it could be read, and asked for again. */
+const NEVER_SHOWN_AT: readonly string[] = ['request', 'request_uri', 'login_hint', 'id_token_hint'];
+
+/** Whether a page may stand at the address of an authorization request itself. */
+export const mayStandAt = (query: Readonly<Record<string, unknown>>): boolean =>
+  NEVER_SHOWN_AT.every((name) => query[name] === undefined);
+
+/** The interaction whose page the library sends the browser to, if this very request has begun it. */
+export function begunIn({ status, response }: Context, { entities }: KoaContextWithOIDC['oidc']): string | undefined {
+  const uid = entities.Interaction?.uid;
+  return status === 303 && uid !== undefined && response.get('location') === pathOf(uid) ? uid : undefined;
+}
+
+const pathOf = (uid: string): string => `/interaction/${uid}`;
+
+/**
+ * Answers with the page of the interaction that this request has begun, in place of a redirect to it: the browser makes one round trip less. Never in
+ * answer to a form: a page that was loaded by sending a password sends it again when it is loaded again.
+ * `pages` shows it as if the browser had come to its address, and the page tells that address (`Content-Location`, RFC 9110 section 8.7). Whatever
+ * else comes of it, a fault for one, waits for the browser at the address it is sent to: what has been begun is kept. False then.
+ */
+export async function showAtOnce(
+  ctx: Context,
+  uid: string,
+  pages: (ctx: Context) => Promise<unknown>,
+): Promise<boolean> {
+  const unit = currentUnit();
+  if (unit === undefined) return false;
+  const { method, url, status, body } = ctx;
+  const { page } = ctx.state;
+  const headers = ctx.res.getHeaders();
+  ctx.method = 'GET';
+  ctx.url = pathOf(uid);
+  ctx.remove('location');
+  unit.begun = uid;
+  const isShown = await pages(ctx).then(
+    () => ctx.status === 200,
+    () => false,
+  );
+  Object.assign(ctx, { method, url });
+  ctx.state.page = page;
+  if (isShown) {
+    ctx.set('content-location', pathOf(uid));
+    return true;
+  }
+  for (const name of ctx.res.getHeaderNames()) ctx.res.removeHeader(name);
+  for (const [name, value] of Object.entries(headers)) if (value !== undefined) ctx.res.setHeader(name, value);
+  Object.assign(ctx, { status, body });
+  return false;
 }

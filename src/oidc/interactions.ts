@@ -1,5 +1,5 @@
 import type { Context } from 'koa';
-import { errors, type Interaction, type Provider } from 'oidc-provider';
+import { errors, type Interaction, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 import type { Config } from '../config/schema.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { nowSeconds } from '../shared/clock.ts';
@@ -35,16 +35,20 @@ export function createInteractions(
     return interaction;
   };
   const finish = async (request: CeremonyRequest, result: Interaction['result']): Promise<string> => {
-    const { uid, returnTo } = await keep(request, result);
+    const answered = await keep(request, result);
     const unit = currentUnit();
-    if (unit !== undefined) unit.answered = uid;
-    return returnTo;
+    if (unit !== undefined) unit.answered = answered;
+    return answered.returnTo;
   };
 
   return {
     async find(ctx, uid) {
       try {
-        const interaction = await provider.interactionDetails(ctx.req, ctx.res);
+        const isBegunHere = currentUnit()?.begun === uid;
+        const interaction = isBegunHere
+          ? await provider.Interaction.find(uid)
+          : await provider.interactionDetails(ctx.req, ctx.res);
+        if (interaction === undefined) return 'expired';
         // The library reads its cookie and never compares it with the address: an address planted by another must not bind (V4).
         if (interaction.uid !== uid) return 'elsewhere';
         const client = await provider.Client.find(String(interaction.params.client_id));
@@ -116,7 +120,10 @@ export function createInteractions(
 }
 
 async function currentPerson(provider: Provider, ctx: Context): Promise<SignedInPerson | undefined> {
-  const session = await provider.Session.get(ctx as unknown as Parameters<typeof provider.Session.get>[0]);
+  const protocol = ctx as unknown as KoaContextWithOIDC;
+  // A session that this very request has begun is not known to the browser yet.
+  const begun = currentUnit()?.begun === undefined ? undefined : protocol.oidc.session;
+  const session = begun ?? (await provider.Session.get(protocol));
   if (!session.accountId) return undefined;
   return {
     personId: session.accountId,

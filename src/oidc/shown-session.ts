@@ -12,6 +12,8 @@ export interface ShownSession {
 }
 
 export interface ShownSessions {
+  /** Whether a browser has shown no session at all. */
+  isStrange(ctx: Context): boolean;
   /**
    * Undefined without a live session of somebody, and for a cookie that is not signed with the key in use: the library has one of an
    * older key signed anew. Changes nothing, not even the answer's cookies.
@@ -33,6 +35,8 @@ export function createShownSessions({ provider, cookieKeys, config }: ShownSessi
   const bounds = `; path=${path}; samesite=${sameSite}${secure ? '; secure' : ''}; httponly`;
 
   return {
+    isStrange: ({ cookies }) => cookies.get(name, { signed: false }) === undefined,
+
     async of({ cookies }) {
       const id = cookies.get(name, { signed: false });
       const signature = cookies.get(`${name}.sig`, { signed: false });
@@ -51,3 +55,6 @@ export function createShownSessions({ provider, cookieKeys, config }: ShownSessi
     },
   };
 }
+
+/** A session that nobody has begun yet, as the library makes one for a browser that has shown none. */
+export const newSession = (provider: Provider): Session => new (provider.Session as unknown as new () => Session)();

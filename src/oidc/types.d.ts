@@ -20,6 +20,9 @@ declare module 'oidc-provider' {
     scope: string | undefined;
     rejected: readonly string[] | undefined;
   }
+  interface Interaction {
+    readonly parJti?: string;
+  }
   interface PushedAuthorizationRequest {
     generateTokenId(): string;
   }

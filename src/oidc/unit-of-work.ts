@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Client } from 'oidc-provider';
+import type { Client, Interaction } from 'oidc-provider';
 import type { Artifact, ArtifactChange, ArtifactOutcome, ArtifactStore } from '../storage/artifact-store.ts';
 import type { Transaction } from '../storage/database.ts';
 
@@ -32,7 +32,9 @@ export class UnitOfWork {
   /** Models of which the library met an already consumed artifact, with the person it was made for: a replay, for the ledger. */
   readonly replayed = new Map<string, string | undefined>();
   /** The interaction that this request has answered: its authorization request goes on at once (going-on.ts). */
-  answered: string | undefined;
+  answered: Interaction | undefined;
+  /** The interaction that this request has begun and shows at once, though the browser has no cookie of it yet (going-on.ts). */
+  begun: string | undefined;
   /** Set by a short way that has found everything in order and will not turn back. */
   spending: Spending | undefined;
 
@@ -76,6 +78,17 @@ export class UnitOfWork {
 
   get isEmpty(): boolean {
     return this.#changes.length === 0 && this.#alongside.length === 0;
+  }
+
+  /** Remembers what was gathered so far; what is returned drops whatever comes to it from now on. */
+  mark(): () => void {
+    const [changes, alongside, pending] = [[...this.#changes], [...this.#alongside], new Map(this.#pending)];
+    return () => {
+      this.#changes = changes;
+      this.#alongside = alongside;
+      this.#pending.clear();
+      for (const [key, artifact] of pending) this.#pending.set(key, artifact);
+    };
   }
 
   /** Drops whatever was gathered: who has begun to answer this request turns back, and another begins anew. */

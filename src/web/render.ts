@@ -39,9 +39,9 @@ export interface PageOptions {
   readonly uiLocales?: string;
 }
 
-/** How one page is shown; `links` are the addresses of this page with one choice changed. */
+/** How one page is shown; `links` are the addresses of this page: its own, and with one choice changed. */
 export interface View extends Preferences {
-  readonly links?: { readonly language: string; readonly text: string };
+  readonly links?: { readonly own: string; readonly language: string; readonly text: string };
 }
 
 export interface Renderer {
@@ -90,6 +90,7 @@ export function createRenderer(options: RendererOptions): Renderer {
       const chosen = preferences(ctx, uiLocales);
       rememberChoice(ctx, options.secure);
       const links = {
+        own: ctx.path,
         language: addressWith(ctx, 'lang', chosen.language === 'en' ? 'zh-CN' : 'en'),
         text: addressWith(ctx, 'text', chosen.largeText ? 'normal' : 'large'),
       };

@@ -6,7 +6,7 @@ const ANSWER_TIMEOUT_MS = 15_000;
 const BODY_BYTES_MAX = 4 * 1024 * 1024;
 const REDIRECTS_MAX = 20;
 
-/** What one request was answered. `url` is the address that was asked. */
+/** What one request was answered. `url` is the address that was asked, or the one at which the page says it stands. */
 export interface Page {
   readonly url: string;
   readonly status: number;
@@ -192,8 +192,9 @@ function ask({ method, url, headers, body }: Asked): Promise<Page> {
       answer.on('error', reject);
       answer.on('end', () => {
         const { location } = answer.headers;
+        const own = answer.headers['content-location'];
         resolve({
-          url: url.href,
+          url: own === undefined ? url.href : new URL(own, url).href,
           status: answer.statusCode ?? 0,
           headers: answer.headers,
           setCookies: answer.headers['set-cookie'] ?? [],

@@ -10,10 +10,9 @@ import { prepareConfig } from '../../src/config/prepare.ts';
 import type { ConfigOverrides } from '../../src/config/schema.ts';
 import type { LedgerEntry } from '../../src/ledger/entry.ts';
 import { parseIdNumber } from '../../src/people/id-number.ts';
-import { type Serving, serve } from '../../src/serve.ts';
+import { type ServeOptions, type Serving, serve } from '../../src/serve.ts';
 import { randomToken } from '../../src/shared/random.ts';
 import { STORE_FILE } from '../../src/store-doors.ts';
-import type { HomeDemo } from '../../src/web/home.ts';
 import { createBrowser, type HttpBrowser, type Page } from './http-client.ts';
 import { layStore } from './laid-store.ts';
 import { ledgerEntries } from './ledger.ts';
@@ -87,7 +86,7 @@ export async function freePort(): Promise<number> {
 export async function startServer(
   t: ExecutionContext | undefined,
   overrides: ConfigOverrides = {},
-  { demo, ...parts }: Partial<Pick<House, 'acting'>> & { readonly demo?: HomeDemo } = {},
+  { demo, shortWays = true, ...parts }: Partial<Pick<House, 'acting'>> & Pick<ServeOptions, 'demo' | 'shortWays'> = {},
 ): Promise<TestServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'tongban-test-'));
   const port = await freePort();
@@ -100,7 +99,7 @@ export async function startServer(
   if (prepared.config.database.url === '' && prepared.config.dataDir === dataDir)
     await layStore(join(dataDir, STORE_FILE));
   const house = { ...(await openHouse(prepared.config)), ...parts };
-  const serving: Serving = await serve(house, pino({ level: 'silent' }), demo && { demo });
+  const serving: Serving = await serve(house, pino({ level: 'silent' }), { shortWays, ...(demo && { demo }) });
   const stop = async (): Promise<void> => {
     await serving.stop();
     await house.close();

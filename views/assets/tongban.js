@@ -1,4 +1,8 @@
-// Everything works without this file. It adds a way to see a typed password, and stops a form from being sent twice.
+// Everything works without this file. It adds a way to see a typed password, stops a form from being sent twice, and has a page loaded again from its
+// own address where another request was answered with it.
+const { address } = document.documentElement.dataset;
+if (address?.startsWith('/interaction/') && address !== location.pathname) history.replaceState(null, '', address);
+
 for (const button of document.querySelectorAll('button[data-reveals]')) {
   const field = document.getElementById(button.dataset.reveals);
   button.hidden = false;

@@ -1,0 +1,101 @@
+import type { Context } from 'koa';
+import type { Grant, Interaction, interactionPolicy, KoaContextWithOIDC, Provider, Session } from 'oidc-provider';
+import type { Config } from '../config/schema.ts';
+import type { CookieKeys } from '../crypto/cookie-keys.ts';
+import { nowMs } from '../shared/clock.ts';
+import { randomToken } from '../shared/random.ts';
+import { shortCookie, signedCookie } from './session-cookies.ts';
+
+/** As many as the library gives what it names itself. */
+const ID_CHARS = 43;
+
+/** The first prompt of a request that misses something, and why. */
+export type Missing = Interaction['prompt'];
+
+/**
+ * Asks the checks of the prompts in their order: all of the first prompt in which one finds something missing, for its page tells every reason.
+ * Undefined when nothing is missing.
+ */
+export async function firstMissing(
+  policy: readonly interactionPolicy.Prompt[],
+  request: KoaContextWithOIDC,
+): Promise<Missing | undefined> {
+  for (const { name, checks, details } of policy) {
+    const found: { readonly reason: string; readonly details: object | undefined }[] = [];
+    for (const { reason, check, details: detailsOf } of checks) {
+      const isMissing = check(request);
+      if ((typeof isMissing === 'boolean' ? isMissing : await isMissing) === false) continue;
+      found.push({ reason, details: await detailsOf(request) });
+    }
+    if (found.length === 0) continue;
+    const own = await details(request);
+    return {
+      name,
+      reasons: found.map(({ reason }) => reason),
+      details: Object.assign({}, own, ...found.map((one) => one.details)),
+    };
+  }
+  return undefined;
+}
+
+/** A request that is to wait for an answer of the person, as the library would show it to the checks of its prompts. */
+export interface Waiting {
+  readonly request: KoaContextWithOIDC;
+  readonly session: Session;
+  readonly grant: Grant | undefined;
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly missing: Missing;
+  /** The interaction that has been answered before, where there is one. */
+  readonly before: Interaction | undefined;
+  /** As what the request was pushed. */
+  readonly pushedAs: string | undefined;
+}
+
+export interface PromptingSources {
+  readonly provider: Provider;
+  readonly cookieKeys: Pick<CookieKeys, 'sign'>;
+  readonly config: Pick<Config, 'issuer' | 'ttl'>;
+}
+
+/** What the browser is to be told of an interaction that has begun. */
+export interface Begun {
+  readonly uid: string;
+  readonly cookies: readonly string[];
+}
+
+/** Keeps a request until it is answered, as the library does, and gives the cookies that bind it to this browser. */
+export async function begin({ provider, cookieKeys, config }: PromptingSources, waiting: Waiting): Promise<Begun> {
+  const { request, session, grant, parameters, missing, before, pushedAs } = waiting;
+  const uid = randomToken(ID_CHARS);
+  const resumed = provider.pathFor('resume', { uid });
+  const seconds = config.ttl.interactionSeconds;
+  const Waiter = provider.Interaction as unknown as new (uid: string, payload: object) => Interaction;
+  const interaction = new Waiter(uid, {
+    returnTo: `${provider.issuer}${resumed}`,
+    prompt: missing,
+    lastSubmission: before?.result,
+    accountId: session.accountId,
+    params: { ...parameters },
+    trusted: [],
+    session,
+    grant,
+    cid: before?.cid ?? randomToken(ID_CHARS),
+    parJti: pushedAs,
+  });
+  await interaction.save(seconds);
+  request.oidc.entity('Interaction', interaction);
+  const bounds = { secure: config.issuer.startsWith('https:'), endsAtMs: nowMs() + seconds * 1000 };
+  return {
+    uid,
+    cookies: [
+      ...signedCookie(cookieKeys, provider.cookieName('interaction'), uid, shortCookie(`/interaction/${uid}`, bounds)),
+      ...signedCookie(cookieKeys, provider.cookieName('resume'), uid, shortCookie(resumed, bounds)),
+    ],
+  };
+}
+
+/** Sends the browser to the page of an interaction. */
+export function sendToPage(ctx: Context, uid: string): void {
+  ctx.status = 303;
+  ctx.redirect(`/interaction/${uid}`);
+}
