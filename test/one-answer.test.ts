@@ -55,7 +55,7 @@ test.serial('the page of an ordinary request is the answer to it, and stands at 
   t.regex(String(page.headers['content-location']), /^\/interaction\/[\w-]+$/);
   t.true(page.text.includes('name="password"'));
   t.true(
-    page.text.includes(`data-address="${page.headers['content-location']}"`),
+    page.text.includes(`<link rel="canonical" href="${page.headers['content-location']}">`),
     'where a script loads it from again',
   );
   t.deepEqual(ceremonyCookies(browser), [String(page.headers['content-location']).replace('interaction', 'auth')]);
