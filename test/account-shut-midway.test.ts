@@ -1,7 +1,8 @@
 import test from 'ava';
+import { embeddedTest, postgresStore, postgresTest } from './support/databases.ts';
 import { hiddenField } from './support/hidden-field.ts';
 import { ROOMY } from './support/portal-calls.ts';
-import { PASSWORD, startServer, type TestServer, WANG } from './support/server.ts';
+import { authorizationPath, PASSWORD, startServer, type TestServer, WANG } from './support/server.ts';
 import { until } from './support/waiting.ts';
 
 const PHONE = '13800001234';
@@ -55,3 +56,35 @@ for (const [how, shut] of [
     }
     t.is((await sent())?.length, 1, 'nor is anything sent');
   });
+
+for (const engine of ['SQLite', 'PostgreSQL'] as const) {
+  const run = engine === 'SQLite' ? embeddedTest : postgresTest;
+  run(
+    `F2 V42 whoever is disabled while their password is hashed goes on nowhere, session or not (${engine})`,
+    async (t) => {
+      const server = await startServer(t, {
+        ...ROOMY,
+        ...(engine === 'PostgreSQL' ? { database: { url: await postgresStore(t) } } : {}),
+        password: { memoryKib: 65_536, iterations: 6 },
+      });
+      const id = await server.addPerson(WANG);
+      const portal = await server.addPortal();
+      const { passwords, persons } = server.house;
+      const signedIn = server.browser();
+      await server.signIn(signedIn, portal);
+      for (const browser of [signedIn, server.browser()]) {
+        await browser.get(authorizationPath(portal, { prompt: 'login' }));
+        await browser.follow();
+        const before = passwords.load().started;
+        const answering = browser.submit({ identifier: WANG.idNumber, password: PASSWORD }, '/identify');
+        t.true(await until(async () => passwords.load().started > before));
+        await persons.disable(id, 'test');
+        t.is(passwords.load().running, 1, 'the hash is under way');
+        await answering;
+        t.true(browser.page.status >= 400, `${browser.page.status} ${browser.page.location}`);
+        await persons.enable(id, 'test');
+      }
+      t.is((await server.events('sign-in.succeeded')).length, 1);
+    },
+  );
+}

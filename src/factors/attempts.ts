@@ -128,7 +128,7 @@ export function createAttempts({
 
     succeeding(attempt) {
       const settled = settledBy(attempt);
-      return counters.oneWriter
+      return counters.settlesInside
         ? { before: async () => {}, write: (tx) => counters.settle(settled, tx) }
         : { before: () => counters.settle(settled), write: async () => {} };
     },

@@ -64,7 +64,14 @@ export interface PasswordFactor {
    * with a replaced pepper is hashed anew.
    * Throws `Fault('internal')` when the stored hash is none of ours or asks for an absurd amount of work.
    */
-  verify(personId: string | undefined, password: string, who?: HashFor): Promise<'match' | 'mismatch' | 'busy'>;
+  verify(
+    personId: string | undefined,
+    password: string,
+    who?: HashFor,
+    stored?: StoredPassword,
+  ): Promise<'match' | 'mismatch' | 'busy'>;
+  /** The look-up of `verify`, for whoever has another to make with it. One that was made for a person serves where nobody's password may match. */
+  stored(personId: string | undefined): Promise<StoredPassword>;
   /**
    * Whether a person who chooses this password had it before, as far back as the house remembers. Each comparison is a hash in the queue,
    * one after the other. `fresh` where no history is kept. A hash whose pepper is retired can not be compared any more.
@@ -81,6 +88,11 @@ export interface PasswordFactor {
   changedAt(personId: string, connection?: Connection): Promise<number | undefined>;
   /** For metrics: hashes running, waiting, and started so far. */
   load(): HashLoad;
+}
+
+/** What is kept of a person's password; nothing for nobody. */
+export interface StoredPassword {
+  readonly hash: string | undefined;
 }
 
 export interface PasswordFactorParts {
@@ -148,6 +160,10 @@ export function createPasswordFactor({
     if (prepared !== 'busy') await database.run(REPLACE, [prepared, personId, stored]);
   };
 
+  const stored: PasswordFactor['stored'] = async (personId) => ({
+    hash: (await database.get<{ hash: string }>(SELECT, [personId ?? NOBODY]))?.hash,
+  });
+
   return {
     prepare,
     store,
@@ -190,20 +206,22 @@ export function createPasswordFactor({
       return 'set';
     },
 
-    async verify(personId, password, who) {
+    stored,
+
+    async verify(personId, password, who, looked) {
       const normal = normalisePassword(password, options.maxLength);
       if (!normal.ok) return 'mismatch';
-      const row = await database.get<{ hash: string }>(SELECT, [personId ?? NOBODY]);
-      const stored = row?.hash ?? nobodysHash;
-      const pepper = peppers.of(stored);
-      const phc = stored.slice(pepper?.mark.length);
+      const { hash: own } = looked ?? (await stored(personId));
+      const hash = own ?? nobodysHash;
+      const pepper = peppers.of(hash);
+      const phc = hash.slice(pepper?.mark.length);
       const cost = costOf(phc);
       if (cost === undefined || pepper === undefined)
         throw new Fault('internal', `The password hash of ${personId} is damaged or was planted.`);
       const judged = await queue.run(() => verify(phc, peppered(pepper.key, normal.password)), who);
       if (judged.state === 'busy') return 'busy';
-      if (!judged.value || row === undefined || personId === undefined) return 'mismatch';
-      if (!sameCost(cost, options) || !pepper.inUse) await renew(personId, stored, password);
+      if (!judged.value || own === undefined || personId === undefined) return 'mismatch';
+      if (!sameCost(cost, options) || !pepper.inUse) await renew(personId, own, password);
       return 'match';
     },
   };

@@ -42,6 +42,8 @@ export interface AdapterSources {
   readonly hints: SealedHints;
   readonly store: ArtifactStore;
   readonly database: Database;
+  /** Told of an interaction that a request has brought, before anything of it is looked up. */
+  readonly interactionTaken: (interaction: AdapterPayload) => void;
   /** The protocol metadata of an active relying party. */
   readonly findClient: (clientId: string) => Promise<Record<string, unknown> | undefined>;
   /** Seconds in which a spent refresh token may be presented again to get the same answer (A8). */
@@ -73,6 +75,7 @@ export class ArtifactAdapter implements Adapter {
     if (!artifact) return undefined;
     const opened = HINTED.has(this.#model) ? this.#sources.hints.open(artifact.payload, key) : artifact.payload;
     const payload: AdapterPayload = { ...opened, jti: id };
+    if (this.#model === 'Interaction' && pending === undefined) this.#sources.interactionTaken(payload);
     if (artifact.consumedAt !== null && !this.#mayRetry(artifact.consumedAt)) {
       payload.consumed = artifact.consumedAt;
       unit?.replayed.set(this.#model, payload.accountId);
@@ -188,10 +191,8 @@ export class SessionAdapter implements Adapter {
   #foundByUid(digest: string): SessionRow | undefined {
     const unit = currentUnit();
     const row = unit && this.#byUid.get(unit);
-    // Once only, and not for what goes on after an answer: a password may have taken its time in between.
-    if (unit === undefined || row?.idDigest !== digest || unit.answered !== undefined) return undefined;
-    this.#byUid.delete(unit);
-    return row;
+    // For the page, and for what goes on at once after an answer; not where a password has taken its time in between.
+    return row?.idDigest === digest && !unit?.readsAnew ? row : undefined;
   }
 
   async upsert(id: string, payload: AdapterPayload, expiresIn: number): Promise<void> {
@@ -217,10 +218,12 @@ export class SessionAdapter implements Adapter {
   async #write(tx: Transaction, write: SessionWrite): Promise<void> {
     const { accountId, readAs } = write;
     const begins = accountId !== null && accountId !== readAs?.accountId;
-    if (begins && !(await holdActive(tx, this.#database.engine, accountId))) {
-      throw new Fault('ceremony_expired', 'the account was shut while its person signed in');
-    }
-    await writeSession(tx, write);
+    // In the same breath, so that they go to the server together: the throw undoes the session.
+    const [isActive] = await Promise.all([
+      begins ? holdActive(tx, this.#database.engine, accountId) : true,
+      writeSession(tx, write),
+    ]);
+    if (!isActive) throw new Fault('ceremony_expired', 'the account was shut while its person signed in');
   }
 
   /** The id given up at a rotation: its row lives on under the uid. Sign-out comes through `end`. */

@@ -16,7 +16,6 @@ import type { Interactions } from '../sign-in/interactions.ts';
 import type { Ladder } from '../sign-in/ladder.ts';
 import type { ArtifactStore } from '../storage/artifact-store.ts';
 import type { Database } from '../storage/database.ts';
-import { askAhead } from '../storage/read-ahead.ts';
 import type { Documents } from '../web/front.ts';
 import { createFindAccount } from './accounts.ts';
 import type { Vocabularies } from './acr-levels.ts';
@@ -26,12 +25,13 @@ import { type AuthorizationEndpointSources, createAuthorizationEndpoint } from '
 import { createCodeRedemption } from './code-redemption.ts';
 import { commitBeforeAnswer } from './commit.ts';
 import type { IntrospectedToken } from './features.ts';
-import { findConsent, grantLoader } from './grants.ts';
+import { grantLoader } from './grants.ts';
 import { createIdTokens } from './id-tokens.ts';
 import { createInteractions } from './interactions.ts';
 import { createIntrospection } from './introspection.ts';
 import { createKeptTokens } from './kept-tokens.ts';
 import { enqueueLogout, type LogoutNotice } from './logout-notices.ts';
+import { createLookUpsAhead } from './look-ups-ahead.ts';
 import type { ProtocolPages } from './pages.ts';
 import { promptPolicy } from './policy.ts';
 import { buildProvider, type ProviderSources } from './provider.ts';
@@ -125,11 +125,13 @@ export function createEngine(sources: EngineSources, keys: EngineKeys): Engine {
   const notary = createNotary();
   const policy = promptPolicy(subjects, assurance);
   const loadExistingGrant = withApis(grantLoader(database, subjects));
+  const ahead = createLookUpsAhead(sources);
   const { provider, sessions } = buildProvider({
     ...sources,
     keys,
     hints: createSealedHints(sources.hintSealer),
     refreshRetrySeconds: config.ttl.refreshRetrySeconds,
+    interactionTaken: ahead.taken,
     async findClient(clientId) {
       const party = await relyingParties.find(clientId);
       if (!party) return undefined;
@@ -147,12 +149,6 @@ export function createEngine(sources: EngineSources, keys: EngineKeys): Engine {
     logoutPage: pages.logoutPage,
     loggedOutPage: pages.loggedOutPage,
   });
-  const { persons, store } = sources;
-  /** What everything for a person at a portal begins with. */
-  const lookAhead = (personId: string, grantId: string | undefined): readonly (() => Promise<unknown>)[] => [
-    () => persons.profile(personId),
-    ...(grantId === undefined ? [] : [() => store.find('Grant', grantId)]),
-  ];
   const statementOf = (ctx: KoaContextWithOIDC) => assurance.statementOf(ctx, subjects.ceilingOf(ctx));
   const successorId = createSuccession(sources.successionSecret);
   const kept = createKeptTokens(provider, successorId);
@@ -169,7 +165,7 @@ export function createEngine(sources: EngineSources, keys: EngineKeys): Engine {
     queueLogout: (notice) => currentUnit()?.also((tx) => enqueueLogout(tx, notice)),
   });
   sealTokens(provider, keys.sealers);
-  const interactions = createInteractions(provider, ledger, config, assurance);
+  const interactions = createInteractions({ provider, ledger, config, assurance, ahead });
 
   provider.use(sources.shell);
   provider.use(commitBeforeAnswer({ ...sources, subjects, refuse, wake: sources.wakeOutbox }));
@@ -183,10 +179,7 @@ export function createEngine(sources: EngineSources, keys: EngineKeys): Engine {
     loadExistingGrant,
     policy,
     statementOf,
-    lookAhead(personId, clientId, grantId) {
-      const consent = () => findConsent(database, personId, clientId);
-      askAhead([...lookAhead(personId, grantId), consent, () => sources.ladder.lookAhead(personId)]);
-    },
+    lookAhead: ahead.opened,
   };
   const resume = sources.shortWays === false ? undefined : createResumption(authorization);
   provider.use(aroundLibrary({ provider, pages: ownPages, documents, publish, shortWays: shortWays(), resume }));
@@ -231,6 +224,7 @@ export function createEngine(sources: EngineSources, keys: EngineKeys): Engine {
     ways.set(provider.pathFor('pushed_authorization_request'), createPushedRequests(provider));
     const { accessTokenSeconds, refreshTokenSeconds, clientCredentialsSeconds, idTokenSeconds } = config.ttl;
     const issueIdToken = createIdTokens({ ...sources, provider, keys, lifetimeSeconds: idTokenSeconds });
+    const lookAhead = ahead.ofPerson;
     const forPersons = { provider, kept, issueIdToken, findAccount, database, accessTokenSeconds, lookAhead };
     const grants = {
       authorization_code: createCodeRedemption({ ...forPersons, refreshTokenSeconds }),

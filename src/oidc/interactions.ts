@@ -10,6 +10,7 @@ import type { Transaction } from '../storage/database.ts';
 import type { Assurance, ProvenLogin } from './assurance.ts';
 import { type GrantMark, markGrant } from './grant-mark.ts';
 import { saveConsent } from './grants.ts';
+import type { LookUpsAhead } from './look-ups-ahead.ts';
 import { methodsOf, proofsIn } from './proven-sessions.ts';
 import { renewSession } from './session-renewal.ts';
 import type { PickedSubject } from './subjects.ts';
@@ -18,13 +19,16 @@ import { currentUnit } from './unit-of-work.ts';
 /** Reasons for which the session is somebody else's than the portal asked for. */
 const OTHER_PERSON_REASONS: readonly string[] = ['id_token_hint', 'claims_id_token_sub_value'];
 
+export interface InteractionSources {
+  readonly provider: Provider;
+  readonly ledger: Ledger;
+  readonly config: Pick<Config, 'issuer' | 'session' | 'staff'>;
+  readonly assurance: Pick<Assurance, 'demandOf'>;
+  readonly ahead: Pick<LookUpsAhead, 'proven' | 'consented'>;
+}
+
 /** The ceremony's view of an authorization request, over the library's Interaction model. */
-export function createInteractions(
-  provider: Provider,
-  ledger: Ledger,
-  config: Pick<Config, 'issuer' | 'session' | 'staff'>,
-  assurance: Pick<Assurance, 'demandOf'>,
-): Interactions {
+export function createInteractions({ provider, ledger, config, assurance, ahead }: InteractionSources): Interactions {
   const held = new WeakMap<CeremonyRequest, Interaction>();
 
   const keep = async (request: CeremonyRequest, result: Interaction['result']): Promise<Interaction> => {
@@ -62,6 +66,7 @@ export function createInteractions(
       }
     },
     currentPerson: (ctx) => currentPerson(provider, ctx),
+    lookAnew: ({ clientId }, personId) => ahead.proven(personId, clientId),
     async hold(request, pending, write) {
       if (write) currentUnit()?.also(write);
       await keep(request, { pending });
@@ -90,6 +95,7 @@ export function createInteractions(
     },
     async consented(request, personId, event, notice) {
       const interaction = held.get(request);
+      ahead.consented(personId, request.clientId);
       const existing = interaction?.grantId ? await provider.Grant.find(interaction.grantId) : undefined;
       const grant = existing ?? new provider.Grant({ accountId: personId, clientId: request.clientId });
       const { acting } = (interaction?.prompt.details ?? {}) as { acting?: GrantMark };

@@ -35,6 +35,8 @@ export class UnitOfWork {
   answered: Interaction | undefined;
   /** The interaction that this request has begun and shows at once, though the browser has no cookie of it yet (going-on.ts). */
   begun: string | undefined;
+  /** Set when a proof has taken its time: what was read before it counts no more. */
+  readsAnew = false;
   /** Set by a short way that has found everything in order and will not turn back. */
   spending: Spending | undefined;
 

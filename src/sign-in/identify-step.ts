@@ -172,6 +172,7 @@ async function goesOn(
   outcome: Admitted,
 ): Promise<{ readonly state: 'refused' } | undefined> {
   const { person, proof } = outcome;
+  sources.interactions.lookAnew(request, person.id);
   const next = await provenBy(ctx, request, sources, outcome);
   if (next.proven.risk.verdict !== 'refuse') {
     await outcome.settle();

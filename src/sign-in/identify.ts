@@ -107,13 +107,17 @@ export function createIdentify(sources: IdentifySources): Identify {
     const who: HashFor = verdictOfGate === 'proven' ? 'known' : 'stranger';
     const allowance = await attempts.take(attempt);
     if (allowance === 'address_exhausted') return refuse('address_limit', 'too_many');
-    const challenged = device === undefined && (await challenges.stands(person?.id, ctx.ip));
+    // Begun together: to a store that is a way away they are one question.
+    const [challenged, stored] = await Promise.all([
+      device === undefined && challenges.stands(person?.id, ctx.ip),
+      passwords.stored(person?.id),
+    ]);
     if (allowance === 'account_exhausted' || challenged) {
       // The hash is spent all the same, so that a locked account takes as long as a wrong password (D9).
-      if ((await passwords.verify(undefined, password, who)) === 'busy') return { state: 'busy' };
+      if ((await passwords.verify(undefined, password, who, stored)) === 'busy') return { state: 'busy' };
       return refuse(challenged ? 'challenged' : 'locked', 'refused');
     }
-    const verdict = await passwords.verify(person?.id, password, who);
+    const verdict = await passwords.verify(person?.id, password, who, stored);
     if (verdict === 'busy') return { state: 'busy' };
     if (!person || verdict === 'mismatch') return refuse(person ? 'mismatch' : 'unknown', 'refused');
     // For whoever judges the circumstances: a list of leaked passwords that hits is no coincidence.

@@ -75,6 +75,8 @@ export interface Interactions {
   /** `elsewhere`: this browser did not start it (V4, V53). `expired`: it is over. */
   find(ctx: Context, uid: string): Promise<CeremonyRequest | 'elsewhere' | 'expired'>;
   currentPerson(ctx: Context): Promise<SignedInPerson | undefined>;
+  /** To be told when somebody has proven who they are, before anything follows from it: a proof takes its time, and what was looked up before it counts no more. */
+  lookAnew(request: CeremonyRequest, personId: string): void;
   /** Keeps what was proven while more is asked; no session begins. `write` is committed with it. */
   hold(request: CeremonyRequest, pending: Pending, write?: (tx: Transaction) => Promise<void>): Promise<void>;
   /** `write` is committed together with the sign-in it belongs to. A session of the same person goes on under a new id (E1). */

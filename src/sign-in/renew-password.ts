@@ -96,6 +96,7 @@ export async function postRenewPassword(ctx: Context, sources: SignInSources): P
   });
   await endOthers(personId, keptUid, visit);
   sources.wakeOutbox();
+  sources.interactions.lookAnew(request, personId);
   await advance(ctx, request, sources, { proven: pending });
 }
 

@@ -225,6 +225,7 @@ export async function postSecondFactor(ctx: Context, sources: SignInSources): Pr
     }
     return showSecondFactor(ctx, request, sources, place, { kind, problem: 'refused', status: 401 });
   }
+  sources.interactions.lookAnew(request, personId);
   const person = await sources.persons.find(personId);
   if (person === undefined) throw new Fault('ceremony_expired');
   const trusting = trust === 'yes' && place.step.mayTrust ? trustBrowser(ctx, sources, personId) : undefined;

@@ -32,10 +32,10 @@ export interface Counters {
   read(name: string): Promise<number>;
   /** The same of several in their order, in one look where the store can. */
   readAll(names: readonly string[]): Promise<readonly number[]>;
-  /** In the caller's transaction where there is one, which only a store with one writer takes. */
+  /** With the COMMIT of the caller's transaction where there is one, which only counters in that store take. */
   settle(settled: Settled, tx?: Transaction): Promise<void>;
-  /** Whether `settle` may be handed a transaction: locks on rows that many share would be held for as long as it takes. */
-  readonly oneWriter: boolean;
+  /** Whether `settle` may be handed a transaction. */
+  readonly settlesInside: boolean;
 }
 
 /** `takeWithin` out of single takes: for stores where each is a step of its own. */

@@ -27,6 +27,8 @@ export interface Transaction extends Connection {
   readonly kind: 'transaction';
   /** A failure undoes the write, which then throws it, or what `explain` makes of it. */
   post(sql: string, params: readonly SqlValue[], explain?: (error: unknown) => unknown): void;
+  /** The same, said together with the COMMIT: for rows that many share, whose locks must not be held while this write waits for answers. */
+  postLast(sql: string, params: readonly SqlValue[]): void;
   /**
    * A compare-and-set: a statement that changes rows, or else the write is undone and throws what `lost` makes. Without `RETURNING`, and
    * its parameters begin with what names the row.

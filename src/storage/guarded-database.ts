@@ -150,6 +150,11 @@ class GuardedTransaction implements Transaction {
     this.#raw.post(said.sql, said.params, explain);
   }
 
+  postLast(sql: string, params: readonly SqlValue[]): void {
+    const said = this.#sealed(sql, params);
+    this.#raw.postLast(said.sql, said.params);
+  }
+
   demand(sql: string, params: readonly SqlValue[], lost: () => unknown, explain?: (error: unknown) => unknown): void {
     const said = this.#sealed(sql, params);
     this.#raw.demand(said.sql, said.params, lost, explain);

@@ -89,11 +89,14 @@ async function upsert(tx: Transaction, guard: RowGuard, made: WholeRows, params:
   const [values] = rowsOf(made, params) as [CoveredValues];
   const all = [...params.slice(0, made.parameterCount), guard.seals.seal(guarded, values)];
   const name = values.slice(0, guarded.row.length);
-  const before = await tx.get<Row>(selectOne(guarded), name);
+  // In the same breath, so that they go to the server together: where the row was altered, what was done to it is undone by the throw.
+  const [before, count, after] = await Promise.all([
+    tx.get<Row>(selectOne(guarded), name),
+    tx.run(made.sql, all),
+    tx.get<Row>(selectOne(guarded), name),
+  ]);
   const held = before && coveredOf(guarded, before);
   if (held && !isUsable(guard, guarded, held, before[ROW_SEAL] ?? null)) throw altered(placeOf(guarded, held));
-  // In the same breath, so that they go to the server together.
-  const [count, after] = await Promise.all([tx.run(made.sql, all), tx.get<Row>(selectOne(guarded), name)]);
   if (after) sealRow(tx, guard.seals, guarded, coveredOf(guarded, after));
   return count;
 }

@@ -67,6 +67,6 @@ export function createMemoryCounters(countersMax: number = COUNTERS_MAX): Counte
     read: async (name) => live(name)?.value ?? 0,
     readAll: async (names) => names.map((name) => live(name)?.value ?? 0),
     settle: (settled) => settleSingly(settled, clear, giveBack),
-    oneWriter: false,
+    settlesInside: false,
   };
 }

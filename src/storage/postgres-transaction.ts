@@ -51,6 +51,7 @@ export class PostgresTransaction implements Transaction {
   readonly kind = 'transaction';
   readonly #connect: () => Promise<pg.PoolClient>;
   #waiting: (Posted | Asked)[] = [];
+  readonly #last: Posted[] = [];
   #client: pg.PoolClient | undefined;
   #sending: Promise<void> | undefined;
   #open = true;
@@ -87,6 +88,11 @@ export class PostgresTransaction implements Transaction {
     this.#waiting.push({ statement: statement(sql, params), explain });
   }
 
+  postLast(sql: string, params: readonly SqlValue[]): void {
+    this.#mustBeOpen();
+    this.#last.push({ statement: statement(sql, params), explain: (error) => error });
+  }
+
   demand(
     sql: string,
     params: readonly SqlValue[],
@@ -98,7 +104,7 @@ export class PostgresTransaction implements Transaction {
 
   /** What was posted and not carried out yet. */
   get posted(): readonly Posted[] {
-    return this.#waiting;
+    return [...this.#waiting, ...this.#last];
   }
 
   /** From here on nobody says anything more. */
@@ -110,7 +116,7 @@ export class PostgresTransaction implements Transaction {
   /** Carries out what is still posted and commits. Throws where the server did not. */
   async commit(client: pg.PoolClient): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure.error;
-    const rest = this.#waiting;
+    const rest = this.posted;
     const outcome = await carryOut(client, [...rest.map((posted) => posted.statement), control('COMMIT')]);
     const error = settle(rest, outcome);
     if (error !== undefined) throw error;

@@ -73,7 +73,7 @@ export function createRedisCounters({ client, prefix, standIn }: RedisCountersOp
         () => settleSingly(settled, clear, giveBack),
         () => standIn.settle(settled),
       ),
-    oneWriter: false,
+    settlesInside: false,
   };
 }
 

@@ -1,7 +1,7 @@
 import { nowSeconds } from '../shared/clock.ts';
 import { settleChain, takeChain } from './counter-chains.ts';
 import type { Allowance, Counters, Settled } from './counters.ts';
-import type { Database, Transaction } from './database.ts';
+import type { Database, SqlValue, Transaction } from './database.ts';
 
 /** A window that is over starts again in the same statement that would have counted in it. The present time is `$1`. */
 const COUNT = `ON CONFLICT (name) DO UPDATE SET
@@ -22,6 +22,7 @@ const places = (names: readonly string[], first: number): string => names.map((_
 
 /** Counters that outlive a restart and are shared by all nodes: for limits that guard an account (S5). */
 export function createSqlCounters(database: Database): Counters {
+  const isPostgres = database.engine === 'postgres';
   const takeIn = async (on: Pick<Transaction, 'get'>, name: string, windowSeconds: number): Promise<number> => {
     const now = nowSeconds();
     // The present second has begun already: without one more the window would end up to a second early.
@@ -29,9 +30,7 @@ export function createSqlCounters(database: Database): Counters {
   };
   // One statement is a transaction of its own on PostgreSQL: no BEGIN and COMMIT to wait for.
   const take: Counters['take'] = (name, windowSeconds) =>
-    database.engine === 'postgres'
-      ? takeIn(database, name, windowSeconds)
-      : database.write((tx) => takeIn(tx, name, windowSeconds));
+    isPostgres ? takeIn(database, name, windowSeconds) : database.write((tx) => takeIn(tx, name, windowSeconds));
   const readIn = async (
     on: Pick<Transaction, 'all'>,
     names: readonly string[],
@@ -66,31 +65,37 @@ export function createSqlCounters(database: Database): Counters {
     ]);
     return allowances.findIndex(({ max }, step) => (row![`v${step}`] ?? 0) > max);
   };
-  const settleChained = async ({ cleared, returned }: Settled): Promise<void> => {
-    if (cleared.length + returned.length === 0) return;
+  const chainOf = ({ cleared, returned }: Settled): readonly [string, SqlValue[]] => {
     const now = returned.length > 0 ? [nowSeconds()] : [];
-    await database.get(settleChain(returned.length, cleared.length), [...returned, ...cleared, ...now]);
+    return [settleChain(returned.length, cleared.length), [...returned, ...cleared, ...now]];
   };
-  const settleIn = async (tx: Transaction, { cleared, returned }: Settled): Promise<void> => {
-    if (cleared.length > 0) await tx.run(`DELETE FROM counters WHERE name IN (${places(cleared, 1)})`, cleared);
-    if (returned.length === 0) return;
-    const names = places(returned, 2);
-    await tx.run(`${RETURN} (${names})`, [nowSeconds(), ...returned]);
+  const settleIn = (tx: Transaction, settled: Settled): void => {
+    const { cleared, returned } = settled;
+    if (cleared.length + returned.length === 0) return;
+    // It locks in the order of `takeChain`, and nothing of the transaction comes behind it.
+    if (isPostgres) {
+      tx.postLast(...chainOf(settled));
+      return;
+    }
+    if (cleared.length > 0) tx.post(`DELETE FROM counters WHERE name IN (${places(cleared, 1)})`, cleared);
+    if (returned.length > 0) tx.post(`${RETURN} (${places(returned, 2)})`, [nowSeconds(), ...returned]);
   };
-  const oneWriter = database.engine === 'sqlite';
   return {
     take,
     takeWithin: (allowances) =>
-      database.engine === 'postgres'
+      isPostgres
         ? takeChained(allowances)
         : // Whoever is refused is told after what tells of it is durable (ledger/flood.ts), and with it this is.
           database.write((tx) => takeTogether(tx, allowances), { durable: false }),
     read: async (name) => (await database.get<{ value: number }>(READ, [name, nowSeconds()]))?.value ?? 0,
     readAll: (names) => readIn(database, names, nowSeconds()),
-    oneWriter,
-    settle(settled, tx) {
-      if (!oneWriter) return settleChained(settled);
-      return tx === undefined ? database.write((own) => settleIn(own, settled)) : settleIn(tx, settled);
+    settlesInside: true,
+    async settle(settled, tx) {
+      if (tx !== undefined) settleIn(tx, settled);
+      // Alone, and not in a group: two nodes could lock the places of several people in different orders.
+      else if (isPostgres && settled.cleared.length + settled.returned.length > 0) {
+        await database.get(...chainOf(settled));
+      } else if (!isPostgres) await database.write(async (own) => settleIn(own, settled));
     },
   };
 }

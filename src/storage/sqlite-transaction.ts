@@ -40,6 +40,11 @@ export class SqliteTransaction implements Transaction {
     this.#change(sql, params, explain);
   }
 
+  /** There is one writer, and its lock is that of the whole write. */
+  postLast(sql: string, params: readonly SqlValue[]): void {
+    this.#change(sql, params, undefined);
+  }
+
   demand(sql: string, params: readonly SqlValue[], lost: () => unknown, explain?: (error: unknown) => unknown): void {
     if (this.#change(sql, params, explain) === 0) throw lost();
   }
