@@ -57,7 +57,7 @@ export function aroundLibrary({ provider, pages, documents, publish, shortWays, 
       const answered = currentUnit()?.answered;
       if (answered === undefined) return;
       if (await resume?.(ctx, answered)) return;
-      await goOnAtOnce(ctx, provider, answered.uid, next);
+      await goOnAtOnce(ctx, provider, answered, next);
     } else await next();
     // A fault of ours that the library has answered as its own 500 goes on to the shell; what the request did is dropped.
     if (ctx.state.fault instanceof Fault) throw ctx.state.fault;

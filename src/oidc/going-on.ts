@@ -1,5 +1,6 @@
 import type { Context, Next } from 'koa';
-import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
+import type { Interaction, KoaContextWithOIDC, Provider } from 'oidc-provider';
+import { nowSeconds } from '../shared/clock.ts';
 import { currentUnit } from './unit-of-work.ts';
 
 /**
@@ -10,8 +11,15 @@ import { currentUnit } from './unit-of-work.ts';
  * The library knows the browser by a cookie that is bound to that address, so it is not sent to ours. The cookie of the ceremony is
  * signed with the same keys and names the same interaction (`Interactions.find` has compared it with the address): it vouches for both.
  */
-export async function goOnAtOnce(ctx: Context, provider: Provider, uid: string, library: Next): Promise<void> {
+export async function goOnAtOnce(
+  ctx: Context,
+  provider: Provider,
+  answered: Interaction,
+  library: Next,
+): Promise<void> {
   const { method, url, cookies } = ctx;
+  const { uid } = answered;
+  await answered.save(answered.exp - nowSeconds());
   const resume = provider.cookieName('resume');
   ctx.cookies = Object.create(cookies, {
     get: {

@@ -31,17 +31,18 @@ export interface InteractionSources {
 export function createInteractions({ provider, ledger, config, assurance, ahead }: InteractionSources): Interactions {
   const held = new WeakMap<CeremonyRequest, Interaction>();
 
-  const keep = async (request: CeremonyRequest, result: Interaction['result']): Promise<Interaction> => {
+  const withResult = (request: CeremonyRequest, result: Interaction['result']): Interaction => {
     const interaction = held.get(request);
     if (!interaction) throw new Error('the ceremony request did not come from find()');
     interaction.result = result;
-    await interaction.save(interaction.exp - nowSeconds());
     return interaction;
   };
+  /** Not written: whoever takes the answer up in this very request takes the interaction away with it. */
   const finish = async (request: CeremonyRequest, result: Interaction['result']): Promise<string> => {
-    const answered = await keep(request, result);
+    const answered = withResult(request, result);
     const unit = currentUnit();
-    if (unit !== undefined) unit.answered = answered;
+    if (unit === undefined) throw new Error('an interaction was answered outside of a request');
+    unit.answered = answered;
     return answered.returnTo;
   };
 
@@ -69,7 +70,8 @@ export function createInteractions({ provider, ledger, config, assurance, ahead 
     lookAnew: ({ clientId }, personId) => ahead.proven(personId, clientId),
     async hold(request, pending, write) {
       if (write) currentUnit()?.also(write);
-      await keep(request, { pending });
+      const interaction = withResult(request, { pending });
+      await interaction.save(interaction.exp - nowSeconds());
     },
     async signedIn(request, login, write) {
       if (write) currentUnit()?.also(write);
