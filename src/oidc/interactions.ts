@@ -1,5 +1,5 @@
 import type { Context } from 'koa';
-import { errors, type Interaction, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
+import type { Interaction, KoaContextWithOIDC, Provider } from 'oidc-provider';
 import type { Config } from '../config/schema.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { nowSeconds } from '../shared/clock.ts';
@@ -48,23 +48,18 @@ export function createInteractions({ provider, ledger, config, assurance, ahead 
 
   return {
     async find(ctx, uid) {
-      try {
-        const isBegunHere = currentUnit()?.begun === uid;
-        const interaction = isBegunHere
-          ? await provider.Interaction.find(uid)
-          : await provider.interactionDetails(ctx.req, ctx.res);
-        if (interaction === undefined) return 'expired';
-        // The library reads its cookie and never compares it with the address: an address planted by another must not bind (V4).
-        if (interaction.uid !== uid) return 'elsewhere';
-        const client = await provider.Client.find(String(interaction.params.client_id));
-        if (client === undefined) return 'expired';
-        const request = toRequest(interaction, assurance.demandOf(interaction.params, client));
-        held.set(request, interaction);
-        return request;
-      } catch (error) {
-        if (!(error instanceof errors.SessionNotFound)) throw error;
-        return ctx.cookies.get(provider.cookieName('interaction')) === undefined ? 'elsewhere' : 'expired';
-      }
+      const isBegunHere = currentUnit()?.begun === uid;
+      const shown = isBegunHere ? uid : ctx.cookies.get(provider.cookieName('interaction'), { signed: true });
+      if (shown === undefined) return 'elsewhere';
+      const interaction = await live(provider, shown);
+      if (interaction === undefined) return 'expired';
+      // The cookie must be that of this address: an address planted by another must not bind (V4).
+      if (interaction.uid !== uid) return 'elsewhere';
+      const client = await provider.Client.find(String(interaction.params.client_id));
+      if (client === undefined) return 'expired';
+      const request = toRequest(interaction, assurance.demandOf(interaction.params, client));
+      held.set(request, interaction);
+      return request;
     },
     currentPerson: (ctx) => currentPerson(provider, ctx),
     lookAnew: ({ clientId }, personId) => ahead.proven(personId, clientId),
@@ -125,6 +120,15 @@ export function createInteractions({ provider, ledger, config, assurance, ahead 
       return finish(request, { error, error_description: description });
     },
   };
+}
+
+/** An interaction whose session, if it began with one, goes on and is the same person's still: what the library's `interactionDetails` asks. */
+async function live(provider: Provider, uid: string): Promise<Interaction | undefined> {
+  const interaction = await provider.Interaction.find<Interaction>(uid);
+  const origin = interaction?.session;
+  if (origin?.uid === undefined) return interaction;
+  const session = await provider.Session.findByUid(origin.uid);
+  return session !== undefined && session.accountId === origin.accountId ? interaction : undefined;
 }
 
 async function currentPerson(provider: Provider, ctx: Context): Promise<SignedInPerson | undefined> {
