@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
+import { BoundedMap } from '../shared/bounded-map.ts';
 
 /** An address as a number: 32 bits for IPv4, also when it is written in IPv6, 128 for IPv6. */
 interface AddressBits {
@@ -10,6 +11,10 @@ const MAPPED = 0xffffn;
 const IPV4_BITS = 32n;
 const IPV4_GROUP_LENGTH = 24;
 const IPV6_GROUP_LENGTH = 48;
+/** Below a megabyte: a sign-in asks some ten times what its address is counted under. */
+const ADDRESSES_KEPT_MAX = 4_096;
+/** No address is longer, an IPv6 address with an IPv4 tail and a zone among them. */
+const ADDRESS_CHARS_MAX = 64;
 
 const ipv4Value = (address: string): bigint =>
   address.split('.').reduce((value, part) => (value << 8n) | BigInt(Number(part)), 0n);
@@ -36,11 +41,23 @@ function bitsOf(address: string): AddressBits | undefined {
   return value >> IPV4_BITS === MAPPED ? { width: 32, value: value & 0xffffffffn } : { width: 128, value };
 }
 
+/** The same function, with what it said of the addresses that come by just now kept; what is no address is said anew each time. */
+function kept<Said extends string | undefined>(of: (address: string) => Said): (address: string) => Said {
+  const said = new BoundedMap<string, Said>(ADDRESSES_KEPT_MAX);
+  return (address) => {
+    const known = said.get(address);
+    if (known !== undefined) return known;
+    const now = of(address);
+    if (address.length <= ADDRESS_CHARS_MAX) said.set(address, now);
+    return now;
+  };
+}
+
 /**
  * The network an address is counted under: the /24 of IPv4, the /48 of IPv6, which is what one customer of a carrier may have.
  * Undefined for what is no address.
  */
-export function networkOf(address: string): string | undefined {
+export const networkOf = kept((address: string): string | undefined => {
   const bits = bitsOf(address);
   if (bits === undefined) return undefined;
   if (bits.width === 32) {
@@ -49,7 +66,7 @@ export function networkOf(address: string): string | undefined {
   }
   const groups = [112n, 96n, 80n].map((shift) => ((bits.value >> shift) & 0xffffn).toString(16));
   return `${groups.join(':')}::/${IPV6_GROUP_LENGTH}`;
-}
+});
 
 /** What cannot be read shares one small allowance instead of none (V44). */
 const UNREADABLE = 'unreadable';
@@ -58,13 +75,13 @@ const UNREADABLE = 'unreadable';
  * Who is limited together: one IPv4 address, or the /64 of an IPv6 address, which is what one household has (X6). An IPv4
  * address written in IPv6 (`::ffff:192.0.2.1`) is the IPv4 address.
  */
-export function addressGroup(address: string): string {
+export const addressGroup = kept((address: string): string => {
   const bits = bitsOf(address);
   if (bits === undefined) return UNREADABLE;
   if (bits.width === 32) return [24n, 16n, 8n, 0n].map((shift) => (bits.value >> shift) & 255n).join('.');
   const groups = [112n, 96n, 80n, 64n].map((shift) => ((bits.value >> shift) & 0xffffn).toString(16));
   return `${groups.join(':')}::/64`;
-}
+});
 
 /** A network in CIDR notation. One of IPv4 addresses that is written in IPv6 is the network of IPv4. */
 function prefixOf(network: string): (AddressBits & { readonly length: number }) | undefined {

@@ -3,14 +3,29 @@ import type { Sex } from './document.ts';
 
 const BIRTH_YEAR_MIN = 1850;
 const CHINA_OFFSET_MS = 8 * 3600 * 1000;
+const DAY_MS = 24 * 3600 * 1000;
+
+/** The day that was written last: it is the same one until midnight. */
+let written = { day: Number.NaN, text: '' };
 
 /** Today in China, `YYYY-MM-DD`. */
-export const todayInChina = (): string => new Date(nowMs() + CHINA_OFFSET_MS).toISOString().slice(0, 10);
+export function todayInChina(): string {
+  const day = Math.floor((nowMs() + CHINA_OFFSET_MS) / DAY_MS);
+  if (day !== written.day) written = { day, text: new Date(day * DAY_MS).toISOString().slice(0, 10) };
+  return written.text;
+}
 
-/** Whether `YYYY-MM-DD` is a day of the calendar. */
+const DAY = /^(\d{4})-(\d\d)-(\d\d)$/;
+const DAYS_OF_MONTH = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+/** Whether `YYYY-MM-DD` is a day of the (proleptic Gregorian) calendar. Asked of every number that is read, so no date is made for it. */
 export function isDay(text: string): boolean {
-  const day = new Date(`${text}T00:00:00Z`);
-  return /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(day.getTime()) && day.toISOString().slice(0, 10) === text;
+  const read = DAY.exec(text);
+  if (read === null) return false;
+  const [year, month, day] = [Number(read[1]), Number(read[2]), Number(read[3])];
+  const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+  const last = month === 2 && isLeap ? 29 : (DAYS_OF_MONTH[month - 1] ?? 0);
+  return day >= 1 && day <= last;
 }
 
 /** A day of the calendar, from 1850 to today in China. */
