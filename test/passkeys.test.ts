@@ -205,6 +205,20 @@ test.serial('D8 wrong answers of a passkey are limited and never shut the passwo
   t.true(isIn(await browser.submit({ identifier: WANG.idNumber, password: PASSWORD }, '/identify')));
 });
 
+test.serial(
+  'D8 somebody who signs in by a passkey again and again, in a browser of theirs, is never told to wait',
+  async (t) => {
+    const limits = { failuresPerAccount: 3, failuresPerAddress: 4, failuresPerNetwork: 4 };
+    const scene = await withPasskey(t, { counts: false }, { limits });
+    for (let at = 0; at < 6; at += 1) {
+      scene.browser.forgetCookies('tongban');
+      t.true(isIn(await answer(await atSignIn(scene, scene.browser), scene.device)), `time ${at + 1}`);
+    }
+    t.like((await scene.server.events('sign-in.succeeded')).at(-1), { data: { device: 'known' } });
+    t.deepEqual(await reasons(scene), []);
+  },
+);
+
 test.serial('F2 V42 a passkey of a disabled account opens nothing, and the answer does not say why', async (t) => {
   const scene = await withPasskey(t);
   await scene.server.house.persons.disable(scene.wang, 'test');

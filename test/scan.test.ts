@@ -214,6 +214,24 @@ test.serial('F2 an approval of somebody who was disabled meanwhile opens nothing
   t.is((await server.events('sign-in.succeeded')).length, 1);
 });
 
+test.serial('D7 X6 who signs in by a code makes no room for guesses from the same address', async (t) => {
+  const scene = await withPhone(t, { limits: { ...ROOMY.limits, failuresPerAddress: 3, failuresPerNetwork: 1000 } });
+  const { server, portal, phone } = scene;
+  const guess = async (): Promise<number> => {
+    const browser = server.browser();
+    await browser.get(authorizationPath(portal));
+    return (await browser.submit({ identifier: LI.idNumber, password: 'a guess' }, '/identify')).status;
+  };
+  t.deepEqual([await guess(), await guess(), await guess()], [401, 401, 401]);
+  const screen = await screenWithCode(scene);
+  const at = screen.page.url;
+  const number = numberOn(screen.page);
+  await open(phone, await codeOf(scene, screen));
+  await approve(phone, number);
+  t.true(isIn(await finish(screen, at)));
+  t.is(await guess(), 429);
+});
+
 test.serial('codes for one address are limited', async (t) => {
   const scene = await withPhone(t, { scan: { startsPerAddress: 2 } });
   const screen = await screenWithCode(scene);

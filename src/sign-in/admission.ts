@@ -20,8 +20,11 @@ export interface Proven {
   /** The session that is proven again; undefined for a sign-in. */
   readonly sessionUid?: string | undefined;
   readonly proof: Proof;
-  /** What it was counted under: that starts anew. It also says whether this is a device of theirs. */
-  readonly attempt: Attempt;
+  /**
+   * What it was counted under, exactly as it was taken: that starts anew. Undefined for a proof nobody has counted: to give a place back what was
+   * never taken would make room for guesses (D7).
+   */
+  readonly attempt?: Attempt | undefined;
   /** Who has this second account proven besides their own: nothing begins then, and the browser is not remembered. */
   readonly provenBy?: string | undefined;
   /** What the factor itself writes with the sign-in; false when somebody else spent the same proof meanwhile. */
@@ -134,15 +137,15 @@ export function createAdmission(sources: AdmissionSources): Admission {
   };
 
   const admitted = (ctx: Context, { person, clientId, proof, provenBy, attempt, write }: Proven): Admitted => {
-    const settling = attempts.succeeding(attempt);
+    const settling = attempt && attempts.succeeding(attempt);
     return {
       state: 'proven',
       person,
       proof,
-      settle: () => settling.before(),
+      settle: async () => settling?.before(),
       async write(tx) {
         if (write !== undefined && !(await write(tx))) throw new Fault('proof_spent', 'a proof was given twice');
-        await settling.write(tx);
+        await settling?.write(tx);
         if (provenBy === undefined) return;
         const event = { ...visitOf(ctx), personId: person.id, clientId };
         const details = { amr: [...proof.amr], with: provenBy };
@@ -173,7 +176,7 @@ export function createAdmission(sources: AdmissionSources): Admission {
         await told;
         return { state: 'refused' };
       }
-      await Promise.all([told, attempts.succeeded(attempt)]);
+      await Promise.all([told, attempt && attempts.succeeded(attempt)]);
       return reason === 'closing' ? { state: 'closing', personId: person.id } : { state: 'needs_guardian' };
     },
     async complete(ctx, { person, clientId, sessionUid, here, before, isWhole }) {

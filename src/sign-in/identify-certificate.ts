@@ -56,13 +56,12 @@ export function createIdentifyCertificate(sources: IdentifyCertificateSources): 
         return refuse('refused', 'owner');
       const person = record && (await persons.find(record.personId));
       if (record === undefined || person === undefined) return refuse('refused', 'unknown');
-      const device = await admission.knownDevice(ctx, person.id);
       return admission.admit(ctx, {
         person,
         clientId,
         sessionUid,
         proof: { factor: FACTOR, strength: 'cryptographic', amr: [amr], at: nowSeconds() },
-        attempt: { ...counted, ...(device === undefined ? {} : { knownDeviceDigest: device }) },
+        attempt: counted,
         write: async (tx) =>
           (await verdict.spend(tx)) && (await boundFactors.use(tx, record.id, record.state, record.state)),
       });

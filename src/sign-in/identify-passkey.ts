@@ -75,14 +75,13 @@ export function createIdentifyPasskey(sources: IdentifyPasskeySources): Identify
       }
       const person = await persons.find(verdict.record.personId);
       if (person === undefined) return refuse('refused', 'unknown', verdict.record);
-      const device = await admission.knownDevice(ctx, person.id);
       const { amr, write } = verdict;
       return admission.admit(ctx, {
         person,
         clientId,
         sessionUid,
         proof: { factor: FACTOR, strength: 'cryptographic', amr: [...amr], at: nowSeconds() },
-        attempt: { ...counted, ...(device === undefined ? {} : { knownDeviceDigest: device }) },
+        attempt: counted,
         write,
       });
     },

@@ -95,16 +95,10 @@ export async function finishScan(ctx: Context, request: CeremonyRequest, sources
   if (scan?.state !== 'approved' || scan.personId === undefined) return refuse(scan?.state ?? 'unknown', scan);
   const person = await persons.find(scan.personId);
   if (person === undefined) return refuse('unknown', scan);
-  const device = await admission.knownDevice(ctx, person.id);
   return admission.admit(ctx, {
     person,
     clientId: request.clientId,
     proof: { factor: FACTOR, strength: 'possession', amr: [...AMR], at: nowSeconds() },
-    attempt: {
-      account: `scan ${scan.id}`,
-      address: ctx.ip,
-      ...(device === undefined ? {} : { knownDeviceDigest: device }),
-    },
     write: (tx) => scanCodes.spend(tx, scan.id),
   });
 }
