@@ -572,7 +572,7 @@ const render = (name: keyof PageModels, language: (typeof LANGUAGES)[number], la
   renderer.html(name, models[name], {
     language,
     largeText,
-    links: { own: '/', language: '/?lang=en', text: '/?text=large' },
+    links: { own: '/interaction/of-its-own', language: '/?lang=en', text: '/?text=large' },
   });
 
 test('E7 E6 markup and unseen characters in any value are inert on every page, in both languages', (t) => {

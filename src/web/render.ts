@@ -27,6 +27,8 @@ export interface Branding {
 
 /** What answering with a page needs of a request: satisfied by a koa context. */
 export interface PageContext extends PreferencesContext {
+  /** What was asked for, which another page may answer. */
+  readonly originalUrl?: string;
   set(field: string, value: string): void;
   status: number;
   body: unknown;
@@ -39,9 +41,9 @@ export interface PageOptions {
   readonly uiLocales?: string;
 }
 
-/** How one page is shown; `links` are the addresses of this page: its own, and with one choice changed. */
+/** How one page is shown; `links` are the addresses of this page: its own, where it answers a request for another, and with one choice changed. */
 export interface View extends Preferences {
-  readonly links?: { readonly own: string; readonly language: string; readonly text: string };
+  readonly links?: { readonly own?: string; readonly language: string; readonly text: string };
 }
 
 export interface Renderer {
@@ -90,7 +92,7 @@ export function createRenderer(options: RendererOptions): Renderer {
       const chosen = preferences(ctx, uiLocales);
       rememberChoice(ctx, options.secure);
       const links = {
-        own: ctx.path,
+        ...(ctx.originalUrl === undefined || pathOf(ctx.originalUrl) === ctx.path ? {} : { own: ctx.path }),
         language: addressWith(ctx, 'lang', chosen.language === 'en' ? 'zh-CN' : 'en'),
         text: addressWith(ctx, 'text', chosen.largeText ? 'normal' : 'large'),
       };
@@ -103,6 +105,8 @@ export function createRenderer(options: RendererOptions): Renderer {
     },
   };
 }
+
+const pathOf = (address: string): string => address.split('?', 1)[0]!;
 
 function compiledWhenShown(eta: Eta, text: string): TemplateFunction {
   let compiled: TemplateFunction | undefined;

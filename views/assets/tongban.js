@@ -1,7 +1,7 @@
 // Everything works without this file. It adds a way to see a typed password, stops a form from being sent twice, and has a page loaded again from its
 // own address where another request was answered with it.
 const own = document.querySelector('link[rel="canonical"]')?.getAttribute('href');
-if (own?.startsWith('/interaction/') && own !== location.pathname) history.replaceState(null, '', own);
+if (own && own !== location.pathname) history.replaceState(null, '', own);
 
 for (const button of document.querySelectorAll('button[data-reveals]')) {
   const field = document.getElementById(button.dataset.reveals);
