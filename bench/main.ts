@@ -29,7 +29,7 @@ import { measureWorkers } from './workers.ts';
  *
  *   npm run bench -- [--quick] [--only NAME]... [--peer ours|bare] [--engine sqlite|postgres-redis] [--json FILE]
  *   npm run bench -- --scale [--people 1000000] [--stores FOLDER] [--json FILE]
- *   npm run bench -- --scale --engine postgres [--people 10000000] [--postgres URL] [--json FILE]
+ *   npm run bench -- --scale --engine postgres [--people 10000000] [--postgres URL] [--quick] [--json FILE]
  *   npm run bench -- --crypto
  *   npm run bench -- --workers 2 [--engine sqlite|postgres-redis] [--quick]
  *   npm run bench -- --footprint
