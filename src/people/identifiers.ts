@@ -137,8 +137,10 @@ export function createIdentifiers(sources: IdentifierSources): Identifiers {
     const now = nowSeconds();
     const own = await tx.get<OwnRow>(OWN, [type, personId]);
     for (let look = 1; look <= LOOKS_MAX; look += 1) {
-      await tx.run(LOCK, [type, valueIndex]);
-      const holder = (await tx.get<{ person_id: string }>(HOLDER, [type, valueIndex]))?.person_id ?? personId;
+      // Without the lock a row that has come meanwhile says nothing: it may be with the next one already. The INSERT finds it, and the next look has it locked.
+      const isThere = (await tx.run(LOCK, [type, valueIndex])) > 0;
+      const row = isThere ? await tx.get<{ person_id: string }>(HOLDER, [type, valueIndex]) : undefined;
+      const holder = row?.person_id ?? personId;
       if (holder !== personId && type === 'user_name') {
         if (look > 1 && own) await tx.run(INSERT, [type, own.value_index, personId, own.verified_by, own.bound_at]);
         return 'taken';
