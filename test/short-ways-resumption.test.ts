@@ -76,6 +76,20 @@ class Walk {
     await this.follow();
   }
 
+  /** A request that its portal has pushed a moment ago. */
+  async openPushed(query: Record<string, string> = {}): Promise<void> {
+    const { server, portal } = this.scene;
+    const fields = new URL(authorizationPath(portal, { ...SAID, ...query }), server.issuer).searchParams;
+    const answer = await fetch(`${server.issuer}/request`, {
+      method: 'POST',
+      headers: { authorization: `Basic ${btoa(`${portal.id}:${portal.secret}`)}` },
+      body: fields,
+    });
+    const { request_uri } = (await answer.json()) as { readonly request_uri: string };
+    await this.#keep(this.browser.get(`/auth?${new URLSearchParams({ client_id: portal.id, request_uri })}`));
+    await this.follow();
+  }
+
   async follow(): Promise<void> {
     const { issuer } = this.scene.server;
     for (let { page } = this.browser; page.location?.startsWith(`${issuer}/`); page = this.browser.page)
@@ -147,6 +161,16 @@ const PLAIN: Readonly<Record<string, Journey>> = {
 
 /** What the library goes on with by itself, at one step or another. */
 const LIBRARYS: Readonly<Record<string, Journey>> = {
+  'a pushed request': async (walk) => {
+    await walk.openPushed();
+    await walk.signIn();
+    await walk.allow();
+  },
+  'a pushed request that binds its code to a key': async (walk) => {
+    await walk.openPushed({ dpop_jkt: 'x'.repeat(43) });
+    await walk.signIn();
+    await walk.allow();
+  },
   'a consent that is denied': async (walk) => {
     await walk.open();
     await walk.signIn();

@@ -1,6 +1,7 @@
 import type { Context, Next } from 'koa';
 import type { Interaction, KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { nowSeconds } from '../shared/clock.ts';
+import { pageOf } from './prompting.ts';
 import { currentUnit } from './unit-of-work.ts';
 
 /**
@@ -47,10 +48,8 @@ export const mayStandAt = (query: Readonly<Record<string, unknown>>): boolean =>
 /** The interaction whose page the library sends the browser to, if this very request has begun it. */
 export function begunIn({ status, response }: Context, { entities }: KoaContextWithOIDC['oidc']): string | undefined {
   const uid = entities.Interaction?.uid;
-  return status === 303 && uid !== undefined && response.get('location') === pathOf(uid) ? uid : undefined;
+  return status === 303 && uid !== undefined && response.get('location') === pageOf(uid) ? uid : undefined;
 }
-
-const pathOf = (uid: string): string => `/interaction/${uid}`;
 
 /**
  * Answers with the page of the interaction that this request has begun, in place of a redirect to it: the browser makes one round trip less. Never in
@@ -69,7 +68,7 @@ export async function showAtOnce(
   const { page } = ctx.state;
   const headers = ctx.res.getHeaders();
   ctx.method = 'GET';
-  ctx.url = pathOf(uid);
+  ctx.url = pageOf(uid);
   ctx.remove('location');
   unit.begun = uid;
   const isShown = await pages(ctx).then(
@@ -79,7 +78,7 @@ export async function showAtOnce(
   Object.assign(ctx, { method, url });
   ctx.state.page = page;
   if (isShown) {
-    ctx.set('content-location', pathOf(uid));
+    ctx.set('content-location', pageOf(uid));
     return true;
   }
   for (const name of ctx.res.getHeaderNames()) ctx.res.removeHeader(name);

@@ -9,6 +9,9 @@ import { shortCookie, signedCookie } from './session-cookies.ts';
 /** As many as the library gives what it names itself. */
 const ID_CHARS = 43;
 
+/** Where the page of an interaction stands. */
+export const pageOf = (uid: string): string => `/interaction/${uid}`;
+
 /** The first prompt of a request that misses something, and why. */
 export type Missing = Interaction['prompt'];
 
@@ -47,8 +50,6 @@ export interface Waiting {
   readonly missing: Missing;
   /** The interaction that has been answered before, where there is one. */
   readonly before: Interaction | undefined;
-  /** As what the request was pushed. */
-  readonly pushedAs: string | undefined;
 }
 
 export interface PromptingSources {
@@ -65,7 +66,7 @@ export interface Begun {
 
 /** Keeps a request until it is answered, as the library does, and gives the cookies that bind it to this browser. */
 export async function begin({ provider, cookieKeys, config }: PromptingSources, waiting: Waiting): Promise<Begun> {
-  const { request, session, grant, parameters, missing, before, pushedAs } = waiting;
+  const { request, session, grant, parameters, missing, before } = waiting;
   const uid = randomToken(ID_CHARS);
   const resumed = provider.pathFor('resume', { uid });
   const seconds = config.ttl.interactionSeconds;
@@ -80,7 +81,6 @@ export async function begin({ provider, cookieKeys, config }: PromptingSources, 
     session,
     grant,
     cid: before?.cid ?? randomToken(ID_CHARS),
-    parJti: pushedAs,
   });
   await interaction.save(seconds);
   request.oidc.entity('Interaction', interaction);
@@ -88,7 +88,7 @@ export async function begin({ provider, cookieKeys, config }: PromptingSources, 
   return {
     uid,
     cookies: [
-      ...signedCookie(cookieKeys, provider.cookieName('interaction'), uid, shortCookie(`/interaction/${uid}`, bounds)),
+      ...signedCookie(cookieKeys, provider.cookieName('interaction'), uid, shortCookie(pageOf(uid), bounds)),
       ...signedCookie(cookieKeys, provider.cookieName('resume'), uid, shortCookie(resumed, bounds)),
     ],
   };
@@ -97,5 +97,5 @@ export async function begin({ provider, cookieKeys, config }: PromptingSources, 
 /** Sends the browser to the page of an interaction. */
 export function sendToPage(ctx: Context, uid: string): void {
   ctx.status = 303;
-  ctx.redirect(`/interaction/${uid}`);
+  ctx.redirect(pageOf(uid));
 }

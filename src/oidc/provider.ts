@@ -10,6 +10,7 @@ import { ACTING_CLAIMS } from './acting-claims.ts';
 import { checkActingAs } from './acting-hint.ts';
 import { type AdapterSources, ArtifactAdapter, CLOCK_TOLERANCE_SECONDS, SessionAdapter } from './adapter.ts';
 import { type FeatureHooks, features } from './features.ts';
+import { pageOf } from './prompting.ts';
 import { isRequestObject } from './request-objects.ts';
 import { type EngineKeys, keysAtHand } from './signing-keys.ts';
 import { SM2_METADATA } from './sm2-client.ts';
@@ -131,7 +132,7 @@ export function buildProvider(sources: ProviderSources): BuiltProvider {
     formats: { bitsOfOpaqueRandomness: 256 },
     interactions: {
       policy: [...sources.policy],
-      url: async (_ctx, interaction) => `/interaction/${interaction.uid}`,
+      url: async (_ctx, interaction) => pageOf(interaction.uid),
     },
     issueRefreshToken: async (_ctx, client, code) => issuesRefreshToken(client, code),
     jwks: { keys: [...keysAtHand(sources.keys.classical), new StandInKey()] },

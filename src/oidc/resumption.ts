@@ -2,18 +2,16 @@ import type { Context } from 'koa';
 import type { Grant, Interaction, KoaContextWithOIDC, Session } from 'oidc-provider';
 import type { AuthorizationEndpointSources } from './authorization-endpoint.ts';
 import { mayAsk, promptedParameters } from './authorization-request.ts';
-import { type Answerable, issueCode } from './code-issue.ts';
+import { issueCode } from './code-issue.ts';
 import { sendToPortal } from './portal-address.ts';
-import { begin, firstMissing, type Missing, sendToPage, type Waiting } from './prompting.ts';
-import { limitsOf, sessionCookie, sessionSeconds } from './provider.ts';
+import { begin, firstMissing, type Missing, sendToPage } from './prompting.ts';
+import { type Asked, answerShown, contextOf, loadGrant } from './request-context.ts';
 import { shortCookie, signedCookie } from './session-cookies.ts';
 import { createShownSessions, newSession } from './shown-session.ts';
 import { currentUnit } from './unit-of-work.ts';
 
 /** Goes on with an authorization request whose interaction has just been answered. False for one that is the library's to go on with. */
 export type Resumption = (ctx: Context, answered: Interaction) => Promise<boolean>;
-
-type Asked = Pick<Answerable, 'client' | 'parameters' | 'pushed'>;
 
 interface Resumed extends Asked {
   readonly answered: Interaction;
@@ -29,27 +27,24 @@ interface Resumed extends Asked {
  * another person's session, a session that has ended meanwhile, a refusal, access in absence.
  */
 export function createResumption(sources: AuthorizationEndpointSources): Resumption {
-  const { provider, config, cookieKeys, findAccount, loadExistingGrant, policy } = sources;
-  const shownSessions = createShownSessions(sources);
+  const { provider, config, cookieKeys, policy } = sources;
+  const sessions = createShownSessions(sources);
   const secure = config.issuer.startsWith('https:');
-  const sessionName = provider.cookieName('session');
 
-  const askedBefore = async ({ params, trusted, deviceCode, parJti }: Interaction): Promise<Asked | undefined> => {
-    const parameters = deviceCode === undefined && !trusted?.length ? promptedParameters(params) : undefined;
+  /** What was pushed or signed is the library's to take up again: it knows which parameters their portal has vouched for. */
+  const askedBefore = async (answered: Interaction): Promise<Asked | undefined> => {
+    const { params, trusted, deviceCode, parJti } = answered;
+    if (trusted?.length || deviceCode !== undefined || parJti !== undefined) return undefined;
+    const parameters = promptedParameters(params);
     const client = parameters && (await provider.Client.find(parameters.client_id));
-    if (client === undefined || !mayAsk(client, parameters!, parJti === undefined ? 'sent' : 'pushed'))
-      return undefined;
-    const pushed = parJti && (await provider.PushedAuthorizationRequest.find(parJti, { ignoreExpiration: true }));
-    // One that was pushed and is gone, or that another window has used up, is for the library to speak of.
-    if (parJti !== undefined && (!pushed || pushed.consumed)) return undefined;
-    return { client, parameters: parameters!, ...(pushed ? { pushed } : {}) };
+    return client && mayAsk(client, parameters, 'sent') ? { client, parameters } : undefined;
   };
 
   /** The session the interaction belongs to, or a new one in a browser that has shown none. */
   const sessionFor = async (ctx: Context, { session: origin, result }: Interaction): Promise<Session | undefined> => {
-    const shown = await shownSessions.of(ctx);
+    const shown = await sessions.of(ctx);
     if (shown === undefined) {
-      const isNew = origin?.uid === undefined && shownSessions.isStrange(ctx);
+      const isNew = origin?.uid === undefined && sessions.isStrange(ctx);
       return isNew && result?.login ? newSession(provider) : undefined;
     }
     if (origin?.uid !== undefined && origin.uid !== shown.session.uid) return undefined;
@@ -66,38 +61,6 @@ export function createResumption(sources: AuthorizationEndpointSources): Resumpt
     if (!isNew) session.resetIdentifier();
   };
 
-  const contextOf = (ctx: Context, asked: Asked, session: Session, answered: Interaction): KoaContextWithOIDC => {
-    const { client, parameters, pushed } = asked;
-    const request: KoaContextWithOIDC = Object.create(ctx, { _matchedRouteName: { value: 'resume' } });
-    const oidc = new provider.OIDCContext(request as unknown as Context);
-    const { result } = answered;
-    const known = { params: { ...parameters }, session, trusted: [], redirectUriCheckPerformed: true, result };
-    Object.assign(request, { oidc: Object.assign(oidc, known) });
-    oidc.entity('Session', session);
-    oidc.entity('Interaction', answered);
-    oidc.entity('Client', client);
-    if (pushed !== undefined) oidc.entity('PushedAuthorizationRequest', pushed);
-    return request;
-  };
-
-  /** Whose request it is, and what they have granted; undefined for an account that is not there any more. */
-  const load = async (request: KoaContextWithOIDC, session: Session, { client }: Asked): Promise<Grant | undefined> => {
-    const { oidc } = request;
-    const account = await findAccount(session.accountId!, client, () => oidc.entities.Grant);
-    if (account === undefined) throw new Error('the account of a request that is taken up again is gone');
-    oidc.entity('Account', account);
-    const { accountId } = account;
-    const { clientId } = client;
-    const existing = await loadExistingGrant(request);
-    if (existing !== undefined) {
-      if (existing.accountId !== accountId || existing.clientId !== clientId) throw new Error('a grant of others');
-      session.ensureClientContainer(clientId);
-      session.grantIdFor(clientId, existing.jti);
-    }
-    oidc.entity('Grant', existing ?? new provider.Grant({ accountId, clientId }));
-    return existing;
-  };
-
   const resume = async (ctx: Context, answered: Interaction): Promise<Resumed | undefined> => {
     if (answered.result === undefined || 'error' in answered.result) return undefined;
     const asked = await askedBefore(answered);
@@ -106,18 +69,10 @@ export function createResumption(sources: AuthorizationEndpointSources): Resumpt
     const isNew = session.accountId === undefined;
     await answered.destroy();
     signIn(session, answered, isNew);
-    const request = contextOf(ctx, asked!, session, answered);
-    const grant = await load(request, session, asked!);
+    const request = contextOf(provider, ctx, asked!, { session, answered });
+    const { client } = asked!;
+    const grant = await loadGrant(sources, request, { client, personId: session.accountId! });
     return { ...asked!, answered, session, request, grant };
-  };
-
-  /** Writes the session and gives its cookies, as the library sets them at every answer. */
-  const keepSession = async (session: Session): Promise<readonly string[]> => {
-    await session.save(sessionSeconds(limitsOf(session, config), session.loginTs));
-    const { path, sameSite } = sessionCookie(secure);
-    const end = session.transient === true ? '' : `; expires=${new Date(session.exp * 1000).toUTCString()}`;
-    const attributes = `; path=${path}; samesite=${sameSite}${secure ? '; secure' : ''}; httponly${end}`;
-    return signedCookie(cookieKeys, sessionName, session.jti, attributes);
   };
 
   const takenBack = ({ uid }: Interaction): readonly string[] =>
@@ -128,29 +83,34 @@ export function createResumption(sources: AuthorizationEndpointSources): Resumpt
       shortCookie(provider.pathFor('resume', { uid }), { secure, endsAtMs: undefined }),
     );
 
-  const goOn = async (ctx: Context, resumed: Resumed, missing: Missing | undefined): Promise<boolean> => {
-    const { request, parameters, session, grant, answered, pushed } = resumed;
-    const answer =
-      missing === undefined
-        ? grant && { code: await issueCode(sources, { ...resumed, grant }) }
-        : await begin(sources, {
-            ...{ request, session, missing, parameters, before: answered, pushedAs: pushed?.jti },
-            grant: request.oidc.entities.Grant,
-          } satisfies Waiting);
-    if (answer === undefined || ('code' in answer && answer.code === undefined)) return false;
-    const begun = 'uid' in answer ? answer : undefined;
-    const cookies = [...takenBack(answered), ...(begun?.cookies ?? []), ...(await keepSession(session))];
-    if (begun !== undefined) sendToPage(ctx, begun.uid);
-    else {
-      const { code } = answer as { readonly code: string };
-      sendToPortal(ctx, parameters.redirect_uri, { code, state: parameters.state, iss: provider.issuer });
-    }
-    // From here on nothing can be thrown: the library would find half an answer.
-    ctx.set('cache-control', 'no-store');
-    ctx.append('set-cookie', cookies);
-    // Whoever reads a finished request finds it where the library leaves it (commit.ts, evidence.ts).
-    Object.assign(ctx, { oidc: request.oidc });
+  /** To the page of what is missing. */
+  const ask = async (ctx: Context, resumed: Resumed, missing: Missing): Promise<true> => {
+    const { request, parameters, session, answered } = resumed;
+    const { Grant: grant } = request.oidc.entities;
+    const waiting = { request, session, missing, parameters, grant, before: answered };
+    const { uid, cookies } = await begin(sources, waiting);
+    const all = [...takenBack(answered), ...cookies, ...(await sessions.keep(session))];
+    sendToPage(ctx, uid);
+    answerShown(ctx, request, all);
     return true;
+  };
+
+  /** To the portal, with a code. */
+  const admit = async (ctx: Context, { grant, ...resumed }: Resumed): Promise<boolean> => {
+    const { request, parameters, session, answered } = resumed;
+    const code = grant && (await issueCode(sources, { ...resumed, grant }));
+    if (code === undefined) return false;
+    const cookies = [...takenBack(answered), ...(await sessions.keep(session))];
+    sendToPortal(ctx, parameters.redirect_uri, { code, state: parameters.state, iss: provider.issuer });
+    answerShown(ctx, request, cookies);
+    return true;
+  };
+
+  const goOn = async (ctx: Context, answered: Interaction): Promise<boolean> => {
+    const resumed = await resume(ctx, answered);
+    if (resumed === undefined) return false;
+    const missing = await firstMissing(policy, resumed.request);
+    return missing === undefined ? admit(ctx, resumed) : ask(ctx, resumed, missing);
   };
 
   return async (ctx, answered) => {
@@ -158,8 +118,7 @@ export function createResumption(sources: AuthorizationEndpointSources): Resumpt
     if (unit === undefined) return false;
     const turnBack = unit.mark();
     try {
-      const resumed = await resume(ctx, answered);
-      if (resumed !== undefined && (await goOn(ctx, resumed, await firstMissing(policy, resumed.request)))) return true;
+      if (await goOn(ctx, answered)) return true;
     } catch {
       // A refusal is the library's to speak; what broke here breaks there once more, where it is answered and reported.
     }

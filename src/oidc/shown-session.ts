@@ -3,12 +3,12 @@ import type { Provider, Session } from 'oidc-provider';
 import type { Config } from '../config/schema.ts';
 import type { CookieKeys } from '../crypto/cookie-keys.ts';
 import { limitsOf, sessionCookie, sessionSeconds } from './provider.ts';
+import { signedCookie } from './session-cookies.ts';
 
-/** The session of whoever is signed in in a browser, and the signature its cookie came with. */
+/** The session of whoever is signed in in a browser. */
 export interface ShownSession {
   readonly session: Session;
   readonly personId: string;
-  readonly signature: string;
 }
 
 export interface ShownSessions {
@@ -20,12 +20,12 @@ export interface ShownSessions {
    */
   of(ctx: Context): Promise<ShownSession | undefined>;
   /** Writes a session that was used, and resolves with its cookies as the library sets them: at each visit, with the end that has moved. */
-  keep(shown: ShownSession): Promise<readonly string[]>;
+  keep(session: Session): Promise<readonly string[]>;
 }
 
 export interface ShownSessionSources {
   readonly provider: Provider;
-  readonly cookieKeys: Pick<CookieKeys, 'index'>;
+  readonly cookieKeys: Pick<CookieKeys, 'index' | 'sign'>;
   readonly config: Pick<Config, 'issuer' | 'session' | 'staff'>;
 }
 
@@ -45,13 +45,13 @@ export function createShownSessions({ provider, cookieKeys, config }: ShownSessi
       }
       const session = await provider.Session.find<Session>(id);
       const personId = session?.accountId;
-      return session === undefined || personId === undefined ? undefined : { session, personId, signature };
+      return session === undefined || personId === undefined ? undefined : { session, personId };
     },
 
-    async keep({ session, signature }) {
+    async keep(session) {
       await session.save(sessionSeconds(limitsOf(session, config), session.loginTs));
       const end = session.transient === true ? '' : `; expires=${new Date(session.exp * 1000).toUTCString()}`;
-      return [`${name}=${session.jti}${bounds}${end}`, `${name}.sig=${signature}${bounds}${end}`];
+      return signedCookie(cookieKeys, name, session.jti, `${bounds}${end}`);
     },
   };
 }

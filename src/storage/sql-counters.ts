@@ -85,7 +85,8 @@ export function createSqlCounters(database: Database): Counters {
     takeWithin: (allowances) =>
       isPostgres
         ? takeChained(allowances)
-        : // Whoever is refused is told after what tells of it is durable (ledger/flood.ts), and with it this is.
+        : // A refusal for a wrong secret is told to the ledger first (ledger/flood.ts), and what makes that durable makes this so. Of all else a power
+          // cut may take the last counts, a crash of the process none.
           database.write((tx) => takeTogether(tx, allowances), { durable: false }),
     read: async (name) => (await database.get<{ value: number }>(READ, [name, nowSeconds()]))?.value ?? 0,
     readAll: (names) => readIn(database, names, nowSeconds()),
