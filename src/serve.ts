@@ -14,6 +14,7 @@ import { regionsOf } from './defence-doors.ts';
 import { startOutbox, sweepOutbox } from './delivery/outbox.ts';
 import { engineSources, loadLaterPages } from './engine-sources.ts';
 import { createChallenges } from './factors/challenges.ts';
+import { setHashThreadsBack } from './factors/hash-threads.ts';
 import { runKeyNights } from './key-doors.ts';
 import { recordStart, runLedger } from './ledger-doors.ts';
 import { runCompanyNights } from './legal-doors.ts';
@@ -79,6 +80,7 @@ export interface ServeOptions {
 /** Opens the doors of a house: builds the protocol engine and the pages, and listens. */
 export async function serve(house: House, log: Logger, options: ServeOptions = {}): Promise<Serving> {
   const { config, database, store, ledger, keyring, reaching } = house;
+  await setHashThreadsBack();
   const evidence = await (options.runLedger ?? runLedger)(house, log);
   logRegisters(house.registers, log);
   logRedis(house.redis, log);
