@@ -1,14 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
-import { parseArgs } from 'node:util';
 import { barsOf } from './bars.ts';
 import { printCryptoRates } from './crypto-rates.ts';
-import { ENGINES } from './engine-space.ts';
 import { printFootprint } from './footprint.ts';
 import { measureLedgerCost } from './ledger-cost.ts';
 import { measureLimiterCost } from './limiter-cost.ts';
 import { median } from './measure.ts';
-import { FULL_HASH, NO_HASH, type PeerName, type Started, startTogether } from './peers.ts';
+import { type BenchOptions, isMeant, readOptions, USAGE, UsageError } from './options.ts';
+import { FULL_HASH, NO_HASH, type Started, startTogether } from './peers.ts';
 import { measureRedisSession } from './redis-sessions.ts';
 import { type Extra, missedBars, printExtras, printRows, type Row } from './report.ts';
 import { CONNECTIONS, measureScenario, QUICK, THOROUGH } from './rounds.ts';
@@ -25,21 +24,7 @@ import { measureWorkers } from './workers.ts';
 /*
  * Tongban ID beside a bare oidc-provider, each in a process of its own, driven in turn by the same sixteen connections.
  * Processor time per operation is the figure that travels between machines; throughput is not. Ends with 1 when a bar is
- * missed, with 2 when a server gave a wrong answer.
- *
- *   npm run bench -- [--quick] [--only NAME]... [--peer ours|bare] [--engine sqlite|postgres-redis] [--json FILE]
- *   npm run bench -- --scale [--people 1000000] [--stores FOLDER] [--json FILE]
- *   npm run bench -- --scale --engine postgres [--people 10000000] [--postgres URL] [--quick] [--json FILE]
- *   npm run bench -- --crypto
- *   npm run bench -- --workers 2 [--engine sqlite|postgres-redis] [--quick]
- *   npm run bench -- --footprint
- *
- * With --engine postgres-redis the product keeps what it keeps in a PostgreSQL and a Redis on this machine, and has other bars (bars.ts).
- * With --workers nothing else is measured: sign-ins of so many workers beside those of one (workers.ts).
- * With --scale nothing else is measured: a store of a thousand people beside one of a million (scale.ts). FOLDER keeps the two
- * for the next run. On PostgreSQL ten thousand people beside a million, or ten (scale-postgres.ts), of whom the server itself makes most
- * (multiplied-people.ts): in a server of the measurement's own, or in schemas that stay in the one URL names. With --crypto only the rates of the cryptography, without a server (crypto-rates.ts);
- * with --footprint what the product takes of a PostgreSQL and a Redis (footprint.ts).
+ * missed, with 2 when a server gave a wrong answer or the command line says nothing that can be done. What can be said there: options.ts.
  */
 
 const STORM = 'storm';
@@ -51,37 +36,31 @@ const COLD_START = 'cold start';
 const LEDGER_COST = 'ledger cost';
 const SM2_COST = 'SM2 tokens';
 
-const { values: options } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    only: { type: 'string', multiple: true, default: [] },
-    peer: { type: 'string' },
-    engine: { type: 'string', default: 'sqlite' },
-    json: { type: 'string' },
-    scale: { type: 'boolean', default: false },
-    people: { type: 'string', default: '1000000' },
-    stores: { type: 'string' },
-    crypto: { type: 'boolean', default: false },
-    workers: { type: 'string' },
-    footprint: { type: 'boolean', default: false },
-    postgres: { type: 'string' },
-  },
-});
-
+const options = fromCommandLine();
 if (options.crypto) process.exit((await printCryptoRates()) ? 0 : 1);
-if (options.scale && options.engine === 'postgres') {
+if (options.engine === 'postgres') {
   endServersOnSignal();
-  process.exit(await runPostgresScale(Number(options.people), options));
+  process.exit(await runPostgresScale(options.people, options));
 }
 
-const engine = ENGINES.find((name) => name === options.engine);
-if (engine === undefined) throw new Error(`--engine is one of ${ENGINES.join(', ')}`);
+const { engine, peers } = options;
 const bars = barsOf(engine);
 const pace = options.quick ? QUICK : THOROUGH;
-const peers: readonly PeerName[] =
-  options.peer === 'bare' || options.peer === 'ours' ? [options.peer] : ['ours', 'bare'];
-const wanted = (name: string): boolean =>
-  options.only.length === 0 || options.only.some((part) => name.toLowerCase().includes(part.toLowerCase()));
+const wanted = (name: string): boolean => options.only.length === 0 || options.only.some((part) => isMeant(name, part));
+
+function fromCommandLine(): BenchOptions {
+  const names = [...SCENARIOS.map(({ name }) => name), STORM, COLD_START, ...STRONG_SCENARIOS.map(({ name }) => name)];
+  try {
+    const read = readOptions(process.argv.slice(2), [...names, LEDGER_COST, SM2_COST]);
+    if (read !== undefined) return read;
+    process.stdout.write(USAGE);
+    return process.exit(0);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(`${error.message}\n\n${USAGE}`);
+    return process.exit(2);
+  }
+}
 
 async function coldStart(server: Started): Promise<number> {
   const startsMs: number[] = [];
@@ -119,12 +98,12 @@ async function measurePair(hash: Scenario['hash'], rows: Row[], extras: Extra[])
 }
 
 endServersOnSignal();
-if (options.workers !== undefined) process.exit((await measureWorkers(Number(options.workers), pace, engine)) ? 0 : 1);
+if (options.workers !== undefined) process.exit((await measureWorkers(options.workers, pace, engine)) ? 0 : 1);
 if (options.footprint) {
   await printFootprint();
   process.exit(0);
 }
-if (options.scale) process.exit(await runScale(Number(options.people), options));
+if (options.scale) process.exit(await runScale(options.people, options));
 const rows: Row[] = [];
 const extras: Extra[] = [];
 try {

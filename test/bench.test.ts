@@ -8,6 +8,7 @@ import { mutate } from '../bench/fuzz-mutations.ts';
 import { Choices } from '../bench/fuzz-random.ts';
 import { apart, apartVerdict } from '../bench/indistinguishable.ts';
 import { median, quantile } from '../bench/measure.ts';
+import { readOptions, UsageError } from '../bench/options.ts';
 import { medianAtLeast } from '../bench/scale-look-ups.ts';
 import { temporaryFolder } from './support/folders.ts';
 
@@ -39,6 +40,30 @@ test('the quantile of a round is the nearest rank', (t) => {
   const hundred = Array.from({ length: 100 }, (_, n) => n + 1);
   t.is(quantile(hundred, 0.99), 99);
   t.is(quantile([7], 0.99), 7);
+});
+
+test('the bench measures what it was told, and says so where that names nothing', (t) => {
+  const names = ['SSO', 'sign-in, no hash'];
+  t.like(readOptions(['--only', 'no HASH', '--peer', 'bare', '--people', '5'], names), {
+    only: ['no HASH'],
+    peers: ['bare'],
+    people: 5,
+    engine: 'sqlite',
+  });
+  t.is(readOptions(['--help'], names), undefined);
+  for (const [args, said] of [
+    [['--only', 'SSO', '--only', 'sign-in without hash'], /"sign-in without hash".*SSO; sign-in, no hash/],
+    [['--only', ''], /""/],
+    [['--engine', 'postgres'], /postgres goes with --scale/],
+    [['--engine', 'oracle'], /--engine is one of/],
+    [['--peer', 'other'], /--peer is one of/],
+    [['--people', '1e999'], /--people is a whole number/],
+    [['--workers', '0'], /--workers is a whole number/],
+    [['--nosuch'], /--nosuch/],
+  ] as const) {
+    const error = t.throws(() => readOptions(args, names), { instanceOf: UsageError }, args.join(' '));
+    t.regex(error?.message ?? '', said);
+  }
 });
 
 test('a ratio that rounds on a busy machine do not agree on is not beyond doubt', (t) => {
