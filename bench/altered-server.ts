@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { pino } from 'pino';
 import { type House, openHouse } from '../src/app.ts';
+import { LOG_BUFFERS } from '../src/commands/serve-house.ts';
 import { runPrimary } from '../src/commands/serve-primary.ts';
 import { runWorker } from '../src/commands/serve-worker.ts';
 import { prepareConfig } from '../src/config/prepare.ts';
@@ -46,13 +47,7 @@ if (count > 1) {
 }
 const log = pino(
   { level: config.log.level, base: null },
-  pino.destination({
-    dest: join(config.dataDir, 'tongban.log'),
-    sync: false,
-    minLength: 65_536,
-    maxWrite: 131_072,
-    periodicFlush: 500,
-  }),
+  pino.destination({ dest: join(config.dataDir, 'tongban.log'), ...LOG_BUFFERS }),
 );
 const serving = isWithout('ledger')
   ? await serve({ ...house, ledger: SILENT_LEDGER, failures: SILENT_FAILURES }, log, NO_SEQUENCER)

@@ -55,25 +55,25 @@ export async function serveHouse(config: Config, stage: Stage): Promise<number> 
   }
 }
 
-const LOG_BUFFER_BYTES = 64 * 1024;
+const LOG_BUFFER_BYTES = 4096;
+
+/**
+ * How lines of the log are gathered, for one write instead of many; a line waits half a second at most. No more than these: for each line the
+ * stream measures all that wait, so that a buffer of 64 KiB cost three times what everything else of a line does.
+ */
+export const LOG_BUFFERS = {
+  sync: false,
+  minLength: LOG_BUFFER_BYTES,
+  maxWrite: 2 * LOG_BUFFER_BYTES,
+  periodicFlush: 500,
+} as const;
 
 /** The log of this process; `base` stands in every line. */
 export function createLog(config: Config, base: Readonly<Record<string, unknown>> | null = null): Logger {
   const { level, destination } = config.log;
   if (destination === 'none' || level === 'silent') return pino({ level: 'silent' });
   const stream = destination === 'stdout' ? 1 : join(config.dataDir, 'tongban.log');
-  return pino(
-    { level, base },
-    pino.destination({
-      dest: stream,
-      sync: false,
-      // Few large writes instead of many small ones; a line waits half a second at most.
-      minLength: LOG_BUFFER_BYTES,
-      maxWrite: 2 * LOG_BUFFER_BYTES,
-      periodicFlush: 500,
-      mode: 0o600,
-    }),
-  );
+  return pino({ level, base }, pino.destination({ dest: stream, ...LOG_BUFFERS, mode: 0o600 }));
 }
 
 export function untilSignal(): Promise<string> {
