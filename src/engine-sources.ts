@@ -92,15 +92,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
 
   const routes = (interactions: Interactions): OwnPages => {
     const routers = [
-      homeRoute({
-        renderer,
-        relyingParties,
-        persons,
-        currentPerson: interactions.currentPerson,
-        ...(demo ? { demo } : {}),
-      }),
-      captchaRoutes(captcha),
-      ...(house.registerNotice ? [registerNoticeRoute(house.registerNotice)] : []),
+      // First, for they are asked most: each router before them would look whether the request is one of its own.
       signInRoutes({
         interactions,
         ...identifying,
@@ -132,6 +124,15 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
         closures: house.closures,
         wakeOutbox,
       }),
+      homeRoute({
+        renderer,
+        relyingParties,
+        persons,
+        currentPerson: interactions.currentPerson,
+        ...(demo ? { demo } : {}),
+      }),
+      captchaRoutes(captcha),
+      ...(house.registerNotice ? [registerNoticeRoute(house.registerNotice)] : []),
     ];
     const later = laterPages(async () => {
       const { laterRouters } = await import('./page-doors.ts');

@@ -1,6 +1,7 @@
 import type { FactorKind, FactorStrength } from '../factors/factor.ts';
 import type { AssuranceLevel } from '../proofing/levels.ts';
 import {
+  type AuthenticationLevel,
   authenticationLevel,
   hasSecondFactor,
   identifies,
@@ -142,11 +143,21 @@ function signInStep(ceremony: Ceremony): Step {
 
 /** Whether this house can serve what is demanded, whoever comes: an essential level out of reach is an error, never a lower one (C5). */
 function isReachable(ceremony: Ceremony): boolean {
-  const { demand, offered, rules } = ceremony;
+  const { demand, rules } = ceremony;
   if (demand.essential && demand.levels.length === 0) return false;
+  return bestOf(ceremony) >= Math.max(rules.table[requiredLevel(demand)].aal, demand.staffOnly ? STAFF_AAL : 0);
+}
+
+/** What all factors of a house together are worth, by its list of them, which never changes: every step asks. */
+const best = new WeakMap<Ceremony['offered'], { readonly weakCounts: boolean; readonly level: AuthenticationLevel }>();
+
+function bestOf({ offered, rules: { weakCounts } }: Ceremony): AuthenticationLevel {
+  const known = best.get(offered);
+  if (known?.weakCounts === weakCounts) return known.level;
   const all = offered.map(({ kind, strength }): Proof => ({ factor: kind, strength, amr: [], at: 0 }));
-  const best = authenticationLevel([PASSWORD, ...all], rules.weakCounts);
-  return best >= Math.max(rules.table[requiredLevel(demand)].aal, demand.staffOnly ? STAFF_AAL : 0);
+  const level = authenticationLevel([PASSWORD, ...all], weakCounts);
+  best.set(offered, { weakCounts, level });
+  return level;
 }
 
 /** What was proven for this request and still counts. A screen let in by a phone is as good as the password behind the phone's session may be. */
