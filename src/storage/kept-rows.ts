@@ -36,7 +36,13 @@ export function createKeptRows(database: Database): KeptRows {
   const rows = createRowCache<Found & { readonly table: string }>(database, ROWS_KEPT_MAX);
   /** The statements that ask for rows of a table: a handful of constants. */
   const asking = new Map<string, Set<string>>();
-  const keyOf = (sql: string, name: readonly SqlValue[]): string => JSON.stringify([sql, ...name.map(String)]);
+  /** A key with the number of its statement is made and compared sooner than one with its text. */
+  const numbers = new Map<string, number>();
+  const keyOf = (sql: string, name: readonly SqlValue[]): string => {
+    const number = numbers.get(sql) ?? numbers.size;
+    numbers.set(sql, number);
+    return `${number}:${JSON.stringify(name.map(String))}`;
+  };
 
   return {
     async find(sql, guarded, name, load) {

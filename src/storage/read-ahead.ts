@@ -7,9 +7,12 @@ interface Answer {
   uses: number;
 }
 
-/** What one request has asked ahead and not used yet, by text and values of the look-up. */
+/** By the text of a look-up, and then by its values: a text is a constant, and long. */
+type Answers = Map<string, Map<string, Answer>>;
+
+/** What one request has asked ahead and not used yet. */
 interface Ahead {
-  readonly answers: Map<string, Answer>;
+  readonly answers: Answers;
   readonly isAsking: boolean;
 }
 
@@ -39,9 +42,11 @@ export const forgetAhead = (): void => current.getStore()?.answers.clear();
 export function askedAhead<T>(sql: string, params: readonly SqlValue[], look: () => Promise<T>): Promise<T> {
   const ahead = current.getStore();
   if (ahead === undefined || (!ahead.isAsking && ahead.answers.size === 0)) return look();
-  const key = JSON.stringify([sql, params]);
   const { answers } = ahead;
-  const early = answers.get(key);
+  const ofText = answers.get(sql);
+  if (ofText === undefined && !ahead.isAsking) return look();
+  const key = JSON.stringify(params);
+  const early = ofText?.get(key);
   if (ahead.isAsking) {
     if (early !== undefined) {
       early.uses += 1;
@@ -49,11 +54,14 @@ export function askedAhead<T>(sql: string, params: readonly SqlValue[], look: ()
     }
     const found = look();
     found.catch(() => undefined);
-    answers.set(key, { found, uses: 1 });
+    const held = ofText ?? new Map<string, Answer>();
+    held.set(key, { found, uses: 1 });
+    answers.set(sql, held);
     return found;
   }
-  if (early === undefined) return look();
+  if (ofText === undefined || early === undefined) return look();
   early.uses -= 1;
-  if (early.uses === 0) answers.delete(key);
+  if (early.uses === 0) ofText.delete(key);
+  if (ofText.size === 0) answers.delete(sql);
   return early.found as Promise<T>;
 }
