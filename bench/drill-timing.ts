@@ -9,6 +9,7 @@ import { median } from './measure.ts';
 import { inventedPerson } from './peers.ts';
 import { endServersOnSignal } from './server-process.ts';
 import { authorizationPath, authorize } from './sign-in.ts';
+import { pageAskedFor } from './sign-in-page.ts';
 
 /*
  * `npm run drill:timing -- [--n 2000] [--only NAME]... [--hash-kib 19456]`: does the time of an answer tell who has an account (P6, D9)? At each place where somebody is
@@ -59,9 +60,7 @@ const timed = async (status: number, send: () => Promise<{ readonly status: numb
 };
 
 async function signInForm(server: Drilled, browser: Browser): Promise<ReturnType<typeof formIn>> {
-  const asked = await browser.get(authorizationPath(server, { prompt: 'login' }));
-  const page = await browser.get(browser.pathOf(asked.header('location') ?? '') ?? '/');
-  return formIn(page.text, '/identify');
+  return formIn(await pageAskedFor(server, browser, { prompt: 'login' }), '/identify');
 }
 
 /** Makes the browser one that somebody has used: whoever tries others from it shows the secret of a device each time. */

@@ -23,8 +23,18 @@ export function readSignInPage(text: string): SignInPage {
   };
 }
 
-/** What a browser that was never here is shown first. */
-export async function signInPage(server: Running, browser: Browser): Promise<SignInPage> {
-  const asked = await browser.get(authorizationPath(server, {}));
-  return readSignInPage((await browser.get(browser.pathOf(asked.header('location') ?? '') ?? '/')).text);
+/** The page an authorization request leads to: in answer to the request itself, or where that sends the browser. */
+export async function pageAskedFor(
+  server: Running,
+  browser: Browser,
+  parameters: Readonly<Record<string, string>>,
+): Promise<string> {
+  const asked = await browser.get(authorizationPath(server, parameters));
+  const location = asked.header('location');
+  if (location === undefined) return asked.text;
+  return (await browser.get(browser.pathOf(location) ?? '/')).text;
 }
+
+/** What a browser that was never here is shown first. */
+export const signInPage = async (server: Running, browser: Browser): Promise<SignInPage> =>
+  readSignInPage(await pageAskedFor(server, browser, {}));
