@@ -2,14 +2,16 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { formsOf } from '../bench/browser.ts';
+import { Browser, formsOf } from '../bench/browser.ts';
 import { write } from '../bench/fuzz-draft.ts';
 import { mutate } from '../bench/fuzz-mutations.ts';
 import { Choices } from '../bench/fuzz-random.ts';
 import { apart, apartVerdict } from '../bench/indistinguishable.ts';
 import { median, quantile } from '../bench/measure.ts';
 import { readOptions, UsageError } from '../bench/options.ts';
+import { NO_HASH, startPeer } from '../bench/peers.ts';
 import { medianAtLeast } from '../bench/scale-look-ups.ts';
+import { pageAskedFor, readSignInPage, signInPage } from '../bench/sign-in-page.ts';
 import { temporaryFolder } from './support/folders.ts';
 
 const ROOT = new URL('..', import.meta.url).pathname;
@@ -147,6 +149,16 @@ test('P5 the fuzzer speaks to loopback only', (t) => {
   const { code, output } = runScript('bench/fuzz.ts', '--url', 'http://192.0.2.1:3000');
   t.not(code, 0);
   t.regex(output, /loopback/);
+});
+
+test('drills find the sign-in page, whether it is the answer to a request or where that leads', async (t) => {
+  const server = await startPeer('ours', { hash: NO_HASH, peopleCount: 1 });
+  t.teardown(() => server.stop());
+  const at = () => new Browser(server.origin);
+  t.true((await signInPage(server, at())).action.endsWith('/identify'));
+  // A request that hints at somebody is never answered by a page.
+  const hinted = await pageAskedFor(server, at(), { login_hint: server.people[0]!.identifier });
+  t.true(readSignInPage(hinted).action.endsWith('/identify'));
 });
 
 test('the benchmark measures the bare library and writes its figures down', (t) => {
