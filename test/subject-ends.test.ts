@@ -141,22 +141,33 @@ test('F3 the end of a post ends that person’s grants alone, the end of a compa
 test('F3 a mandate that ended untold is worth nothing at once, and its portal is told within seconds', async (t) => {
   const own = await world(t);
   const { server, acting, wang, business, businessPortal } = own;
-  const bridges = acting.add(wang, BRIDGES, { mandate: mandateOf('mdt_untold') });
-  const browser = server.browser();
-  const tokens = await enter(own, businessPortal, bridges, browser);
-  // A code that waits while the mandate ends buys nothing either.
-  const waiting = await server.signIn(browser, businessPortal, { query: OFFLINE_CONSENT });
-  acting.remove(bridges);
-  // Without an ID token nobody asks for claims: the grant itself is looked at.
-  const bare = { grant_type: 'refresh_token', refresh_token: String(tokens.refresh_token), scope: 'profile' };
-  const refused = await server.token(businessPortal, bare);
-  t.like(refused, { status: 400, body: { error: 'invalid_grant' } });
-  t.true((await server.house.database.all('SELECT * FROM grant_subjects', [])).length > 0, 'nobody has swept yet');
+  const lookedOver = async (): Promise<boolean> =>
+    (await server.house.database.all('SELECT * FROM grant_subjects', [])).length === 0;
+  let tokens: Awaited<ReturnType<typeof enter>>;
+  let waiting: URL;
+  let toldBefore: number;
+  let tries = 0;
+  // The watch may look just then and end everything first. It does not look again for seconds.
+  do {
+    tries += 1;
+    const bridges = acting.add(wang, BRIDGES, { mandate: mandateOf(`mdt_untold_${tries}`) });
+    const browser = server.browser();
+    tokens = await enter(own, businessPortal, bridges, browser);
+    // A code that waits while the mandate ends buys nothing either.
+    waiting = await server.signIn(browser, businessPortal, { query: OFFLINE_CONSENT });
+    toldBefore = business.told.length;
+    acting.remove(bridges);
+    // Without an ID token nobody asks for claims: the grant itself is looked at.
+    const bare = { grant_type: 'refresh_token', refresh_token: String(tokens.refresh_token), scope: 'profile' };
+    const refused = await server.token(businessPortal, bare);
+    t.like(refused, { status: 400, body: { error: 'invalid_grant' } });
+  } while ((await lookedOver()) && tries < 3);
+  t.false(await lookedOver(), 'nobody has swept yet');
   t.deepEqual(await usable(own, businessPortal, tokens), DEAD);
   t.is((await refresh(server, businessPortal, tokens.refresh_token)).status, 400);
   t.is((await server.token(businessPortal, redemption(waiting))).status, 400);
-  t.true(await until(async () => business.told.length > 0, SOON_MS));
-  t.like((await allTold(server, 'acting.ended'))[0], { data: { cause: 'no_longer_stands' } });
+  t.true(await until(async () => business.told.length > toldBefore, SOON_MS));
+  t.like((await allTold(server, 'acting.ended')).at(-1), { data: { cause: 'no_longer_stands' } });
 });
 
 test('F3 a mandate that runs out ends its grants by the clock, one that was prolonged does not', async (t) => {
