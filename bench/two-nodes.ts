@@ -45,7 +45,7 @@ export interface Servers {
   readonly postgresUrl?: string;
 }
 
-/** Two nodes of one house on a PostgreSQL schema of their own and a Redis, or on one SQLite file, with this many people and a portal. */
+/** Two nodes of one house on a PostgreSQL database of their own and a Redis, or on one SQLite file, with this many people and a portal. */
 export async function startTwoNodes(
   servers: Servers | 'sqlite',
   identifiers: readonly string[],
