@@ -17,8 +17,8 @@ export interface RedisBytes {
 const LASTING_SECONDS = 120;
 
 /**
- * A place of its own on servers that are there already: a database of PostgreSQL, a prefix of Redis. A schema of a database in which thousands have
- * come and gone would do, but each connection walks through what they have left in its catalogue: a start took 1.7 times as long, and an SSO twice.
+ * A place of its own on servers that are there already: a database of PostgreSQL, a prefix of Redis. A schema is not enough: where thousands have come
+ * and gone, what they left in the catalogue made a start 1.7 times as long and an SSO twice (docs/performance.md).
  */
 export interface EngineSpace {
   /** What a node is told to use it. */

@@ -59,7 +59,7 @@ const LOG_BUFFER_BYTES = 4096;
 
 /**
  * How lines of the log are gathered, for one write instead of many; a line waits half a second at most. No more than these: for each line the
- * stream measures all that wait, so that a buffer of 64 KiB cost three times what everything else of a line does.
+ * stream measures all that wait, so that with a buffer of 64 KiB a line costs three times as much.
  */
 export const LOG_BUFFERS = {
   sync: false,
