@@ -164,6 +164,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
     cookieKeys: createRingCookieKeys(house.secretRing, secrets.cookieKeys),
     dPoPNonceSecret: derived('dpop-nonces'),
     hintSealer: toldSealer(createSealer(derived('login-hints')), house.altered),
+    codeSealer: createSealer(derived('carried-codes')),
     successionSecret: derived('refresh-succession'),
     passwordIsOutdated: passwords.isOutdated,
     pairwiseSub: createPairwiseSub(Buffer.from(secrets.pairwiseSalt)),

@@ -77,9 +77,11 @@ test.serial('S5 X1 a Redis that loses everything costs no session, and no code w
   const spent = await one.signIn(browser, portal);
   t.is((await one.token(portal, redemption(spent))).status, 200);
   const unspent = await one.signIn(browser, portal);
+  const kept = await one.signIn(one.browser(), await one.addPortal(), { query: OFFLINE });
   cli(redis, 'FLUSHALL');
+  t.is((await other.token(portal, redemption(unspent))).status, 200, 'nothing of it was in Redis');
   t.is((await other.token(portal, redemption(spent))).status, 400);
-  t.like(await other.token(portal, redemption(unspent)), { status: 400, body: { error: 'invalid_grant' } });
+  t.like(await other.token(portal, redemption(kept)), { status: 400, body: { error: 'invalid_grant' } });
   await browser.get(authorizationPath(portal, { prompt: 'none' }));
   await browser.follow((url) => url.origin !== one.issuer);
   t.regex(browser.page.location ?? '', /[?&]code=/, 'the session is still there');
@@ -91,13 +93,15 @@ test.serial(
     const { one, other, redis } = await twoNodes(t);
     const portal = await one.addPortal();
     const before = await tokensOf(one, portal, one.browser());
-    const waiting = await one.signIn(one.browser(), portal);
+    const waiting = await one.signIn(one.browser(), portal, { query: OFFLINE });
+    const carried = await one.signIn(one.browser(), portal);
     const looked = async (node: TestServer): Promise<number> =>
       (await postAs(node, portal, '/token/introspection', { token: String(before.access_token) })).status;
 
     redis.process.kill('SIGSTOP');
     const during = await one.signIn(one.browser(), portal);
     t.is((await other.token(portal, redemption(waiting))).status, 503, 'perhaps it is good: ask again');
+    t.is((await other.token(portal, redemption(carried))).status, 200, 'of this one nothing is in Redis');
     t.is(await looked(one), 503, 'a token is not called dead because nobody could look');
     const bought = await other.token(portal, redemption(during));
     t.is(bought.status, 200, 'what was made meanwhile works at every node');

@@ -41,7 +41,7 @@ A password hash takes ${number(MEASURED.hashMicroseconds)} us more (Argon2id, 19
 | a session with grant and refresh token of one portal, PostgreSQL | ${number(MEASURED.sessionBytes)} |
 | an entry of the ledger with its indexes and its part of the tree, PostgreSQL | ${number(MEASURED.eventBytes)} |
 | an access token with its grant's index, Redis, for ${MEASURED.accessTokenSeconds / 60} minutes | ${number(MEASURED.redisTokenBytes)} |
-| a code, Redis, for ${MEASURED.codeSeconds} seconds | ${number(MEASURED.redisCodeBytes)} |
+| a code that is kept (access in absence), Redis, for ${MEASURED.codeSeconds} seconds; all are reckoned so, though others carry what they stand for | ${number(MEASURED.redisCodeBytes)} |
 
 ## The formula
 

@@ -5,6 +5,7 @@ import { nowSeconds } from '../shared/clock.ts';
 import { Fault } from '../shared/fault.ts';
 import type { ArtifactChange, ArtifactKeys, ArtifactStore } from '../storage/artifact-store.ts';
 import type { Database, Transaction } from '../storage/database.ts';
+import type { CarriedCodes } from './carried-codes.ts';
 import type { SealedHints } from './sealed-hints.ts';
 import {
   type Authorizations,
@@ -40,6 +41,7 @@ export class AlreadyMarked extends Error {}
 
 export interface AdapterSources {
   readonly hints: SealedHints;
+  readonly carriedCodes: CarriedCodes;
   readonly store: ArtifactStore;
   readonly database: Database;
   /** Told of an interaction that a request has brought, before anything of it is looked up. */
@@ -67,6 +69,10 @@ export class ArtifactAdapter implements Adapter {
   async find(id: string): Promise<AdapterPayload | undefined> {
     if (this.#model === 'Client') return this.#sources.findClient(id) as Promise<AdapterPayload | undefined>;
     if (this.#prefix !== undefined && !id.startsWith(this.#prefix)) return undefined;
+    if (this.#isCarried(id)) {
+      const code = this.#sources.carriedCodes.read(id);
+      return code && { ...code.kept, jti: id };
+    }
     const key = this.#key(id);
     const unit = currentUnit();
     const pending = unit?.pending(this.#model, key);
@@ -125,11 +131,23 @@ export class ArtifactAdapter implements Adapter {
 
   /** Only noted here: the compare-and-set happens in the commit, together with everything it pays for. */
   async consume(id: string): Promise<void> {
-    const change: ArtifactChange = { kind: 'consume', model: this.#model, id: this.#key(id) };
+    const change = this.#consumption(id);
     const unit = currentUnit();
     if (unit) return unit.change(change);
     const outcome = await this.#sources.store.apply([change]);
     if (!outcome.ok) throw new errors.InvalidGrant(`${this.#model} was already used`);
+  }
+
+  #consumption(id: string): ArtifactChange {
+    const [kind, model] = ['consume', this.#model] as const;
+    if (!this.#isCarried(id)) return { kind, model, id: this.#key(id) };
+    const code = this.#sources.carriedCodes.read(id);
+    if (code === undefined) throw new errors.InvalidGrant('a code that this house has not written cannot be spent');
+    return { kind, model, id: code.key, carriedUntil: (code.kept.exp ?? 0) + CLOCK_TOLERANCE_SECONDS };
+  }
+
+  #isCarried(id: string): boolean {
+    return this.#model === 'AuthorizationCode' && this.#sources.carriedCodes.isCarried(id);
   }
 
   async destroy(id: string): Promise<void> {

@@ -40,7 +40,7 @@ export function createCodeRedemption(sources: CodeRedemptionSources): TokenGrant
 
   return {
     parameters: new Map([
-      ['code', /^co_[\w-]{1,125}$/],
+      ['code', /^co_[\w.-]{1,1200}$/],
       ['redirect_uri', /./],
       ['code_verifier', VERIFIER],
     ]),

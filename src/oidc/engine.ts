@@ -22,6 +22,7 @@ import type { Vocabularies } from './acr-levels.ts';
 import { aroundLibrary, type OwnPages, type Publish } from './around-library.ts';
 import { createAssurance } from './assurance.ts';
 import { type AuthorizationEndpointSources, createAuthorizationEndpoint } from './authorization-endpoint.ts';
+import { createCarriedCodes } from './carried-codes.ts';
 import { createCodeRedemption } from './code-redemption.ts';
 import { commitBeforeAnswer } from './commit.ts';
 import type { IntrospectedToken } from './features.ts';
@@ -74,6 +75,8 @@ export interface EngineSources {
   readonly dPoPNonceSecret: Buffer;
   /** Seals the `login_hint` of waiting requests. */
   readonly hintSealer: Sealer;
+  /** Seals what codes carry; tells nobody of what does not open. */
+  readonly codeSealer: Sealer;
   /** Makes the ids of a rotated refresh token's successors (token-ids.ts). */
   readonly successionSecret: Buffer;
   /** Whether a person's password is older than the house lets passwords become. */
@@ -126,10 +129,12 @@ export function createEngine(sources: EngineSources, keys: EngineKeys): Engine {
   const policy = promptPolicy(subjects, assurance);
   const loadExistingGrant = withApis(grantLoader(database, subjects));
   const ahead = createLookUpsAhead(sources);
+  const carriedCodes = createCarriedCodes(sources.codeSealer);
   const { provider, sessions } = buildProvider({
     ...sources,
     keys,
     hints: createSealedHints(sources.hintSealer),
+    carriedCodes,
     refreshRetrySeconds: config.ttl.refreshRetrySeconds,
     interactionTaken: ahead.taken,
     async findClient(clientId) {
@@ -151,7 +156,9 @@ export function createEngine(sources: EngineSources, keys: EngineKeys): Engine {
   });
   const statementOf = (ctx: KoaContextWithOIDC) => assurance.statementOf(ctx, subjects.ceilingOf(ctx));
   const successorId = createSuccession(sources.successionSecret);
-  const kept = createKeptTokens(provider, successorId);
+  // SQLite keeps and finds a code for less than sealing and opening it costs; elsewhere that is three commands to Redis, or two messages.
+  const writeCarried = database.engine === 'postgres' ? carriedCodes.write : undefined;
+  const kept = createKeptTokens(provider, successorId, writeCarried);
   const sendLogout = shadow({
     provider,
     successorId,

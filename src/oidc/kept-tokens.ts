@@ -1,6 +1,7 @@
 import type { AdapterPayload, Provider } from 'oidc-provider';
 import { nowSeconds } from '../shared/clock.ts';
 import { randomToken } from '../shared/random.ts';
+import type { CarriedCodes } from './carried-codes.ts';
 import { type Succession, typedId } from './token-ids.ts';
 
 /** The models a short way reads and writes by itself. */
@@ -37,18 +38,24 @@ const RANDOM_CHARACTERS = 43;
 /**
  * Reads and writes tokens in the very form in which the library keeps them, through the same adapter, and makes no object of its classes out
  * of each: those walk through the members of a token three times for one that is written, and twice for one that is read. Tests compare the
- * rows of both ways.
+ * rows of both ways. With `writeCarried` a code that can carry what it stands for is not kept.
  */
-export function createKeptTokens(provider: Provider, successorId: Succession): KeptTokens {
+export function createKeptTokens(
+  provider: Provider,
+  successorId: Succession,
+  writeCarried: CarriedCodes['write'] | undefined,
+): KeptTokens {
   return {
     async find(model, value) {
       const kept = (await provider[model].adapter.find(value)) as KeptToken | undefined;
       return kept?.kind === model ? kept : undefined;
     },
     async make(model, members, { lifetimeSeconds, spent }) {
-      const value = spent === undefined ? typedId(model, randomToken(RANDOM_CHARACTERS)) : successorId(model, spent);
       const iat = nowSeconds();
       const kept: KeptToken = { iat, exp: iat + lifetimeSeconds, ...members, kind: model };
+      const carried = model === 'AuthorizationCode' ? writeCarried?.(kept) : undefined;
+      if (carried !== undefined) return { value: carried, lifetimeSeconds, kept };
+      const value = spent === undefined ? typedId(model, randomToken(RANDOM_CHARACTERS)) : successorId(model, spent);
       await provider[model].adapter.upsert(value, kept, lifetimeSeconds);
       return { value, lifetimeSeconds, kept };
     },

@@ -27,6 +27,9 @@ const STAND_INS_MAX = 50_000;
 export const isVolatile = (model: string): boolean => VOLATILE_MODELS.has(model);
 export const opensTokens = (model: string): boolean => TOKEN_OPENING_MODELS.has(model);
 
+/** Its use is all there is of it. */
+const isCarried = (change: ArtifactChange): boolean => change.kind === 'consume' && change.carriedUntil !== undefined;
+
 interface Places {
   readonly inRedis: readonly ArtifactChange[];
   readonly inSql: readonly ArtifactChange[];
@@ -74,7 +77,8 @@ export function createHomes(standInsMax: number = STAND_INS_MAX): Homes {
           ofSql.push(change);
           // A grant that ends takes its row in SQL along, without which its tokens in Redis are worthless.
           if (!isAway && (change.models?.some(isVolatile) ?? true)) inRedis.push(change);
-        } else if (!isVolatile(change.model) || standIns.has(`${change.model}:${change.id}`)) ofSql.push(change);
+        } else if (isCarried(change) || !isVolatile(change.model) || standIns.has(`${change.model}:${change.id}`))
+          ofSql.push(change);
         else if (isAway) {
           if (placeWhileAway(change) === 'sql') ofSql.push(change);
         } else {

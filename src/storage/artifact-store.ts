@@ -27,11 +27,17 @@ export type ArtifactChange =
     }
   /** Insert only: for replay marks. A live row of that id makes the batch fail with `conflict`. */
   | { readonly kind: 'mark'; readonly model: string; readonly id: string; readonly expiresAt: number }
-  /** Compare-and-set: fails the batch with `conflict` when the row is absent, expired or already consumed. */
-  | { readonly kind: 'consume'; readonly model: string; readonly id: string }
+  /**
+   * Compare-and-set: fails the batch with `conflict` when the row is absent, expired or already consumed. Of what its holder carries there is no row:
+   * `carriedUntil` is when it ends (epoch seconds), and the batch fails where it was consumed before.
+   */
+  | { readonly kind: 'consume'; readonly model: string; readonly id: string; readonly carriedUntil?: number }
   | { readonly kind: 'destroy'; readonly model: string; readonly id: string }
   /** Removes every artifact of a grant, of the given models, or of all when none are named. */
   | { readonly kind: 'revokeGrant'; readonly grantId: string; readonly models?: readonly string[] };
+
+/** What says of an artifact that has no row in SQL that it was consumed: a mark of this model whose id is its model, a colon and its id. */
+export const SPENT_MODEL = 'Consumed';
 
 /** `conflict` names the change that lost: nothing of the batch was applied. */
 export type ArtifactOutcome = { readonly ok: true } | { readonly ok: false; readonly conflict: ArtifactChange };

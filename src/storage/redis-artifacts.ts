@@ -1,14 +1,12 @@
 import { Fault } from '../shared/fault.ts';
 import { createHomes, type Homes, isVolatile, opensTokens } from './artifact-homes.ts';
-import type { ArtifactChange, ArtifactOutcome, ArtifactStore } from './artifact-store.ts';
+import { type ArtifactChange, type ArtifactOutcome, type ArtifactStore, SPENT_MODEL } from './artifact-store.ts';
 import type { Database, Transaction } from './database.ts';
 import { createRedisRows, type RedisRows } from './redis-rows.ts';
 import type { RedisCommands } from './redis-script.ts';
 import type { RowGuard } from './row-guard.ts';
 import { createSqlArtifacts } from './sql-artifacts.ts';
 import { unavailable } from './storage-errors.ts';
-
-const MARK_MODEL = 'Consumed';
 
 export interface RedisArtifactsOptions {
   readonly client: RedisCommands;
@@ -138,7 +136,7 @@ async function putAnyhow({ sql, rows, homes }: Both, changes: readonly ArtifactC
 
 const isConditional = ({ kind }: ArtifactChange): boolean => kind === 'consume' || kind === 'mark';
 const spendsStandIn = (change: ArtifactChange): change is Extract<ArtifactChange, { kind: 'consume' }> =>
-  change.kind === 'consume' && opensTokens(change.model);
+  change.kind === 'consume' && change.carriedUntil === undefined && opensTokens(change.model);
 const opensData = (model: string): boolean => model !== 'Interaction';
 
 const AWAY = Symbol('away');
@@ -155,7 +153,7 @@ async function orAway<T>(work: () => Promise<T>): Promise<T | typeof AWAY> {
 type Marks = readonly (readonly [mark: ArtifactChange, of: ArtifactChange])[];
 
 const markOf = (change: Extract<ArtifactChange, { kind: 'consume' }>, expiresAt: number): Marks[number] => [
-  { kind: 'mark', model: MARK_MODEL, id: `${change.model}:${change.id}`, expiresAt },
+  { kind: 'mark', model: SPENT_MODEL, id: `${change.model}:${change.id}`, expiresAt },
   change,
 ];
 

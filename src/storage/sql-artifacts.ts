@@ -1,5 +1,5 @@
 import { nowSeconds } from '../shared/clock.ts';
-import type { Artifact, ArtifactChange, ArtifactStore } from './artifact-store.ts';
+import { type Artifact, type ArtifactChange, type ArtifactStore, SPENT_MODEL } from './artifact-store.ts';
 import type { Database, Transaction } from './database.ts';
 import { UNJUDGED } from './guarded-statements.ts';
 import { createRowCache } from './row-cache.ts';
@@ -126,9 +126,12 @@ function applyOne(tx: Transaction, change: ArtifactChange, now: number): void {
     case 'mark':
       tx.demand(MARK, [change.model, change.id, change.expiresAt, now], () => new Lost(change));
       break;
-    case 'consume':
-      tx.demand(CONSUME, [change.model, change.id, now], () => new Lost(change));
+    case 'consume': {
+      const { model, id, carriedUntil } = change;
+      if (carriedUntil === undefined) tx.demand(CONSUME, [model, id, now], () => new Lost(change));
+      else tx.demand(MARK, [SPENT_MODEL, `${model}:${id}`, carriedUntil, now], () => new Lost(change));
       break;
+    }
     case 'destroy':
       tx.post(DESTROY, [change.model, change.id]);
       break;

@@ -86,6 +86,21 @@ export function artifactSuite(test: EngineTest, name: string, open: (t: Executio
     }
   });
 
+  test(`A2 R1 what its holder carries is consumed once of twenty times, and with all else or not at all (${name})`, async (t) => {
+    const { store } = await open(t);
+    const spending = { kind: 'consume', model: 'AuthorizationCode', carriedUntil: nowSeconds() + 60 } as const;
+    const carried = { ...spending, id: 'carried' };
+    const outcomes = await Promise.all(
+      Array.from({ length: 20 }, (_, n) => store.apply([carried, put('AccessToken', `bought ${n}`)])),
+    );
+    t.is(outcomes.filter(({ ok }) => ok).length, 1);
+    for (const [n, outcome] of outcomes.entries()) {
+      t.is((await store.find('AccessToken', `bought ${n}`)) !== undefined, outcome.ok);
+      if (!outcome.ok) t.deepEqual(outcome.conflict, carried);
+    }
+    t.true((await store.apply([{ ...spending, id: 'another' }])).ok);
+  });
+
   test(`R1 consuming what is not there loses (${name})`, async (t) => {
     const { store } = await open(t);
     for (const model of ['AuthorizationCode', 'RefreshToken', 'PushedAuthorizationRequest']) {

@@ -80,6 +80,7 @@ export async function openTwoWays(server: TestServer, cleanup: Cleanup): Promise
     documents: createDocuments(config).renew(),
     cookieKeys: createCookieKeys(config.secrets.cookieKeys),
     dPoPNonceSecret: Buffer.alloc(32, 1),
+    codeSealer: createSealer(Buffer.alloc(32, 9)),
     hintSealer: createSealer(Buffer.alloc(32, 3)),
     successionSecret: Buffer.alloc(32, 2),
     passwordIsOutdated: house.passwords.isOutdated,
