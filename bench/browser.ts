@@ -117,6 +117,8 @@ export function formsOf(html: string): readonly Form[] {
       fields.add(name);
       if (attributeOf(control, 'type')?.toLowerCase() === 'hidden') hidden[name] = attributeOf(control, 'value') ?? '';
     }
+    // As the script of the product's pages does in every browser that runs it.
+    if (/\sdata-at-once\b/.test(opening!)) hidden.at_once = '1';
     forms.push({ action: attributeOf(opening!, 'action') ?? '', hidden, fields });
   }
   return forms;

@@ -232,3 +232,61 @@ test.serial('somebody else is signed out on the way, and the browser may go on f
   t.regex(policy, /form-action 'self' https:\/\/portal\.example;/);
   t.regex(policy, /script-src 'self' 'sha256-/);
 });
+
+const AT_ONCE = { ...CREDENTIALS, at_once: '1' } as const;
+
+test.serial('where scripts run, a proof is answered with the page of the next question', async (t) => {
+  const portal = await server.addPortal();
+  const browser = server.browser();
+  const first = await open(browser, portal);
+  const page = await browser.submit(AT_ONCE, '/identify');
+  t.is(page.status, 200);
+  t.is(page.location, undefined);
+  const own = String(page.headers['content-location']);
+  t.regex(own, /^\/interaction\/[\w-]+$/);
+  t.not(own, first);
+  t.true(page.text.includes(`<link rel="canonical" href="${own}">`));
+  t.true(page.text.includes('value="allow"'));
+  t.is(page.headers['cache-control'], 'no-store');
+  t.deepEqual(ceremonyCookies(browser), [own.replace('interaction', 'auth')]);
+  t.true((await browser.get(`${server.issuer}${own}`)).text.includes('value="allow"'), 'loaded again from there');
+  const allowed = await browser.submit({ decision: 'allow' }, '/consent');
+  t.true(allowed.location?.startsWith(`${REDIRECT_URI}?code=`), allowed.location);
+  t.is((await server.token(portal, redemption(new URL(allowed.location ?? '')))).status, 200);
+  t.deepEqual((await eventsOf(portal)).map(({ type }) => type).slice(0, 3), [
+    'sign-in.succeeded',
+    'consent.given',
+    'portal.entered',
+  ]);
+});
+
+test.serial('so it is where the library goes on with the request', async (t) => {
+  const portal = await server.addPortal();
+  const browser = server.browser();
+  await open(browser, portal, { claims: JSON.stringify({ userinfo: { name: null } }) });
+  const page = await browser.submit(AT_ONCE, '/identify');
+  t.is(page.status, 200);
+  t.true(page.text.includes('value="allow"'));
+  const allowed = await browser.submit({ decision: 'allow' }, '/consent');
+  t.true(allowed.location?.startsWith(`${REDIRECT_URI}?code=`), allowed.location);
+});
+
+test.serial('A23 with nothing left to ask the browser is sent to the portal, with scripts as without', async (t) => {
+  const portal = await server.addPortal();
+  await server.signIn(server.browser(), portal);
+  const browser = server.browser();
+  await open(browser, portal);
+  const page = await browser.submit(AT_ONCE, '/identify');
+  t.is(page.status, 303);
+  t.true(page.location?.startsWith(`${REDIRECT_URI}?code=`), page.location);
+});
+
+test.serial('a wrong password is refused as ever, and another value of the field is malformed', async (t) => {
+  const portal = await server.addPortal();
+  const browser = server.browser();
+  await open(browser, portal);
+  const refused = await browser.submit({ ...AT_ONCE, password: 'not the password' }, '/identify');
+  t.is(refused.status, 401);
+  t.is(refused.headers['content-location'], undefined);
+  t.is((await browser.submit({ ...CREDENTIALS, at_once: '2' }, '/identify')).status, 400);
+});

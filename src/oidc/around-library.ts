@@ -48,6 +48,13 @@ export function aroundLibrary({ provider, pages, documents, publish, shortWays, 
     return begun !== undefined && (await showAtOnce(ctx, begun, (own) => pages.handle(own, nowhere)));
   };
 
+  /** The page that follows from the answer to another, where its form has said that it may be shown at once. */
+  const showNext = async (ctx: Context): Promise<boolean> => {
+    const { oidc } = ctx as Partial<Pick<KoaContextWithOIDC, 'oidc'>>;
+    const begun = ctx.state.showsNext === true && oidc !== undefined ? begunIn(ctx, oidc) : undefined;
+    return begun !== undefined && (await showAtOnce(ctx, begun, (own) => pages.handle(own, nowhere)));
+  };
+
   return async (ctx, next) => {
     const shortWay = shortWays.get(ctx.path);
     if (shortWay !== undefined && (await shortWay(ctx))) return void (await showBegun(ctx));
@@ -56,7 +63,7 @@ export function aroundLibrary({ provider, pages, documents, publish, shortWays, 
       await pages.handle(ctx, next);
       const answered = currentUnit()?.answered;
       if (answered === undefined) return;
-      if (await resume?.(ctx, answered)) return;
+      if (await resume?.(ctx, answered)) return void (await showNext(ctx));
       await goOnAtOnce(ctx, provider, answered, next);
     } else await next();
     // A fault of ours that the library has answered as its own 500 goes on to the shell; what the request did is dropped.
@@ -70,6 +77,7 @@ export function aroundLibrary({ provider, pages, documents, publish, shortWays, 
         if (await showBegun(ctx)) return;
         return admitFormPost(ctx, oidc);
       case 'resume':
+        if (await showNext(ctx)) return;
         return admitFormPost(ctx, oidc);
       case 'end_session_confirm':
         // Whoever uses this browser next finds nothing of ours in its cache (E8). Cookies stay: display choice and known device.

@@ -52,8 +52,8 @@ export function begunIn({ status, response }: Context, { entities }: KoaContextW
 }
 
 /**
- * Answers with the page of the interaction that this request has begun, in place of a redirect to it: the browser makes one round trip less. Never in
- * answer to a form: a page that was loaded by sending a password sends it again when it is loaded again.
+ * Answers with the page of the interaction that this request has begun, in place of a redirect to it: the browser makes one round trip less. In answer to a
+ * form only where a script will give the page its own address: one that was loaded by sending a password sends it again when it is loaded again.
  * `pages` shows it as if the browser had come to its address, and the page tells that address (`Content-Location`, RFC 9110 section 8.7). Whatever
  * else comes of it, a fault for one, waits for the browser at the address it is sent to: what has been begun is kept. False then.
  */

@@ -1,5 +1,5 @@
 import type { Context } from 'koa';
-import type { Interaction, KoaContextWithOIDC, Provider } from 'oidc-provider';
+import type { Interaction, KoaContextWithOIDC, Provider, Session } from 'oidc-provider';
 import type { Config } from '../config/schema.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { nowSeconds } from '../shared/clock.ts';
@@ -51,7 +51,7 @@ export function createInteractions({ provider, ledger, config, assurance, ahead 
       const isBegunHere = currentUnit()?.begun === uid;
       const shown = isBegunHere ? uid : ctx.cookies.get(provider.cookieName('interaction'), { signed: true });
       if (shown === undefined) return 'elsewhere';
-      const interaction = await live(provider, shown);
+      const interaction = await live(provider, shown, isBegunHere ? sessionBegunIn(ctx) : undefined);
       if (interaction === undefined) return 'expired';
       // The cookie must be that of this address: an address planted by another must not bind (V4).
       if (interaction.uid !== uid) return 'elsewhere';
@@ -123,19 +123,20 @@ export function createInteractions({ provider, ledger, config, assurance, ahead 
 }
 
 /** An interaction whose session, if it began with one, goes on and is the same person's still: what the library's `interactionDetails` asks. */
-async function live(provider: Provider, uid: string): Promise<Interaction | undefined> {
+async function live(provider: Provider, uid: string, begun: Session | undefined): Promise<Interaction | undefined> {
   const interaction = await provider.Interaction.find<Interaction>(uid);
   const origin = interaction?.session;
   if (origin?.uid === undefined) return interaction;
-  const session = await provider.Session.findByUid(origin.uid);
+  const session = origin.uid === begun?.uid ? begun : await provider.Session.findByUid(origin.uid);
   return session !== undefined && session.accountId === origin.accountId ? interaction : undefined;
 }
 
+/** The session of a request that shows its first or next page itself: not known to the browser yet, and perhaps not to the store. */
+const sessionBegunIn = (ctx: Context): Session | undefined => (ctx as unknown as KoaContextWithOIDC).oidc.session;
+
 async function currentPerson(provider: Provider, ctx: Context): Promise<SignedInPerson | undefined> {
-  const protocol = ctx as unknown as KoaContextWithOIDC;
-  // A session that this very request has begun is not known to the browser yet.
-  const begun = currentUnit()?.begun === undefined ? undefined : protocol.oidc.session;
-  const session = begun ?? (await provider.Session.get(protocol));
+  const begun = currentUnit()?.begun === undefined ? undefined : sessionBegunIn(ctx);
+  const session = begun ?? (await provider.Session.get(ctx as unknown as KoaContextWithOIDC));
   if (!session.accountId) return undefined;
   return {
     personId: session.accountId,

@@ -14,6 +14,7 @@ import type { CeremonyRequest } from './interactions.ts';
 import { passkeyView, provePasskey } from './passkey-step.ts';
 import { finishScan } from './scan-step.ts';
 import {
+  AT_ONCE,
   advance,
   faultOf,
   formOf,
@@ -31,6 +32,7 @@ const CREDENTIALS = z.strictObject({
   identifier: z.string().max(256),
   // Longer than any password may be, so that the policy answers instead of the parser (D1).
   password: z.string().max(4096),
+  ...AT_ONCE,
   ...PASSAGE_FIELDS,
 });
 
@@ -73,7 +75,8 @@ export async function showSignIn(
 /** Takes a name and a password. */
 export async function postCredentials(ctx: Context, sources: SignInSources): Promise<void> {
   const request = await requestOf(ctx, sources);
-  const { identifier, password, ...fields } = await formOf(ctx, CREDENTIALS, sources);
+  const { identifier, password, at_once: atOnce, ...fields } = await formOf(ctx, CREDENTIALS, sources);
+  ctx.state.showsNext = atOnce !== undefined;
   await atIdentify(ctx, request, sources);
   const passage = passageOf(fields);
   const { clientId } = request;

@@ -7,9 +7,9 @@ import type { FormTokens } from '../web/form-tokens.ts';
 import type { PasskeyView } from '../web/pages.ts';
 import type { PasskeyOutcome } from './identify-passkey.ts';
 import type { CeremonyRequest } from './interactions.ts';
-import { formOf, type SignInSources } from './step.ts';
+import { AT_ONCE, formOf, type SignInSources } from './step.ts';
 
-const FORM = z.strictObject({ form_token: z.string().max(128), ...ASSERTION_FIELDS });
+const FORM = z.strictObject({ form_token: z.string().max(128), ...AT_ONCE, ...ASSERTION_FIELDS });
 
 /** What a passkey is asked for on the sign-in page: this waiting request, in this browser. */
 const boundOf = (uid: string, browser: string): ChallengeBinding => ({ purpose: 'sign-in', binding: uid, browser });
@@ -32,7 +32,8 @@ export async function provePasskey(
   { uid, clientId }: CeremonyRequest,
   sources: SignInSources,
 ): Promise<PasskeyOutcome> {
-  const { form_token: _token, ...assertion } = await formOf(ctx, FORM, sources);
+  const { form_token: _token, at_once: atOnce, ...assertion } = await formOf(ctx, FORM, sources);
+  ctx.state.showsNext = atOnce !== undefined;
   const bound = boundOf(uid, sources.formTokens.browserOf(ctx));
   return sources.identifyPasskey.withPasskey(ctx, { assertion, bound, clientId });
 }

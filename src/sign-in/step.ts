@@ -79,6 +79,11 @@ export const DECISION = z.strictObject({
   form_token: z.string().max(128),
   decision: z.enum(['allow', 'deny', 'continue', 'switch', 'cancel']),
 });
+/**
+ * Set by the script of our pages alone: the page that comes of this form may be the answer to it, for the script gives it an address of its own, and to load it
+ * again does not send the form again. Without scripts the browser is sent to that page.
+ */
+export const AT_ONCE = { at_once: z.literal('1').optional() } as const;
 const uidOf = (ctx: Context): string => String(ctx.params.uid);
 
 export async function requestOf(ctx: Context, { interactions }: SignInSources): Promise<CeremonyRequest> {

@@ -17,6 +17,7 @@ const FRESH_PEOPLE = [
   ['449900198811050075', '欧阳修远'],
   ['449900197302140086', '阿依古丽·买买提'],
   ['339900199906300064', '孙丽'],
+  ['339900197102030012', '郑安宁'],
 ] as const;
 
 let product: Product;
@@ -135,6 +136,33 @@ seen('G1 the same in English on a dark phone', (t) =>
 );
 
 seen('the pages in the dark, on a desktop', (t) => wholeWay(t, 'zh-dark', FRESH_PEOPLE[4][0], { colorScheme: 'dark' }));
+
+seen(
+  'A23 loaded again, the page that answers a password sends nothing again; without scripts the browser is sent to it',
+  async (t) => {
+    const consentOf = async (options: BrowserContextOptions): Promise<readonly string[]> => {
+      const { page } = await visitor(t, options);
+      await page.goto(`${portal(0)}/login`);
+      const sent: string[] = [];
+      page.on('request', (asked) => {
+        if (asked.isNavigationRequest()) sent.push(asked.method());
+      });
+      await fillSignIn(page, FRESH_PEOPLE[6][0]);
+      const allowed = page.locator('button[name="decision"][value="allow"]');
+      await allowed.waitFor();
+      t.regex(new URL(page.url()).pathname, /^\/interaction\/[\w-]+$/);
+      await page.reload();
+      await allowed.waitFor();
+      return sent;
+    };
+    t.deepEqual(
+      await consentOf({}),
+      ['POST', 'GET'],
+      'one answer to the password, and no password when it is loaded again',
+    );
+    t.deepEqual(await consentOf({ javaScriptEnabled: false }), ['POST', 'GET', 'GET']);
+  },
+);
 
 seen('a person who logs out at the account centre sees who was told, and both portals let go', async (t) => {
   const { page, look } = await visitor(t, { viewport: NARROW });

@@ -1,5 +1,5 @@
 // Everything works without this file. It adds a way to see a typed password, stops a form from being sent twice, and has a page loaded again from its
-// own address where another request was answered with it.
+// own address where another request was answered with it, a form for one.
 const own = document.querySelector('link[rel="canonical"]')?.getAttribute('href');
 if (own && own !== location.pathname) history.replaceState(null, '', own);
 
@@ -15,6 +15,11 @@ for (const button of document.querySelectorAll('button[data-reveals]')) {
   field.form.addEventListener('submit', () => {
     field.type = 'password';
   });
+}
+
+// The page that comes of such a form may be the answer to it, since the line above gives it an address of its own.
+for (const form of document.querySelectorAll('form[data-at-once]')) {
+  form.append(Object.assign(document.createElement('input'), { type: 'hidden', name: 'at_once', value: '1' }));
 }
 
 for (const form of document.forms) {
