@@ -60,9 +60,10 @@ export function createLookUpsAhead({ database, store, persons, ladder }: LookUpS
       const unit = currentUnit();
       if (unit !== undefined) unit.readsAnew = true;
       forgetAhead();
-      // For the circumstances and for the step that follows, and for the request as it goes on.
-      const twice = [profile(personId), demand(personId)];
-      askAhead([...twice, ...twice, person(personId), consent(personId, clientId)]);
+      // For the circumstances and for the step that follows, for the request as it goes on, and for the page of its next question.
+      const each = [profile(personId), demand(personId)];
+      const page = [person(personId), ...each];
+      askAhead([...each, ...each, person(personId), consent(personId, clientId), ...page]);
     },
     consented(personId, clientId) {
       askAhead([consent(personId, clientId)]);

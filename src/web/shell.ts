@@ -81,6 +81,7 @@ function answerError(ctx: Context, error: unknown, log: Logger, showFault: ShowF
   ctx.remove('set-cookie');
   // A redirect that was prepared before the fault holds a code that was never written.
   ctx.remove('location');
+  ctx.remove('content-location');
   if (error instanceof Fault) {
     if (error.status >= 500) log.error({ id: ctx.state.requestId, fault: error.code, err: error }, error.message);
     else log.warn({ id: ctx.state.requestId, fault: error.code }, error.message);
