@@ -29,9 +29,9 @@ ${costRow('SSO: a portal opened with the same sign-in', MEASURED.sso)}
 ${costRow('refresh', MEASURED.refresh)}
 ${costRow('userinfo', MEASURED.userinfo)}
 
-They were measured with server, PostgreSQL, Redis and load on two processors of one machine, in an hour in which these were slow: the bare library answered discovery in 390 us of
-processor time where it took 97 on the same machine in a fast hour. So the table errs on the safe side by up to four times; measure on your own. In the same hour a node on SQLite
-took 18,400 us for the sign-in, 3,700 for the SSO, 1,400 for the refresh and 390 for userinfo.
+They were measured with server, PostgreSQL, Redis and load on two processors of one virtual machine, where the bare library answers discovery in 126 us of processor time; other machines took 72 to
+390, and an earlier product in the slowest of them three to four times as much as the table says. Measure on your own. In the same hour a node on SQLite took 7,310 us for the sign-in, 1,360 for the SSO, 480 for
+the refresh and 144 for userinfo.
 
 A password hash takes ${number(MEASURED.hashMicroseconds)} us more (Argon2id, 19 MiB, two passes); every passkey, certificate or scan instead of a password saves it.
 
