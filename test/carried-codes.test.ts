@@ -1,6 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { createSealer } from '../src/crypto/sealing.ts';
 import { createCarriedCodes } from '../src/oidc/carried-codes.ts';
+import { nowSeconds } from '../src/shared/clock.ts';
 import { postgresStore, postgresTest } from './support/databases.ts';
 import { introspect, pause } from './support/portal-calls.ts';
 import { redemption, startServer, type TestPortal, type TestServer, WANG } from './support/server.ts';
@@ -105,6 +106,11 @@ postgresTest(
     t.true(answers.every(({ status, body }) => status === 200 || (status === 400 && body.error === 'invalid_grant')));
     t.like(await introspect(server, portal, winners[0]?.body.access_token), { active: false });
     t.is(await rowsOf(server, 'Consumed'), 1);
+    const mark = await server.house.database.get<{ expires_at: number }>(
+      "SELECT expires_at FROM artifacts WHERE model = 'Consumed'",
+      [],
+    );
+    t.true(Number(mark?.expires_at) >= nowSeconds() + 290, 'a node whose clock is minutes behind finds it still');
     t.true((await server.events('code.replayed')).length > 0);
   },
 );

@@ -23,6 +23,12 @@ import { currentUnit, type UnitOfWork } from './unit-of-work.ts';
 /** The library tolerates clocks this far apart; rows are kept as much longer so that it can judge them itself. */
 export const CLOCK_TOLERANCE_SECONDS = 15;
 
+/**
+ * How long the mark of a spent code outlives the code it was carried by. A code that is kept is gone with its row whatever a clock says; of one that is carried the mark
+ * alone tells a node whose clock is behind that it was spent.
+ */
+const MARK_OUTLIVES_SECONDS = 300;
+
 /** Ids of these models are secrets in somebody's hands: stored as digests, so a copy of the store opens nothing. */
 const SECRET_IDS = new Set([
   'AccessToken',
@@ -143,7 +149,7 @@ export class ArtifactAdapter implements Adapter {
     if (!this.#isCarried(id)) return { kind, model, id: this.#key(id) };
     const code = this.#sources.carriedCodes.read(id);
     if (code === undefined) throw new errors.InvalidGrant('a code that this house has not written cannot be spent');
-    return { kind, model, id: code.key, carriedUntil: (code.kept.exp ?? 0) + CLOCK_TOLERANCE_SECONDS };
+    return { kind, model, id: code.key, carriedUntil: (code.kept.exp ?? 0) + MARK_OUTLIVES_SECONDS };
   }
 
   #isCarried(id: string): boolean {

@@ -29,7 +29,7 @@ export type ArtifactChange =
   | { readonly kind: 'mark'; readonly model: string; readonly id: string; readonly expiresAt: number }
   /**
    * Compare-and-set: fails the batch with `conflict` when the row is absent, expired or already consumed. Of what its holder carries there is no row:
-   * `carriedUntil` is when it ends (epoch seconds), and the batch fails where it was consumed before.
+   * `carriedUntil` is how long that is remembered (epoch seconds), longer than it lives, and the batch fails where it was consumed before.
    */
   | { readonly kind: 'consume'; readonly model: string; readonly id: string; readonly carriedUntil?: number }
   | { readonly kind: 'destroy'; readonly model: string; readonly id: string }
