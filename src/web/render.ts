@@ -127,6 +127,7 @@ const shellOf = ({ assets, branding, hotline }: RendererOptions, language: Langu
   shell: {
     stylesheet: assets.url('tongban.css'),
     script: assets.url('tongban.js'),
+    addressScript: assets.url('address.js'),
     passkeyScript: assets.url('passkey.js'),
     scanScript: assets.url('scan.js'),
     proof: assets.url('proof.js'),

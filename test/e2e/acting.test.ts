@@ -265,6 +265,7 @@ seen('a refused choice and nobody to act for are told calmly', async (t) => {
   const { page, look } = await visitor(t, { viewport: NARROW });
   await page.goto(`${business}/login`);
   await signIn(page, WANG);
+  await choice(page, bridges).waitFor();
   const gone = acting.add(wang, TEA, { name: '即将到期的公司', mandate: mandateOf('mdt_gone') });
   await page.reload();
   await choice(page, gone).waitFor();

@@ -1,8 +1,4 @@
-// Everything works without this file. It adds a way to see a typed password, stops a form from being sent twice, and has a page loaded again from its
-// own address where another request was answered with it, a form for one.
-const own = document.querySelector('link[rel="canonical"]')?.getAttribute('href');
-if (own && own !== location.pathname) history.replaceState(null, '', own);
-
+// Everything works without this file. It adds a way to see a typed password and stops a form from being sent twice.
 for (const button of document.querySelectorAll('button[data-reveals]')) {
   const field = document.getElementById(button.dataset.reveals);
   button.hidden = false;
@@ -17,7 +13,7 @@ for (const button of document.querySelectorAll('button[data-reveals]')) {
   });
 }
 
-// The page that comes of such a form may be the answer to it, since the line above gives it an address of its own.
+// The page that comes of such a form may be the answer to it, since address.js gives it an address of its own.
 for (const form of document.querySelectorAll('form[data-at-once]')) {
   form.append(Object.assign(document.createElement('input'), { type: 'hidden', name: 'at_once', value: '1' }));
 }
