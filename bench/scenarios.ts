@@ -53,7 +53,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   { name: 'sign-in, hash', hash: 'full', prepare: signIn },
   {
-    // Warmed by count as well: the first two hundred of a process took two and a half times as long as those after two thousand, on both sides.
+    // Warmed by count as well: the first two hundred of a process took two to three times as long as those after two thousand, on both sides.
     name: 'SSO',
     hash: 'none',
     warmUpOperations: 3000,

@@ -30,7 +30,7 @@ ${costRow('refresh', MEASURED.refresh)}
 ${costRow('userinfo', MEASURED.userinfo)}
 
 They were measured with server, PostgreSQL, Redis and load on two processors of one virtual machine, where the bare library answers discovery in 126 us of processor time; other machines took 72 to
-390, and an earlier product in the slowest of them three to four times as much as the table says. Measure on your own. In the same hour a node on SQLite took 7,310 us for the sign-in, 1,360 for the SSO, 480 for
+390, and an earlier product in the slowest of them three to five times as much as the table says. Measure on your own. In the same hour a node on SQLite took 7,310 us for the sign-in, 1,360 for the SSO, 480 for
 the refresh and 144 for userinfo.
 
 A password hash takes ${number(MEASURED.hashMicroseconds)} us more (Argon2id, 19 MiB, two passes); every passkey, certificate or scan instead of a password saves it.

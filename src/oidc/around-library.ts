@@ -36,22 +36,19 @@ const POSTABLE_PATHS: ReadonlySet<string> = new Set(['/auth', '/session/end']);
 const QUERY_LENGTH_MAX = 8000;
 const nowhere: Next = async () => {};
 
+/** In answer to a form only where that form has said so, which the script of its page does. */
+const mayShow = ({ query, state }: Context, { route }: KoaContextWithOIDC['oidc']): boolean =>
+  route === 'authorization' ? mayStandAt(query) : route === 'resume' && state.showsNext === true;
+
 /**
  * Everything of ours that stands directly around the library, in one layer: each layer of the Koa stack costs every request
  * a promise or two.
  */
 export function aroundLibrary({ provider, pages, documents, publish, shortWays, resume }: AroundLibrary): Middleware {
-  /** The page a request for authorization leads to, where it can be shown at once. */
+  /** The page a request for authorization leads to, or what was answered on the page before, where it can be shown at once. */
   const showBegun = async (ctx: Context): Promise<boolean> => {
     const { oidc } = ctx as Partial<Pick<KoaContextWithOIDC, 'oidc'>>;
-    const begun = oidc?.route === 'authorization' && mayStandAt(ctx.query) ? begunIn(ctx, oidc) : undefined;
-    return begun !== undefined && (await showAtOnce(ctx, begun, (own) => pages.handle(own, nowhere)));
-  };
-
-  /** The page that follows from the answer to another, where its form has said that it may be shown at once. */
-  const showNext = async (ctx: Context): Promise<boolean> => {
-    const { oidc } = ctx as Partial<Pick<KoaContextWithOIDC, 'oidc'>>;
-    const begun = ctx.state.showsNext === true && oidc !== undefined ? begunIn(ctx, oidc) : undefined;
+    const begun = oidc !== undefined && mayShow(ctx, oidc) ? begunIn(ctx, oidc) : undefined;
     return begun !== undefined && (await showAtOnce(ctx, begun, (own) => pages.handle(own, nowhere)));
   };
 
@@ -63,7 +60,7 @@ export function aroundLibrary({ provider, pages, documents, publish, shortWays, 
       await pages.handle(ctx, next);
       const answered = currentUnit()?.answered;
       if (answered === undefined) return;
-      if (await resume?.(ctx, answered)) return void (await showNext(ctx));
+      if (await resume?.(ctx, answered)) return void (await showBegun(ctx));
       await goOnAtOnce(ctx, provider, answered, next);
     } else await next();
     // A fault of ours that the library has answered as its own 500 goes on to the shell; what the request did is dropped.
@@ -74,10 +71,8 @@ export function aroundLibrary({ provider, pages, documents, publish, shortWays, 
       case 'jwks':
         return keepDocument(ctx, documents, publish[oidc.route]);
       case 'authorization':
-        if (await showBegun(ctx)) return;
-        return admitFormPost(ctx, oidc);
       case 'resume':
-        if (await showNext(ctx)) return;
+        if (await showBegun(ctx)) return;
         return admitFormPost(ctx, oidc);
       case 'end_session_confirm':
         // Whoever uses this browser next finds nothing of ours in its cache (E8). Cookies stay: display choice and known device.
