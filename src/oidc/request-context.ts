@@ -35,13 +35,17 @@ export function contextOf(
   { session, answered }: { readonly session: Session; readonly answered?: Interaction },
 ): KoaContextWithOIDC {
   const route = answered === undefined ? 'authorization' : 'resume';
-  const request: KoaContextWithOIDC = Object.create(ctx, { _matchedRouteName: { value: route } });
+  // A context of its own with the members of this one, not one that inherits from it: what is inherited from becomes a shape of its own to V8, which then knows
+  // none of its members from the request before, wherever they are asked for.
+  const request: KoaContextWithOIDC = Object.assign(Object.create(Object.getPrototypeOf(ctx)), ctx, {
+    _matchedRouteName: route,
+  });
   const oidc = Object.assign(new provider.OIDCContext(request as unknown as Context), {
     params: { ...parameters },
     session,
     ...(answered && { trusted: [], redirectUriCheckPerformed: true, result: answered.result }),
   });
-  Object.assign(request, { oidc });
+  request.oidc = oidc;
   oidc.entity('Session', session);
   if (answered !== undefined) oidc.entity('Interaction', answered);
   oidc.entity('Client', client);
