@@ -16,6 +16,7 @@ import type { Interactions } from '../sign-in/interactions.ts';
 import type { Ladder } from '../sign-in/ladder.ts';
 import type { ArtifactStore } from '../storage/artifact-store.ts';
 import type { Database } from '../storage/database.ts';
+import { handOnDirectly } from '../web/direct-context.ts';
 import type { Documents } from '../web/front.ts';
 import { createFindAccount } from './accounts.ts';
 import type { Vocabularies } from './acr-levels.ts';
@@ -174,6 +175,7 @@ export function createEngine(sources: EngineSources, keys: EngineKeys): Engine {
   sealTokens(provider, keys.sealers);
   const interactions = createInteractions({ provider, ledger, config, assurance, ahead });
 
+  handOnDirectly(provider);
   provider.use(sources.shell);
   provider.use(commitBeforeAnswer({ ...sources, subjects, refuse, wake: sources.wakeOutbox }));
   const { documents } = sources;
