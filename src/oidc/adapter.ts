@@ -111,8 +111,8 @@ export class ArtifactAdapter implements Adapter {
       if (!outcome.ok) throw new AlreadyMarked(this.#model);
       return;
     }
-    const stored: AdapterPayload = { ...payload };
-    if (this.#secret) delete stored.jti;
+    // Not deleted: an object that has lost a member is a dictionary to V8 from then on. What is undefined is not written.
+    const stored: AdapterPayload = this.#secret ? { ...payload, jti: undefined } : { ...payload };
     // The interaction remembers the session's cookie, which opens it; the library never reads it back.
     if (this.#model === 'Interaction' && stored.session) stored.session = { ...stored.session, cookie: undefined };
     await this.#change({

@@ -4,7 +4,7 @@ import { Fault } from '../shared/fault.ts';
 import { readBody } from '../web/forms.ts';
 import type { Documents } from '../web/front.ts';
 import { contentPolicy, formTarget } from '../web/security-headers.ts';
-import { begunIn, goOnAtOnce, mayStandAt, showAtOnce } from './going-on.ts';
+import { begunIn, goOnAtOnce, mayStandAt, showAtOnce, tellWhereTo } from './going-on.ts';
 import type { Resumption } from './resumption.ts';
 import type { ShortWays } from './short-way.ts';
 import { currentUnit } from './unit-of-work.ts';
@@ -36,6 +36,9 @@ const POSTABLE_PATHS: ReadonlySet<string> = new Set(['/auth', '/session/end']);
 const QUERY_LENGTH_MAX = 8000;
 const nowhere: Next = async () => {};
 
+/** What the library, or a short way in its place, has made of a request; undefined for one that is none of the protocol's. */
+const oidcOf = (ctx: Context) => (ctx as Partial<Pick<KoaContextWithOIDC, 'oidc'>>).oidc;
+
 /** In answer to a form only where that form has said so, which the script of its page does. */
 const mayShow = ({ query, state }: Context, { route }: KoaContextWithOIDC['oidc']): boolean =>
   route === 'authorization' ? mayStandAt(query) : route === 'resume' && state.showsNext === true;
@@ -47,20 +50,27 @@ const mayShow = ({ query, state }: Context, { route }: KoaContextWithOIDC['oidc'
 export function aroundLibrary({ provider, pages, documents, publish, shortWays, resume }: AroundLibrary): Middleware {
   /** The page a request for authorization leads to, or what was answered on the page before, where it can be shown at once. */
   const showBegun = async (ctx: Context): Promise<boolean> => {
-    const { oidc } = ctx as Partial<Pick<KoaContextWithOIDC, 'oidc'>>;
+    const oidc = oidcOf(ctx);
     const begun = oidc !== undefined && mayShow(ctx, oidc) ? begunIn(ctx, oidc) : undefined;
     return begun !== undefined && (await showAtOnce(ctx, begun, (own) => pages.handle(own, nowhere)));
   };
 
+  /** Ends what a short way has answered: to the page it leads to, or with that page. */
+  const lead = async (ctx: Context): Promise<void> => {
+    if (await showBegun(ctx)) return;
+    const oidc = oidcOf(ctx);
+    if (oidc !== undefined && begunIn(ctx, oidc) !== undefined) tellWhereTo(ctx);
+  };
+
   return async (ctx, next) => {
     const shortWay = shortWays.get(ctx.path);
-    if (shortWay !== undefined && (await shortWay(ctx))) return void (await showBegun(ctx));
+    if (shortWay !== undefined && (await shortWay(ctx))) return lead(ctx);
     if (ctx.method === 'POST' && POSTABLE_PATHS.has(ctx.path)) return postAsGet(ctx);
     if (pages.owns(ctx.path)) {
       await pages.handle(ctx, next);
       const answered = currentUnit()?.answered;
       if (answered === undefined) return;
-      if (await resume?.(ctx, answered)) return void (await showBegun(ctx));
+      if (await resume?.(ctx, answered)) return lead(ctx);
       await goOnAtOnce(ctx, provider, answered, next);
     } else await next();
     // A fault of ours that the library has answered as its own 500 goes on to the shell; what the request did is dropped.

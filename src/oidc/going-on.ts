@@ -83,6 +83,12 @@ export async function showAtOnce(
   }
   for (const name of ctx.res.getHeaderNames()) ctx.res.removeHeader(name);
   for (const [name, value] of Object.entries(headers)) if (value !== undefined) ctx.res.setHeader(name, value);
-  Object.assign(ctx, { status, body });
+  ctx.status = status;
+  if (body !== undefined) ctx.body = body;
   return false;
+}
+
+/** What a redirect says to whoever does not follow it. It takes a look at what the browser accepts, so it is said where no page is shown instead. */
+export function tellWhereTo(ctx: Context): void {
+  ctx.redirect(ctx.response.get('location'));
 }

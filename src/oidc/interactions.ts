@@ -48,10 +48,10 @@ export function createInteractions({ provider, ledger, config, assurance, ahead 
 
   return {
     async find(ctx, uid) {
-      const isBegunHere = currentUnit()?.begun === uid;
-      const shown = isBegunHere ? uid : ctx.cookies.get(provider.cookieName('interaction'), { signed: true });
+      const begun = currentUnit()?.begun === uid ? begunIn(ctx) : undefined;
+      const shown = begun?.uid ?? ctx.cookies.get(provider.cookieName('interaction'), { signed: true });
       if (shown === undefined) return 'elsewhere';
-      const interaction = await live(provider, shown, isBegunHere ? sessionBegunIn(ctx) : undefined);
+      const interaction = begun ?? (await live(provider, shown));
       if (interaction === undefined) return 'expired';
       // The cookie must be that of this address: an address planted by another must not bind (V4).
       if (interaction.uid !== uid) return 'elsewhere';
@@ -123,15 +123,19 @@ export function createInteractions({ provider, ledger, config, assurance, ahead 
 }
 
 /** An interaction whose session, if it began with one, goes on and is the same person's still: what the library's `interactionDetails` asks. */
-async function live(provider: Provider, uid: string, begun: Session | undefined): Promise<Interaction | undefined> {
+async function live(provider: Provider, uid: string): Promise<Interaction | undefined> {
   const interaction = await provider.Interaction.find<Interaction>(uid);
   const origin = interaction?.session;
   if (origin?.uid === undefined) return interaction;
-  const session = origin.uid === begun?.uid ? begun : await provider.Session.findByUid(origin.uid);
+  const session = await provider.Session.findByUid(origin.uid);
   return session !== undefined && session.accountId === origin.accountId ? interaction : undefined;
 }
 
-/** The session of a request that shows its first or next page itself: not known to the browser yet, and perhaps not to the store. */
+/** What a request that shows its first or next page itself has begun: neither browser nor store know of it yet. */
+const begunIn = (ctx: Context): Interaction | undefined =>
+  (ctx as unknown as KoaContextWithOIDC).oidc.entities.Interaction;
+
+/** Whose session that is. */
 const sessionBegunIn = (ctx: Context): Session | undefined => (ctx as unknown as KoaContextWithOIDC).oidc.session;
 
 async function currentPerson(provider: Provider, ctx: Context): Promise<SignedInPerson | undefined> {

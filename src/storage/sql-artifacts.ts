@@ -18,8 +18,13 @@ type StoredArtifact = Artifact & { readonly id: string; readonly grantId: string
 const COLUMNS = 'model, id, payload, grant_id, consumed_at, expires_at, row_seal';
 /** Some 9 MB: what is handed out now is looked at again within seconds. */
 const ROWS_KEPT_MAX = 10_000;
-/** Looked at once and spent: to keep such a row is to copy it for nobody. */
-const SPENT_BY_USE: ReadonlySet<string> = new Set(['AuthorizationCode', 'PushedAuthorizationRequest', 'RefreshToken']);
+/** Looked at once and spent, as a rule: to keep such a row is to copy it for nobody. */
+const SPENT_BY_USE: ReadonlySet<string> = new Set([
+  'AuthorizationCode',
+  'Interaction',
+  'PushedAuthorizationRequest',
+  'RefreshToken',
+]);
 const FIND = `SELECT ${COLUMNS} FROM artifacts WHERE model = $1 AND id = $2 AND expires_at > $3`;
 const FIND_BY_UID = `SELECT ${COLUMNS} FROM artifacts WHERE uid = $2 AND model = $1 AND expires_at > $3`;
 const FIND_BY_USER_CODE = `SELECT ${COLUMNS} FROM artifacts WHERE user_code = $2 AND model = $1 AND expires_at > $3`;

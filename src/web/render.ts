@@ -101,7 +101,8 @@ export function createRenderer(options: RendererOptions): Renderer {
       ctx.set('Content-Type', 'text/html; charset=utf-8');
       ctx.set('Cache-Control', 'no-store');
       ctx.set('Content-Language', chosen.language);
-      ctx.body = body;
+      // As bytes: of a text Koa asks how long it is in UTF-8, and Node once more while it writes it.
+      ctx.body = Buffer.from(body);
     },
   };
 }
