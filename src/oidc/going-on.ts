@@ -75,7 +75,8 @@ export async function showAtOnce(
     () => ctx.status === 200,
     () => false,
   );
-  Object.assign(ctx, { method, url });
+  ctx.method = method;
+  ctx.url = url;
   ctx.state.page = page;
   if (isShown) {
     ctx.set('content-location', pageOf(uid));

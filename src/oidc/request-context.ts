@@ -82,5 +82,5 @@ export function answerShown(ctx: Context, request: KoaContextWithOIDC, cookies: 
   ctx.set('cache-control', 'no-store');
   ctx.append('set-cookie', [...cookies]);
   // Whoever reads a finished request finds it where the library leaves it (commit.ts, evidence.ts).
-  Object.assign(ctx, { oidc: request.oidc });
+  ctx.oidc = request.oidc;
 }

@@ -15,8 +15,22 @@ const BARE_LIMIT = /\bLIMIT \$\d+/g;
 
 interface Prepared {
   readonly statement: StatementSync;
-  readonly returnsRows: boolean;
+  /** Of the columns; none of a statement that gives no rows. */
+  readonly names: readonly string[];
 }
+
+/**
+ * A row by the names of its columns. What the driver makes of one by itself is a dictionary to V8, and its members are looked up by name in a table wherever
+ * they are asked for; an object that is built member by member has the shape of all rows of its statement.
+ */
+function rowOf(names: readonly string[], values: readonly unknown[]): Record<string, unknown> {
+  const row: Record<string, unknown> = {};
+  for (let at = 0; at < names.length; at += 1) row[names[at]!] = values[at];
+  return row;
+}
+
+const allOf = ({ statement, names }: Prepared, params: readonly SqlValue[]): unknown[] =>
+  (statement.all(...params) as unknown as (readonly unknown[])[]).map((values) => rowOf(names, values));
 
 /**
  * The statements of one SQLite connection, each prepared once. They run synchronously: a statement on a local file takes
@@ -32,7 +46,7 @@ export class SqliteStatements {
 
   all(sql: string, params: readonly SqlValue[]): unknown[] {
     try {
-      return this.#prepare(sql).statement.all(...params);
+      return allOf(this.#prepare(sql), params);
     } catch (error) {
       throw translateSqliteError(error);
     }
@@ -40,7 +54,9 @@ export class SqliteStatements {
 
   get(sql: string, params: readonly SqlValue[]): unknown {
     try {
-      return this.#prepare(sql).statement.get(...params);
+      const { statement, names } = this.#prepare(sql);
+      const values = statement.get(...params) as unknown as readonly unknown[] | undefined;
+      return values === undefined ? undefined : rowOf(names, values);
     } catch (error) {
       throw translateSqliteError(error);
     }
@@ -58,9 +74,9 @@ export class SqliteStatements {
   execute(query: CompiledQuery): QueryResult<unknown> {
     const params = query.parameters as readonly SqlValue[];
     try {
-      const { statement, returnsRows } = this.#prepare(query.sql);
-      if (returnsRows) return { rows: statement.all(...params) };
-      const { changes, lastInsertRowid } = statement.run(...params);
+      const prepared = this.#prepare(query.sql);
+      if (prepared.names.length > 0) return { rows: allOf(prepared, params) };
+      const { changes, lastInsertRowid } = prepared.statement.run(...params);
       return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
     } catch (error) {
       throw translateSqliteError(error);
@@ -71,7 +87,8 @@ export class SqliteStatements {
     const known = this.#prepared.get(sql);
     if (known !== undefined) return known;
     const statement = this.#database.prepare(sql.replace(BARE_LIMIT, '$& + 0').replace(PLACE, '?$1'));
-    const prepared = { statement, returnsRows: statement.columns().length > 0 };
+    statement.setReturnArrays(true);
+    const prepared = { statement, names: statement.columns().map(({ name }) => name) };
     if (this.#prepared.size >= STATEMENTS_MAX) {
       for (const oldest of this.#prepared.keys()) {
         this.#prepared.delete(oldest);
