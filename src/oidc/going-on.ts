@@ -22,10 +22,9 @@ export async function goOnAtOnce(
   const { uid } = answered;
   await answered.save(answered.exp - nowSeconds());
   const resume = provider.cookieName('resume');
-  ctx.cookies = Object.create(cookies, {
-    get: {
-      value: (...asked: Parameters<typeof cookies.get>) => (asked[0] === resume ? uid : cookies.get(...asked)),
-    },
+  // Beside the cookies of the request, not inheriting from them (request-context.ts tells why).
+  ctx.cookies = Object.assign(Object.create(Object.getPrototypeOf(cookies)), cookies, {
+    get: (...asked: Parameters<typeof cookies.get>) => (asked[0] === resume ? uid : cookies.get(...asked)),
   });
   ctx.remove('location');
   ctx.method = 'GET';

@@ -35,8 +35,8 @@ export function contextOf(
   { session, answered }: { readonly session: Session; readonly answered?: Interaction },
 ): KoaContextWithOIDC {
   const route = answered === undefined ? 'authorization' : 'resume';
-  // A context of its own with the members of this one, not one that inherits from it: what is inherited from becomes a shape of its own to V8, which then knows
-  // none of its members from the request before, wherever they are asked for.
+  // A context of its own with the members of this one, not one that inherits from it: to V8 each object that is inherited from has a shape of its own, so
+  // nothing that was learnt at the request before holds for it, wherever one of its members is asked for.
   const request: KoaContextWithOIDC = Object.assign(Object.create(Object.getPrototypeOf(ctx)), ctx, {
     _matchedRouteName: route,
   });
