@@ -74,7 +74,7 @@ export function createProtocolPages(sources: {
         ...(out.error_description === undefined ? {} : { description: out.error_description }),
       });
       // A program learns the protocol's own error; a person the fault page's text.
-      if (typeof ctx.body === 'object' && ctx.body !== null) {
+      if (ctx.response.is('json')) {
         ctx.body = { error: out.error, error_description: out.error_description };
       }
     },
