@@ -104,7 +104,8 @@ async function goodSignIn(server: Drilled, lane: number, n: number): Promise<boo
     for (let tries = 0; tries < TRIES_MAX; tries += 1) {
       const proof: Record<string, string> = page.puzzle === undefined ? {} : { proof: solve(page.puzzle) };
       const answer = await browser.post(page.action, { ...page.hidden, ...proof, identifier, password });
-      if (answer.status === 303) return true;
+      // The page of the next question, or a redirect to it.
+      if (answer.status === 200 || answer.status === 303) return true;
       if (answer.status !== 429 && answer.status !== 503) return false;
       page = readSignInPage(answer.text);
     }

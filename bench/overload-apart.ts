@@ -5,7 +5,7 @@ import { createDrillReport, machineSentence } from './drill-report.ts';
 import { closedLoop, type Operation, openLoop, quantile } from './measure.ts';
 import { type Person, type Started, startPeer } from './peers.ts';
 import { signIn, singleSignOn } from './scenarios.ts';
-import { authorize, RefusedPage, redeem } from './sign-in.ts';
+import { goOn, RefusedPage, redeem } from './sign-in.ts';
 import { signInPage } from './sign-in-page.ts';
 import { lanes } from './storm.ts';
 
@@ -43,23 +43,15 @@ async function cameOnce(server: Started, { identifier, password }: Person): Prom
     if (answer.status === 503) {
       return { kind: 'refused', tookMs: monotonicMs() - askedMs, saysWhen: answer.header('retry-after') !== undefined };
     }
-    const location = answer.header('location');
-    if (location === undefined) return { kind: 'failed', reason: `an answer of ${answer.status} to the password` };
-    await redeem(server, browser.connection, await codeOf(server, browser, location));
+    // Without the person: whoever is shown the sign-in page again has not been let in.
+    const { code } = await goOn(server, browser, { path: page.action, answer });
+    await redeem(server, browser.connection, code);
     return { kind: 'done', atMs: monotonicMs(), tookMs: monotonicMs() - startedMs };
   } catch (error) {
     return { kind: 'failed', reason: String(error).slice(0, 160) };
   } finally {
     browser.connection.close();
   }
-}
-
-async function codeOf(server: Started, browser: Browser, location: string): Promise<string> {
-  const code = location.startsWith(server.client.redirectUri) && new URL(location).searchParams.get('code');
-  if (code) return code;
-  const path = browser.pathOf(location);
-  if (path === undefined) throw new Error(`led to ${location.slice(0, 80)}`);
-  return (await authorize(server, browser, path)).code;
 }
 
 /** What the server does when about as many come as it can take, in sign-ins a second; who is turned away all the same comes again. */

@@ -35,8 +35,17 @@ export function authorizationPath(server: Running, parameters: Readonly<Record<s
  * and agrees. Throws when it ends anywhere else than at the portal with a code.
  */
 export async function authorize(server: Running, browser: Browser, start: string, person?: Person): Promise<Outcome> {
-  let path = start;
-  let answer = await browser.get(path);
+  return goOn(server, browser, { path: start, answer: await browser.get(start) }, person);
+}
+
+/** The same from an answer on: `path` is where it came from. */
+export async function goOn(
+  server: Running,
+  browser: Browser,
+  from: { readonly path: string; readonly answer: Answer },
+  person?: Person,
+): Promise<Outcome> {
+  let { path, answer } = from;
   for (let requestCount = 1; requestCount <= STEPS_MAX; requestCount += 1) {
     const location = answer.header('location');
     if (location?.startsWith(server.client.redirectUri)) {
