@@ -48,10 +48,11 @@ export async function startOwnRedis(): Promise<OwnRedis> {
     for (;;) {
       const client = createClient({ url, socket: { reconnectStrategy: false } });
       client.on('error', () => {});
-      const isThere = await client.connect().then(
-        () => client.ping(),
-        () => undefined,
-      );
+      // It takes a connection before it has read its log, and answers every command with an error until then.
+      const isThere = await client
+        .connect()
+        .then(() => client.ping())
+        .catch(() => undefined);
       if (client.isOpen) client.destroy();
       if (isThere !== undefined) return;
       if (server.exitCode !== null) throw new Error(`redis-server ended with ${server.exitCode}`);
