@@ -87,6 +87,30 @@ for (const { name, engine, engineTest } of ENGINES) {
     },
   );
 
+  engineTest(`L9 a store set back to a moment is given no checkpoint of what it has lost (${name})`, async (t) => {
+    const [database, beside] = await twoHandles(t, engine);
+    const faults: unknown[] = [];
+    const onFault = (error: unknown): unknown => faults.push(error);
+    const sequencer = testSequencer(t, { database, intervalMs: 4_000, onFault });
+    await insertEntries(database, 3, 'kept');
+    await sequencer.settle();
+    await insertEntries(database, 2, 'lost');
+    const sizeOf = async (): Promise<number | undefined> =>
+      (await beside.get<{ size: number }>('SELECT size FROM ledger_tree WHERE id = $1', [1]))?.size;
+    await until(async () => (await sizeOf()) === 5);
+    t.is((await notes(beside)).at(-1)?.size, 3, 'hashed, and not signed yet');
+    await beside.write(async (tx) => {
+      await tx.run('DELETE FROM ledger_entries WHERE seq >= $1', [3]);
+      await tx.run('UPDATE ledger_tree SET size = $1 WHERE id = 1', [3]);
+    });
+    await sequencer.stop();
+    t.deepEqual(
+      (await notes(beside)).map(({ size }) => size),
+      [3],
+    );
+    t.is((faults.at(-1) as Fault | undefined)?.code, 'ledger_mismatch');
+  });
+
   engineTest.serial(`L9 L17 two sequencers that take office from one another sign one tree (${name})`, async (t) => {
     const handles = await twoHandles(t, engine);
     const signed: [SignedCheckpoint[], SignedCheckpoint[]] = [[], []];

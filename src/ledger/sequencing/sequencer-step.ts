@@ -30,6 +30,7 @@ const NUMBER = `WITH moved AS (
 const READ = 'SELECT seq, entry, address_key FROM ledger_entries WHERE seq >= $1 ORDER BY seq LIMIT $2';
 const WRITE_TILE = `INSERT INTO ledger_tiles (level, position, hashes) VALUES ($1, $2, $3)
   ON CONFLICT (level, position) DO UPDATE SET hashes = excluded.hashes`;
+const SIZE = 'SELECT size FROM ledger_tree WHERE id = 1';
 const GROW = 'UPDATE ledger_tree SET size = $3 WHERE id = 1 AND fence = $1 AND size = $2';
 
 /**
@@ -59,6 +60,16 @@ export async function sequenceStep(
     throw new Fault('ledger_mismatch', `The ledger tree no longer has the ${tree.size} entries its sequencer left.`);
   }
   return grown.tree;
+}
+
+/**
+ * Before a tree is signed: it must be the one that is stored. A store that was set back to a moment while its sequencer went on would else be given a
+ * checkpoint of entries it has not got, and open to nobody from then on. Throws `Fault('ledger_mismatch')`.
+ */
+export async function demandSize(tx: Transaction, size: number): Promise<void> {
+  const stored = await tx.get<{ readonly size: number }>(SIZE, []);
+  if (stored?.size === size) return;
+  throw new Fault('ledger_mismatch', `The ledger tree no longer has the ${size} entries that were to be signed.`);
 }
 
 async function writeTile(tx: Transaction, { level, position, hashes }: StoredTile): Promise<void> {

@@ -9,7 +9,7 @@ import { storeCheckpoint } from '../checkpoints/checkpoint-store.ts';
 import { Frontier } from '../tree/merkle.ts';
 import { isSigned, type LedgerStanding, readMark, readStanding, timeOf } from './ledger-standing.ts';
 import { LeaseLost, SequencerLease } from './sequencer-lease.ts';
-import { sequenceStep, stepLength } from './sequencer-step.ts';
+import { demandSize, sequenceStep, stepLength } from './sequencer-step.ts';
 import type { Tree } from './tree-growth.ts';
 import { loadTree, UNSIGNED_MAX } from './tree-load.ts';
 
@@ -224,7 +224,10 @@ class LedgerSequencer implements Sequencer {
     this.#signDueMs = monotonicMs() + this.#intervalMs;
     const note = await signNote({ origin, size, root }, signer);
     const atMs = Math.max(nowMs(), tenure.signedAtMs);
-    await this.#write(tenure.fence, (tx) => storeCheckpoint(tx, { size, at_ms: atMs, note }, tenure.signedAtMs));
+    await this.#write(tenure.fence, async (tx) => {
+      await demandSize(tx, size);
+      await storeCheckpoint(tx, { size, at_ms: atMs, note }, tenure.signedAtMs);
+    });
     tenure.signedSize = size;
     tenure.signedAtMs = atMs;
     await this.#look();
