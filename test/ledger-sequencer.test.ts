@@ -91,13 +91,13 @@ for (const { name, engine, engineTest } of ENGINES) {
     const [database, beside] = await twoHandles(t, engine);
     const faults: unknown[] = [];
     const onFault = (error: unknown): unknown => faults.push(error);
-    const sequencer = testSequencer(t, { database, intervalMs: 4_000, onFault });
+    const sequencer = testSequencer(t, { database, intervalMs: 12_000, onFault });
     await insertEntries(database, 3, 'kept');
     await sequencer.settle();
     await insertEntries(database, 2, 'lost');
     const sizeOf = async (): Promise<number | undefined> =>
       (await beside.get<{ size: number }>('SELECT size FROM ledger_tree WHERE id = $1', [1]))?.size;
-    await until(async () => (await sizeOf()) === 5);
+    t.true(await until(async () => (await sizeOf()) === 5));
     t.is((await notes(beside)).at(-1)?.size, 3, 'hashed, and not signed yet');
     await beside.write(async (tx) => {
       await tx.run('DELETE FROM ledger_entries WHERE seq >= $1', [3]);

@@ -84,6 +84,7 @@ export async function showAtOnce(
   for (const name of ctx.res.getHeaderNames()) ctx.res.removeHeader(name);
   for (const [name, value] of Object.entries(headers)) if (value !== undefined) ctx.res.setHeader(name, value);
   ctx.status = status;
+  // What a short way has sent there says nothing yet (`tellWhereTo`), and to Koa no body at all would be a status of its own.
   if (body !== undefined) ctx.body = body;
   return false;
 }

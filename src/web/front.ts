@@ -129,8 +129,8 @@ export function createFront({
  */
 function settleForwarding(headers: IncomingMessage['headers'], scheme: string, proxied: boolean): void {
   headers['x-forwarded-proto'] = scheme;
-  if (headers['x-forwarded-host'] !== undefined) delete headers['x-forwarded-host'];
-  if (!proxied && headers['x-forwarded-for'] !== undefined) delete headers['x-forwarded-for'];
+  delete headers['x-forwarded-host'];
+  if (!proxied) delete headers['x-forwarded-for'];
 }
 
 function judge(request: IncomingMessage, address: string, path: string, host: string): FaultCode | undefined {
