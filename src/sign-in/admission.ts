@@ -1,5 +1,5 @@
 import type { Context } from 'koa';
-import type { Attempt, Attempts } from '../factors/attempts.ts';
+import type { BegunAttempt } from '../factors/attempts.ts';
 import type { Failures } from '../ledger/flood.ts';
 import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
 import type { KnownDevices } from '../people/known-devices.ts';
@@ -21,10 +21,10 @@ export interface Proven {
   readonly sessionUid?: string | undefined;
   readonly proof: Proof;
   /**
-   * What it was counted under, exactly as it was taken: that starts anew. Undefined for a proof nobody has counted: to give a place back what was
-   * never taken would make room for guesses (D7).
+   * What it was counted as: that starts anew. Undefined for a proof nobody has counted: to give a place back what was never taken would make room
+   * for guesses (D7).
    */
-  readonly attempt?: Attempt | undefined;
+  readonly attempt?: BegunAttempt | undefined;
   /** Who has this second account proven besides their own: nothing begins then, and the browser is not remembered. */
   readonly provenBy?: string | undefined;
   /** What the factor itself writes with the sign-in; false when somebody else spent the same proof meanwhile. */
@@ -47,6 +47,8 @@ export interface Admitted {
   readonly proof: Proof;
   /** To be awaited when nothing stands in the way any more, the circumstances neither, and before `write`. */
   settle(): Promise<void>;
+  /** To be awaited when something does: it counts as a wrong secret then. */
+  fail(): Promise<void>;
   /** What belongs to the proof itself, in the transaction of whatever it allows. */
   readonly write: (tx: Transaction) => Promise<void>;
 }
@@ -89,7 +91,6 @@ export interface Refusal {
 }
 
 export interface AdmissionSources {
-  readonly attempts: Attempts;
   readonly devices: KnownDevices;
   /** What else a sign-in brings about, in its transaction: whatever waits to replace the password is stopped. */
   readonly alongside: (tx: Transaction, personId: string, visit: Visit) => Promise<void>;
@@ -113,7 +114,7 @@ const visitOf = (ctx: Context): Required<Visit> => ({
 });
 
 export function createAdmission(sources: AdmissionSources): Admission {
-  const { attempts, devices, ledger, failures, rules, secure } = sources;
+  const { devices, ledger, failures, rules, secure } = sources;
   const secretOf = (ctx: Context): string | undefined =>
     readCookie(ctx.get('cookie'), hostCookieName(DEVICE_COOKIE, secure));
 
@@ -137,12 +138,13 @@ export function createAdmission(sources: AdmissionSources): Admission {
   };
 
   const admitted = (ctx: Context, { person, clientId, proof, provenBy, attempt, write }: Proven): Admitted => {
-    const settling = attempt && attempts.succeeding(attempt);
+    const settling = attempt?.succeeding();
     return {
       state: 'proven',
       person,
       proof,
       settle: async () => settling?.before(),
+      fail: async () => attempt?.failed(),
       async write(tx) {
         if (write !== undefined && !(await write(tx))) throw new Fault('proof_spent', 'a proof was given twice');
         await settling?.write(tx);
@@ -173,10 +175,10 @@ export function createAdmission(sources: AdmissionSources): Admission {
       if (reason === undefined) return admitted(ctx, proven);
       const told = refuse(ctx, { personId: person.id, clientId, sessionUid, factor: proof.factor, reason });
       if (reason !== 'closing' && reason !== 'needs_guardian') {
-        await told;
+        await Promise.all([told, attempt?.failed()]);
         return { state: 'refused' };
       }
-      await Promise.all([told, attempt && attempts.succeeded(attempt)]);
+      await Promise.all([told, attempt?.succeeded()]);
       return reason === 'closing' ? { state: 'closing', personId: person.id } : { state: 'needs_guardian' };
     },
     async complete(ctx, { person, clientId, sessionUid, here, before, isWhole }) {

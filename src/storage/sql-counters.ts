@@ -1,7 +1,8 @@
 import { nowSeconds } from '../shared/clock.ts';
 import { settleChain, takeChain } from './counter-chains.ts';
-import type { Allowance, Counters, Settled } from './counters.ts';
+import { type Allowance, type Counters, type Held, holdByTaking, type Settled } from './counters.ts';
 import type { Database, SqlValue, Transaction } from './database.ts';
+import type { HeldCount, HeldCounts } from './held-counts.ts';
 
 /** A window that is over starts again in the same statement that would have counted in it. The present time is `$1`. */
 const COUNT = `ON CONFLICT (name) DO UPDATE SET
@@ -13,15 +14,21 @@ const READ = 'SELECT value FROM counters WHERE name = $1 AND expires_at > $2';
 const READ_ALL = 'SELECT name, value FROM counters WHERE expires_at > $1 AND name IN';
 const RETURN = 'UPDATE counters SET value = value - 1 WHERE value > 0 AND expires_at > $1 AND name IN';
 
-interface Held {
+interface Stored {
   readonly name: string;
   readonly value: number;
 }
 
+/** Of what is kept, a power cut may take the last, a crash of the process none: what tells somebody of a failure is durable, and makes this so. */
+const WITH_THE_NEXT = { durable: false } as const;
+
 const places = (names: readonly string[], first: number): string => names.map((_, at) => `$${first + at}`).join(', ');
 
-/** Counters that outlive a restart and are shared by all nodes: for limits that guard an account (S5). */
-export function createSqlCounters(database: Database): Counters {
+/**
+ * Counters that outlive a restart and are shared by all nodes: for limits that guard an account (S5). With `held` this process is the only one that
+ * counts: what may not come to count is not written.
+ */
+export function createSqlCounters(database: Database, held?: HeldCounts): Counters {
   const isPostgres = database.engine === 'postgres';
   const takeIn = async (on: Pick<Transaction, 'get'>, name: string, windowSeconds: number): Promise<number> => {
     const now = nowSeconds();
@@ -37,21 +44,25 @@ export function createSqlCounters(database: Database): Counters {
     now: number,
   ): Promise<readonly number[]> => {
     if (names.length === 0) return [];
-    const rows = await on.all<Held>(`${READ_ALL} (${places(names, 2)})`, [now, ...names]);
+    const rows = await on.all<Stored>(`${READ_ALL} (${places(names, 2)})`, [now, ...names]);
     return names.map((name) => rows.find((row) => row.name === name)?.value ?? 0);
+  };
+  const writeTakes = async (tx: Transaction, taken: readonly Allowance[], now: number): Promise<void> => {
+    const rows = taken.map((_, at) => `($${2 + 2 * at}, 1, $${3 + 2 * at})`).join(', ');
+    const values = taken.flatMap(({ name, windowSeconds }) => [name, now + windowSeconds + 1]);
+    await tx.run(`${TAKE_ALL} ${rows} ${COUNT}`, [now, ...values]);
   };
   /** In two statements, whatever their number: under the one writer's lock nobody counts between them. */
   const takeTogether = async (tx: Transaction, allowances: readonly Allowance[]): Promise<number> => {
     const now = nowSeconds();
-    const names = allowances.map(({ name }) => name);
-    const held = await readIn(tx, names, now);
-    const full = allowances.findIndex(({ max }, place) => held[place]! >= max);
-    const taken = full < 0 ? allowances : allowances.slice(0, full + 1);
-    if (taken.length === 0) return full;
-    const rows = taken.map((_, place) => `($${2 + 2 * place}, 1, $${3 + 2 * place})`).join(', ');
-    const values = taken.flatMap(({ name, windowSeconds }) => [name, now + windowSeconds + 1]);
-    await tx.run(`${TAKE_ALL} ${rows} ${COUNT}`, [now, ...values]);
-    return full;
+    const stored = await readIn(
+      tx,
+      allowances.map(({ name }) => name),
+      now,
+    );
+    const { place, taken } = takenOf(allowances, stored);
+    if (taken.length > 0) await writeTakes(tx, taken, now);
+    return place;
   };
   /** One statement, so one COMMIT: each would be a message of its own otherwise, and a flush to disk. */
   const takeChained = async (allowances: readonly Allowance[]): Promise<number> => {
@@ -80,23 +91,75 @@ export function createSqlCounters(database: Database): Counters {
     if (cleared.length > 0) tx.post(`DELETE FROM counters WHERE name IN (${places(cleared, 1)})`, cleared);
     if (returned.length > 0) tx.post(`${RETURN} (${places(returned, 2)})`, [nowSeconds(), ...returned]);
   };
+  const settle = async (settled: Settled, tx?: Transaction): Promise<void> => {
+    if (tx !== undefined) settleIn(tx, settled);
+    // Alone, and not in a group: two nodes could lock the places of several people in different orders.
+    else if (isPostgres && settled.cleared.length + settled.returned.length > 0) {
+      await database.get(...chainOf(settled));
+    } else if (!isPostgres) await database.write(async (own) => settleIn(own, settled));
+  };
+  const keep = async (all: HeldCounts, count: HeldCount, taken: readonly Allowance[]): Promise<void> => {
+    all.writes += 1;
+    await database.write((tx) => writeTakes(tx, taken, nowSeconds()), WITH_THE_NEXT);
+    all.writes += 1;
+    // A turn later: who looked into the store before this was there must still find it held.
+    await new Promise((resolve) => setImmediate(resolve));
+    all.release(count);
+  };
+  /** From the answer of the store to the end in one step: a hundred at once see a hundred different sums (D7). */
+  const holdAlone = async (all: HeldCounts, allowances: readonly Allowance[]): Promise<Held> => {
+    await all.overdue()?.keep();
+    const names = allowances.map(({ name }) => name);
+    const writes = all.writes;
+    const stored = await readIn(database, names, nowSeconds());
+    const sums = stored.map((value, at) => value + all.of(names[at]!));
+    const { place, taken } = takenOf(allowances, sums);
+    let kept: Promise<void> | undefined;
+    const count = all.hold(
+      taken.map(({ name }) => name),
+      () => {
+        kept ??= keep(all, count, taken).catch((error: unknown) => {
+          kept = undefined;
+          throw error;
+        });
+        return kept;
+      },
+    );
+    return {
+      place,
+      keep: count.keep,
+      async settle({ cleared, returned }, tx) {
+        all.release(count);
+        const isClean = all.writes === writes && !stored.some((value, at) => value > 0 && cleared.includes(names[at]!));
+        const left = { cleared: isClean ? [] : cleared, returned: kept === undefined ? [] : returned };
+        if (left.cleared.length + left.returned.length > 0) await settle(left, tx);
+      },
+    };
+  };
+  const takeWithin = async (allowances: readonly Allowance[]): Promise<number> => {
+    if (isPostgres) return takeChained(allowances);
+    if (held === undefined) return database.write((tx) => takeTogether(tx, allowances), WITH_THE_NEXT);
+    const { place, keep: kept } = await holdAlone(held, allowances);
+    await kept();
+    return place;
+  };
   return {
     take,
-    takeWithin: (allowances) =>
-      isPostgres
-        ? takeChained(allowances)
-        : // A refusal for a wrong secret is told to the ledger first (ledger/flood.ts), and what makes that durable makes this so. Of all else a power
-          // cut may take the last counts, a crash of the process none.
-          database.write((tx) => takeTogether(tx, allowances), { durable: false }),
+    takeWithin,
+    hold: (allowances) =>
+      held === undefined ? holdByTaking({ takeWithin, settle }, allowances) : holdAlone(held, allowances),
     read: async (name) => (await database.get<{ value: number }>(READ, [name, nowSeconds()]))?.value ?? 0,
     readAll: (names) => readIn(database, names, nowSeconds()),
     settlesInside: true,
-    async settle(settled, tx) {
-      if (tx !== undefined) settleIn(tx, settled);
-      // Alone, and not in a group: two nodes could lock the places of several people in different orders.
-      else if (isPostgres && settled.cleared.length + settled.returned.length > 0) {
-        await database.get(...chainOf(settled));
-      } else if (!isPostgres) await database.write(async (own) => settleIn(own, settled));
-    },
+    settle,
   };
+}
+
+/** What is taken from each in turn when so many are counted already: up to the first that is used up, whose place is given as well. */
+function takenOf(
+  allowances: readonly Allowance[],
+  counted: readonly number[],
+): { readonly place: number; readonly taken: readonly Allowance[] } {
+  const place = allowances.findIndex(({ max }, at) => counted[at]! >= max);
+  return { place, taken: place < 0 ? allowances : allowances.slice(0, place + 1) };
 }
