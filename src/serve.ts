@@ -40,7 +40,7 @@ import { engineKeys } from './token-doors.ts';
 import { runWatch } from './watch-doors.ts';
 import { createDocuments, createFront, createHttpServer } from './web/front.ts';
 import type { HomeDemo } from './web/home.ts';
-import { workerCount } from './workers/share.ts';
+import { servesAlone } from './workers/share.ts';
 
 const KEY_UPKEEP_MS = 3_600_000;
 const DRAIN_MS = 10_000;
@@ -116,8 +116,7 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
   });
   const requests = createRequestCounts();
   // In SQL: a restart must not reset what guards an account, and nodes that share a store share their limits (X6, S5).
-  const isAlone = database.engine === 'sqlite' && workerCount(config) === 1;
-  const counters = createSqlCounters(database, isAlone ? new HeldCounts() : undefined);
+  const counters = createSqlCounters(database, servesAlone(config, database.engine) ? new HeldCounts() : undefined);
   const regions = regionsOf(config);
   const challenges = createChallenges(counters, networkOf);
   const sources = engineSources(house, log, {
