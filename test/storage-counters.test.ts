@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { turnClock } from '../src/shared/clock.ts';
+import type { Database } from '../src/storage/database.ts';
+import { HeldCounts } from '../src/storage/held-counts.ts';
 import { createMemoryCounters } from '../src/storage/memory-counters.ts';
 import { createRedisCounters } from '../src/storage/redis-counters.ts';
 import { createSqlCounters } from '../src/storage/sql-counters.ts';
@@ -21,6 +23,12 @@ const turn = async (ms: number): Promise<void> => {
 
 counterSuite(embeddedTest, 'memory', async () => createMemoryCounters(), turn);
 counterSuite(embeddedTest, 'sqlite', async (t) => createSqlCounters(await sqliteDatabase(t)), turn);
+counterSuite(
+  embeddedTest,
+  'sqlite, counted by one process',
+  async (t) => createSqlCounters(await sqliteDatabase(t), new HeldCounts()),
+  turn,
+);
 counterSuite(postgresTest, 'postgres', async (t) => createSqlCounters(await postgresDatabase(t)), turn);
 counterSuite(redisTest, 'redis', (t) => countersOverRedis(t), sleep);
 
@@ -45,6 +53,44 @@ embeddedTest('what a right secret settles is undone with the write it belongs to
   t.is(await counters.read('c'), 1);
   await settle(false);
   t.is(await counters.read('c'), 0);
+});
+
+embeddedTest('D7 what nobody has spoken of in time counts, also when the store did not take it at once', async (t) => {
+  const database = await sqliteDatabase(t);
+  let isAway = false;
+  const flaky: Database = {
+    ...bound(database),
+    write: (work, terms) => (isAway ? Promise.reject(new Error('away')) : database.write(work, terms)),
+  };
+  const counters = createSqlCounters(flaky, new HeldCounts(0));
+  const [one, other] = ['one', 'other'].map((name) => [{ name, max: 5, windowSeconds: 60 }]);
+  await counters.hold(one!);
+  t.is(await counters.read('one'), 0);
+  isAway = true;
+  await sleep(2);
+  await t.throwsAsync(counters.hold(other!), { message: 'away' });
+  isAway = false;
+  await counters.hold(other!);
+  t.is(await counters.read('one'), 1);
+});
+
+/** The methods of a store, for one that differs in some. */
+const bound = (database: Database): Database => ({
+  ...database,
+  get query() {
+    return database.query;
+  },
+  engine: database.engine,
+  all: (sql, params) => database.all(sql, params),
+  get: (sql, params) => database.get(sql, params),
+  run: (sql, params) => database.run(sql, params),
+  write: (work, terms) => database.write(work, terms),
+  changeStamp: () => database.changeStamp(),
+  listen: (onHeard) => database.listen(onHeard),
+  foreignCommits: () => database.foreignCommits(),
+  undoneWrites: () => database.undoneWrites(),
+  load: () => database.load(),
+  close: () => database.close(),
 });
 
 embeddedTest('memory counters stay bounded under a flood of names', async (t) => {
