@@ -1,50 +1,110 @@
-import { monotonicMs } from '../shared/clock.ts';
+import { monotonicMs, nowSeconds } from '../shared/clock.ts';
+import type { Allowance } from './counters.ts';
 
 /** Longer than any answer takes. What nobody has spoken of by then counts. */
 const OVERDUE_MS = 60_000;
 
+/** What the store has of a counter whose window goes on. */
+export interface StoredCount {
+  readonly value: number;
+  /** Epoch seconds. */
+  readonly expiresAt: number;
+}
+
 /** One thing that may come to count, under several names. */
 export interface HeldCount {
-  readonly names: readonly string[];
+  readonly allowances: readonly Allowance[];
   readonly sinceMs: number;
   /** Writes it to the store. */
   readonly keep: () => Promise<void>;
 }
 
+/** A counter that somebody is about to change. */
+interface Live {
+  stored: number;
+  expiresAt: number;
+  held: number;
+  /** How many hold it or are writing it: with the last it goes, and the store is asked again. */
+  uses: number;
+}
+
 /**
- * What is counted in memory until it is known whether it counts, by name. For one process that counts alone: the sum of what its store has and
- * of what is held here is what everybody is judged by, and to look and to hold is one step.
+ * The counters of one process that counts alone, as long as something of them is held: what is held, and what the store has or is about to have. So
+ * whatever is under way, who looks has one sum, and to look and to hold is one step.
  */
 export class HeldCounts {
-  readonly #counts = new Map<string, number>();
+  readonly #live = new Map<string, Live>();
   readonly #open = new Set<HeldCount>();
   readonly #overdueMs: number;
-  /** Moves when counts are being written to the store, and when they have been. */
-  writes = 0;
 
   constructor(overdueMs: number = OVERDUE_MS) {
     this.#overdueMs = overdueMs;
   }
 
-  /** How many are held under a name. */
-  of(name: string): number {
-    return this.#counts.get(name) ?? 0;
+  /** What counts under a name by now; `stored` is what the store said a moment ago. */
+  sum(name: string, stored: StoredCount | undefined): number {
+    const live = this.#live.get(name);
+    return live === undefined ? (stored?.value ?? 0) : storedIn(live) + live.held;
   }
 
-  hold(names: readonly string[], keep: HeldCount['keep']): HeldCount {
-    const held: HeldCount = { names, sinceMs: monotonicMs(), keep };
-    this.#open.add(held);
-    for (const name of names) this.#counts.set(name, this.of(name) + 1);
-    return held;
+  /** What the store has under a name that is held, or is about to have. */
+  stored(name: string): number {
+    const live = this.#live.get(name);
+    return live === undefined ? 0 : storedIn(live);
   }
 
-  /** It is held no more, if it was. */
-  release(held: HeldCount): void {
-    if (!this.#open.delete(held)) return;
-    for (const name of held.names) {
-      const left = this.of(name) - 1;
-      if (left > 0) this.#counts.set(name, left);
-      else this.#counts.delete(name);
+  /** `stored`: what the store said of each, in their order. */
+  hold(
+    allowances: readonly Allowance[],
+    stored: readonly (StoredCount | undefined)[],
+    keep: HeldCount['keep'],
+  ): HeldCount {
+    for (const [at, { name }] of allowances.entries()) {
+      const { value = 0, expiresAt = 0 } = stored[at] ?? {};
+      const live = this.#live.get(name) ?? { stored: value, expiresAt, held: 0, uses: 0 };
+      live.held += 1;
+      live.uses += 1;
+      this.#live.set(name, live);
+    }
+    const count: HeldCount = { allowances, sinceMs: monotonicMs(), keep };
+    this.#open.add(count);
+    return count;
+  }
+
+  /** It counts, whoever looks from now on; `end` when the store has it. False when it was spoken of before. */
+  count(count: HeldCount): boolean {
+    if (!this.#open.delete(count)) return false;
+    const now = nowSeconds();
+    for (const { name, windowSeconds } of count.allowances) {
+      const live = this.#live.get(name)!;
+      if (live.expiresAt <= now) [live.stored, live.expiresAt] = [0, now + windowSeconds + 1];
+      live.stored += 1;
+      live.held -= 1;
+    }
+    return true;
+  }
+
+  /** It does not count. */
+  drop(count: HeldCount): void {
+    if (!this.#open.delete(count)) return;
+    for (const { name } of count.allowances) this.#live.get(name)!.held -= 1;
+    this.end(count);
+  }
+
+  /** Nothing of it is under way any more. */
+  end({ allowances }: HeldCount): void {
+    for (const { name } of allowances) {
+      const live = this.#live.get(name)!;
+      live.uses -= 1;
+      if (live.uses === 0) this.#live.delete(name);
+    }
+  }
+
+  /** What the store is about to have less. */
+  takeBack({ cleared, returned }: { readonly cleared: readonly string[]; readonly returned: readonly string[] }): void {
+    for (const name of [...cleared, ...returned]) {
+      const live = this.#live.get(name);
+      if (live !== undefined) live.stored = cleared.includes(name) ? 0 : Math.max(0, live.stored - 1);
     }
   }
 
@@ -54,3 +114,5 @@ export class HeldCounts {
     return oldest !== undefined && monotonicMs() - oldest.sinceMs > this.#overdueMs ? oldest : undefined;
   }
 }
+
+const storedIn = ({ stored, expiresAt }: Live): number => (expiresAt > nowSeconds() ? stored : 0);

@@ -2,7 +2,7 @@ import { nowSeconds } from '../shared/clock.ts';
 import { settleChain, takeChain } from './counter-chains.ts';
 import { type Allowance, type Counters, type Held, holdByTaking, type Settled } from './counters.ts';
 import type { Database, SqlValue, Transaction } from './database.ts';
-import type { HeldCount, HeldCounts } from './held-counts.ts';
+import type { HeldCounts, StoredCount } from './held-counts.ts';
 
 /** A window that is over starts again in the same statement that would have counted in it. The present time is `$1`. */
 const COUNT = `ON CONFLICT (name) DO UPDATE SET
@@ -11,12 +11,13 @@ const COUNT = `ON CONFLICT (name) DO UPDATE SET
 const TAKE = `INSERT INTO counters (name, value, expires_at) VALUES ($2, 1, $3) ${COUNT} RETURNING value`;
 const TAKE_ALL = 'INSERT INTO counters (name, value, expires_at) VALUES';
 const READ = 'SELECT value FROM counters WHERE name = $1 AND expires_at > $2';
-const READ_ALL = 'SELECT name, value FROM counters WHERE expires_at > $1 AND name IN';
+const READ_ALL = 'SELECT name, value, expires_at FROM counters WHERE expires_at > $1 AND name IN';
 const RETURN = 'UPDATE counters SET value = value - 1 WHERE value > 0 AND expires_at > $1 AND name IN';
 
-interface Stored {
+interface Row {
   readonly name: string;
   readonly value: number;
+  readonly expires_at: number;
 }
 
 /** Of what is kept, a power cut may take the last, a crash of the process none: what tells somebody of a failure is durable, and makes this so. */
@@ -42,10 +43,13 @@ export function createSqlCounters(database: Database, held?: HeldCounts): Counte
     on: Pick<Transaction, 'all'>,
     names: readonly string[],
     now: number,
-  ): Promise<readonly number[]> => {
+  ): Promise<readonly (StoredCount | undefined)[]> => {
     if (names.length === 0) return [];
-    const rows = await on.all<Stored>(`${READ_ALL} (${places(names, 2)})`, [now, ...names]);
-    return names.map((name) => rows.find((row) => row.name === name)?.value ?? 0);
+    const rows = await on.all<Row>(`${READ_ALL} (${places(names, 2)})`, [now, ...names]);
+    return names.map((name) => {
+      const row = rows.find((one) => one.name === name);
+      return row && { value: row.value, expiresAt: row.expires_at };
+    });
   };
   const writeTakes = async (tx: Transaction, taken: readonly Allowance[], now: number): Promise<void> => {
     const rows = taken.map((_, at) => `($${2 + 2 * at}, 1, $${3 + 2 * at})`).join(', ');
@@ -60,7 +64,10 @@ export function createSqlCounters(database: Database, held?: HeldCounts): Counte
       allowances.map(({ name }) => name),
       now,
     );
-    const { place, taken } = takenOf(allowances, stored);
+    const { place, taken } = takenOf(
+      allowances,
+      stored.map((one) => one?.value ?? 0),
+    );
     if (taken.length > 0) await writeTakes(tx, taken, now);
     return place;
   };
@@ -98,41 +105,39 @@ export function createSqlCounters(database: Database, held?: HeldCounts): Counte
       await database.get(...chainOf(settled));
     } else if (!isPostgres) await database.write(async (own) => settleIn(own, settled));
   };
-  const keep = async (all: HeldCounts, count: HeldCount, taken: readonly Allowance[]): Promise<void> => {
-    all.writes += 1;
-    await database.write((tx) => writeTakes(tx, taken, nowSeconds()), WITH_THE_NEXT);
-    all.writes += 1;
-    // A turn later: who looked into the store before this was there must still find it held.
-    await new Promise((resolve) => setImmediate(resolve));
-    all.release(count);
-  };
   /** From the answer of the store to the end in one step: a hundred at once see a hundred different sums (D7). */
   const holdAlone = async (all: HeldCounts, allowances: readonly Allowance[]): Promise<Held> => {
     await all.overdue()?.keep();
     const names = allowances.map(({ name }) => name);
-    const writes = all.writes;
     const stored = await readIn(database, names, nowSeconds());
-    const sums = stored.map((value, at) => value + all.of(names[at]!));
-    const { place, taken } = takenOf(allowances, sums);
-    let kept: Promise<void> | undefined;
-    const count = all.hold(
-      taken.map(({ name }) => name),
-      () => {
-        kept ??= keep(all, count, taken).catch((error: unknown) => {
-          kept = undefined;
-          throw error;
-        });
-        return kept;
-      },
+    const { place, taken } = takenOf(
+      allowances,
+      names.map((name, at) => all.sum(name, stored[at])),
     );
+    let isKept = false;
+    const count = all.hold(taken, stored, async () => {
+      if (!all.count(count)) return;
+      isKept = true;
+      try {
+        await database.write((tx) => writeTakes(tx, taken, nowSeconds()), WITH_THE_NEXT);
+      } finally {
+        // A turn later: who looked into the store before this was there must still find it here.
+        setImmediate(() => all.end(count));
+      }
+    });
+    /** Found out once, for a write may be run again. */
+    let left: Settled | undefined;
     return {
       place,
       keep: count.keep,
       async settle({ cleared, returned }, tx) {
-        all.release(count);
-        const isClean = all.writes === writes && !stored.some((value, at) => value > 0 && cleared.includes(names[at]!));
-        const left = { cleared: isClean ? [] : cleared, returned: kept === undefined ? [] : returned };
-        if (left.cleared.length + left.returned.length > 0) await settle(left, tx);
+        left ??= isKept
+          ? { cleared, returned }
+          : { cleared: cleared.filter((name) => all.stored(name) > 0), returned: [] };
+        all.drop(count);
+        if (left.cleared.length + left.returned.length === 0) return;
+        all.takeBack(left);
+        await settle(left, tx);
       },
     };
   };
@@ -149,7 +154,7 @@ export function createSqlCounters(database: Database, held?: HeldCounts): Counte
     hold: (allowances) =>
       held === undefined ? holdByTaking({ takeWithin, settle }, allowances) : holdAlone(held, allowances),
     read: async (name) => (await database.get<{ value: number }>(READ, [name, nowSeconds()]))?.value ?? 0,
-    readAll: (names) => readIn(database, names, nowSeconds()),
+    readAll: async (names) => (await readIn(database, names, nowSeconds())).map((one) => one?.value ?? 0),
     settlesInside: true,
     settle,
   };
