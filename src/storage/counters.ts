@@ -53,6 +53,15 @@ export interface Counters {
   readonly settlesInside: boolean;
 }
 
+/** What is taken from each in turn when so many are counted already: up to the first that is used up, whose place is given as well. */
+export function takenOf(
+  allowances: readonly Allowance[],
+  counted: readonly number[],
+): { readonly place: number; readonly taken: readonly Allowance[] } {
+  const place = allowances.findIndex(({ max }, at) => counted[at]! >= max);
+  return { place, taken: place < 0 ? allowances : allowances.slice(0, place + 1) };
+}
+
 /** `takeWithin` out of single takes: for stores where each is a step of its own. */
 export async function takeInTurn(take: Counters['take'], allowances: readonly Allowance[]): Promise<number> {
   for (const [place, { name, max, windowSeconds }] of allowances.entries()) {

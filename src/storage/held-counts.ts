@@ -1,5 +1,6 @@
 import { monotonicMs, nowSeconds } from '../shared/clock.ts';
-import type { Allowance } from './counters.ts';
+import { type Allowance, type Held, type Settled, takenOf } from './counters.ts';
+import type { Transaction } from './database.ts';
 
 /** Longer than any answer takes. What nobody has spoken of by then counts. */
 const OVERDUE_MS = 60_000;
@@ -101,7 +102,7 @@ export class HeldCounts {
   }
 
   /** What the store is about to have less. */
-  takeBack({ cleared, returned }: { readonly cleared: readonly string[]; readonly returned: readonly string[] }): void {
+  takeBack({ cleared, returned }: Settled): void {
     for (const name of [...cleared, ...returned]) {
       const live = this.#live.get(name);
       if (live !== undefined) live.stored = cleared.includes(name) ? 0 : Math.max(0, live.stored - 1);
@@ -116,3 +117,53 @@ export class HeldCounts {
 }
 
 const storedIn = ({ stored, expiresAt }: Live): number => (expiresAt > nowSeconds() ? stored : 0);
+
+export interface HoldingSources {
+  readonly held: HeldCounts;
+  /** What the store has, in the order of the names; undefined where no window goes on. */
+  readonly read: (names: readonly string[]) => Promise<readonly (StoredCount | undefined)[]>;
+  /** Takes one of each. */
+  readonly write: (taken: readonly Allowance[]) => Promise<void>;
+  readonly settle: (settled: Settled, tx?: Transaction) => Promise<void>;
+}
+
+/**
+ * `Counters.hold` for a process that counts alone. From the answer of the store to the end it is one step, so that a hundred at once see a hundred
+ * different sums (D7).
+ */
+export function createHolding(sources: HoldingSources): (allowances: readonly Allowance[]) => Promise<Held> {
+  const { held, read, write, settle } = sources;
+  return async (allowances) => {
+    await held.overdue()?.keep();
+    const names = allowances.map(({ name }) => name);
+    const stored = await read(names);
+    const sums = names.map((name, at) => held.sum(name, stored[at]));
+    const { place, taken } = takenOf(allowances, sums);
+    const writeTaken = async (): Promise<void> => {
+      try {
+        await write(taken);
+      } finally {
+        // A turn later: who looked into the store before this was there must still find it here.
+        setImmediate(() => held.end(count));
+      }
+    };
+    let kept: Promise<void> | undefined;
+    const count = held.hold(taken, stored, () => {
+      kept ??= held.count(count) ? writeTaken() : Promise.resolve();
+      return kept;
+    });
+    /** Found out once, for a write may be run again. */
+    let left: Settled | undefined;
+    return {
+      place,
+      keep: count.keep,
+      async settle({ cleared, returned }, tx) {
+        left ??= kept
+          ? { cleared, returned }
+          : { cleared: cleared.filter((name) => held.stored(name) > 0), returned: [] };
+        held.drop(count);
+        if (left.cleared.length + left.returned.length > 0) await settle(left, tx);
+      },
+    };
+  };
+}

@@ -1,8 +1,8 @@
 import { nowSeconds } from '../shared/clock.ts';
 import { settleChain, takeChain } from './counter-chains.ts';
-import { type Allowance, type Counters, type Held, holdByTaking, type Settled } from './counters.ts';
+import { type Allowance, type Counters, holdByTaking, type Settled, takenOf } from './counters.ts';
 import type { Database, SqlValue, Transaction } from './database.ts';
-import type { HeldCounts, StoredCount } from './held-counts.ts';
+import { createHolding, type HeldCounts, type StoredCount } from './held-counts.ts';
 
 /** A window that is over starts again in the same statement that would have counted in it. The present time is `$1`. */
 const COUNT = `ON CONFLICT (name) DO UPDATE SET
@@ -25,6 +25,35 @@ const WITH_THE_NEXT = { durable: false } as const;
 
 const places = (names: readonly string[], first: number): string => names.map((_, at) => `$${first + at}`).join(', ');
 
+async function readIn(
+  on: Pick<Transaction, 'all'>,
+  names: readonly string[],
+  now: number,
+): Promise<readonly (StoredCount | undefined)[]> {
+  if (names.length === 0) return [];
+  const rows = await on.all<Row>(`${READ_ALL} (${places(names, 2)})`, [now, ...names]);
+  return names.map((name) => {
+    const row = rows.find((one) => one.name === name);
+    return row && { value: row.value, expiresAt: row.expires_at };
+  });
+}
+
+async function writeTakes(tx: Transaction, taken: readonly Allowance[], now: number): Promise<void> {
+  const rows = taken.map((_, at) => `($${2 + 2 * at}, 1, $${3 + 2 * at})`).join(', ');
+  const values = taken.flatMap(({ name, windowSeconds }) => [name, now + windowSeconds + 1]);
+  await tx.run(`${TAKE_ALL} ${rows} ${COUNT}`, [now, ...values]);
+}
+
+/** In two statements, whatever their number: under the one writer's lock nobody counts between them. */
+async function takeTogether(tx: Transaction, allowances: readonly Allowance[]): Promise<number> {
+  const now = nowSeconds();
+  const names = allowances.map(({ name }) => name);
+  const counted = (await readIn(tx, names, now)).map((stored) => stored?.value ?? 0);
+  const { place, taken } = takenOf(allowances, counted);
+  if (taken.length > 0) await writeTakes(tx, taken, now);
+  return place;
+}
+
 /**
  * Counters that outlive a restart and are shared by all nodes: for limits that guard an account (S5). With `held` this process is the only one that
  * counts: what may not come to count is not written.
@@ -39,38 +68,6 @@ export function createSqlCounters(database: Database, held?: HeldCounts): Counte
   // One statement is a transaction of its own on PostgreSQL: no BEGIN and COMMIT to wait for.
   const take: Counters['take'] = (name, windowSeconds) =>
     isPostgres ? takeIn(database, name, windowSeconds) : database.write((tx) => takeIn(tx, name, windowSeconds));
-  const readIn = async (
-    on: Pick<Transaction, 'all'>,
-    names: readonly string[],
-    now: number,
-  ): Promise<readonly (StoredCount | undefined)[]> => {
-    if (names.length === 0) return [];
-    const rows = await on.all<Row>(`${READ_ALL} (${places(names, 2)})`, [now, ...names]);
-    return names.map((name) => {
-      const row = rows.find((one) => one.name === name);
-      return row && { value: row.value, expiresAt: row.expires_at };
-    });
-  };
-  const writeTakes = async (tx: Transaction, taken: readonly Allowance[], now: number): Promise<void> => {
-    const rows = taken.map((_, at) => `($${2 + 2 * at}, 1, $${3 + 2 * at})`).join(', ');
-    const values = taken.flatMap(({ name, windowSeconds }) => [name, now + windowSeconds + 1]);
-    await tx.run(`${TAKE_ALL} ${rows} ${COUNT}`, [now, ...values]);
-  };
-  /** In two statements, whatever their number: under the one writer's lock nobody counts between them. */
-  const takeTogether = async (tx: Transaction, allowances: readonly Allowance[]): Promise<number> => {
-    const now = nowSeconds();
-    const stored = await readIn(
-      tx,
-      allowances.map(({ name }) => name),
-      now,
-    );
-    const { place, taken } = takenOf(
-      allowances,
-      stored.map((one) => one?.value ?? 0),
-    );
-    if (taken.length > 0) await writeTakes(tx, taken, now);
-    return place;
-  };
   /** One statement, so one COMMIT: each would be a message of its own otherwise, and a flush to disk. */
   const takeChained = async (allowances: readonly Allowance[]): Promise<number> => {
     if (allowances.length === 0) return -1;
@@ -99,72 +96,35 @@ export function createSqlCounters(database: Database, held?: HeldCounts): Counte
     if (returned.length > 0) tx.post(`${RETURN} (${places(returned, 2)})`, [nowSeconds(), ...returned]);
   };
   const settle = async (settled: Settled, tx?: Transaction): Promise<void> => {
+    held?.takeBack(settled);
     if (tx !== undefined) settleIn(tx, settled);
     // Alone, and not in a group: two nodes could lock the places of several people in different orders.
     else if (isPostgres && settled.cleared.length + settled.returned.length > 0) {
       await database.get(...chainOf(settled));
     } else if (!isPostgres) await database.write(async (own) => settleIn(own, settled));
   };
-  /** From the answer of the store to the end in one step: a hundred at once see a hundred different sums (D7). */
-  const holdAlone = async (all: HeldCounts, allowances: readonly Allowance[]): Promise<Held> => {
-    await all.overdue()?.keep();
-    const names = allowances.map(({ name }) => name);
-    const stored = await readIn(database, names, nowSeconds());
-    const { place, taken } = takenOf(
-      allowances,
-      names.map((name, at) => all.sum(name, stored[at])),
-    );
-    let isKept = false;
-    const count = all.hold(taken, stored, async () => {
-      if (!all.count(count)) return;
-      isKept = true;
-      try {
-        await database.write((tx) => writeTakes(tx, taken, nowSeconds()), WITH_THE_NEXT);
-      } finally {
-        // A turn later: who looked into the store before this was there must still find it here.
-        setImmediate(() => all.end(count));
-      }
+  const holdAlone =
+    held &&
+    createHolding({
+      held,
+      read: (names) => readIn(database, names, nowSeconds()),
+      write: (taken) => database.write((tx) => writeTakes(tx, taken, nowSeconds()), WITH_THE_NEXT),
+      settle,
     });
-    /** Found out once, for a write may be run again. */
-    let left: Settled | undefined;
-    return {
-      place,
-      keep: count.keep,
-      async settle({ cleared, returned }, tx) {
-        left ??= isKept
-          ? { cleared, returned }
-          : { cleared: cleared.filter((name) => all.stored(name) > 0), returned: [] };
-        all.drop(count);
-        if (left.cleared.length + left.returned.length === 0) return;
-        all.takeBack(left);
-        await settle(left, tx);
-      },
-    };
-  };
   const takeWithin = async (allowances: readonly Allowance[]): Promise<number> => {
     if (isPostgres) return takeChained(allowances);
-    if (held === undefined) return database.write((tx) => takeTogether(tx, allowances), WITH_THE_NEXT);
-    const { place, keep: kept } = await holdAlone(held, allowances);
-    await kept();
+    if (holdAlone === undefined) return database.write((tx) => takeTogether(tx, allowances), WITH_THE_NEXT);
+    const { place, keep } = await holdAlone(allowances);
+    await keep();
     return place;
   };
   return {
     take,
     takeWithin,
-    hold: (allowances) =>
-      held === undefined ? holdByTaking({ takeWithin, settle }, allowances) : holdAlone(held, allowances),
+    hold: holdAlone ?? ((allowances) => holdByTaking({ takeWithin, settle }, allowances)),
     read: async (name) => (await database.get<{ value: number }>(READ, [name, nowSeconds()]))?.value ?? 0,
     readAll: async (names) => (await readIn(database, names, nowSeconds())).map((one) => one?.value ?? 0),
     settlesInside: true,
     settle,
   };
-}
-
-/** What is taken from each in turn when so many are counted already: up to the first that is used up, whose place is given as well. */
-function takenOf(
-  allowances: readonly Allowance[],
-  counted: readonly number[],
-): { readonly place: number; readonly taken: readonly Allowance[] } {
-  const place = allowances.findIndex(({ max }, at) => counted[at]! >= max);
-  return { place, taken: place < 0 ? allowances : allowances.slice(0, place + 1) };
 }
