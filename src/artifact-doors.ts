@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { Config } from './config/schema.ts';
-import { CLOCK_TOLERANCE_SECONDS } from './oidc/adapter.ts';
 import { Fault } from './shared/fault.ts';
 import type { ArtifactStore } from './storage/artifact-store.ts';
 import type { Counters } from './storage/counters.ts';
@@ -13,8 +12,6 @@ import { createRedisPresence, type RedisPresence } from './storage/redis-presenc
 import type { RowGuard } from './storage/row-guard.ts';
 import { createSqlArtifacts } from './storage/sql-artifacts.ts';
 import { createSqlCounters } from './storage/sql-counters.ts';
-import { createWaitingArtifacts, mayHaveWaiting, type WaitingArtifacts } from './storage/waiting-artifacts.ts';
-import { servesAlone } from './workers/share.ts';
 
 /** Where codes, tokens and the counts of addresses are. */
 export interface ShortLived {
@@ -29,13 +26,10 @@ export interface ShortLived {
  * In SQL, or with what may be lost in Redis where one is configured.
  * Throws `Fault('storage_unavailable')` when it does not answer, `Fault('internal')` when the file of its authorities cannot be read.
  */
-export async function openShortLived(config: Config, database: Database, guard: RowGuard): Promise<ShortLived> {
-  const { redis } = config;
+export async function openShortLived({ redis }: Config, database: Database, guard: RowGuard): Promise<ShortLived> {
   const counters = createSqlCounters(database);
-  if (redis.url === '') {
-    const store = await openStore(config, database);
-    return { store, rates: counters, redis: undefined, close: async () => store.leave?.() };
-  }
+  if (redis.url === '')
+    return { store: createSqlArtifacts(database), rates: counters, redis: undefined, close: async () => {} };
   const { prefix, authorityFile, ...connection } = redis;
   const presence = createRedisPresence(async () => client.ask());
   const client = await openRedis({
@@ -69,12 +63,4 @@ function readAuthorities(file: string): string {
   } catch (error) {
     throw new Fault('internal', `redis.authorityFile names ${file}, which cannot be read`, { cause: error });
   }
-}
-
-/** Everything in SQL; of a process that serves alone what waits for people in memory. */
-async function openStore(config: Config, database: Database): Promise<ArtifactStore & Partial<WaitingArtifacts>> {
-  const store = createSqlArtifacts(database);
-  if (!servesAlone(config, database.engine)) return store;
-  const secondsMax = config.ttl.interactionSeconds + CLOCK_TOLERANCE_SECONDS;
-  return createWaitingArtifacts(store, { mayBeStored: await mayHaveWaiting(database), secondsMax });
 }

@@ -78,6 +78,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
   const ladder = houseLadder(house, createFactors(house, { attempts, wakeOutbox }));
   const knownDevices = createKnownDevices({ database });
   const admission = createAdmission({
+    attempts,
     devices: knownDevices,
     alongside: cancelRecoveries(house),
     rememberPlace: (tx, personId, visit) => rememberPlace(tx, { places, regions }, personId, visit.address),

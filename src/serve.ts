@@ -31,7 +31,6 @@ import { logRegisters, runNights } from './proofing-doors.ts';
 import { isSmOnly } from './relying-parties/sm2-rules.ts';
 import { runRowNights } from './row-doors.ts';
 import { endInTurn } from './shared/end-in-turn.ts';
-import { HeldCounts } from './storage/held-counts.ts';
 import { startOffice } from './storage/office.ts';
 import { createSqlCounters } from './storage/sql-counters.ts';
 import { startSweeper } from './storage/sweeper.ts';
@@ -40,7 +39,6 @@ import { engineKeys } from './token-doors.ts';
 import { runWatch } from './watch-doors.ts';
 import { createDocuments, createFront, createHttpServer } from './web/front.ts';
 import type { HomeDemo } from './web/home.ts';
-import { servesAlone } from './workers/share.ts';
 
 const KEY_UPKEEP_MS = 3_600_000;
 const DRAIN_MS = 10_000;
@@ -116,7 +114,7 @@ export async function serve(house: House, log: Logger, options: ServeOptions = {
   });
   const requests = createRequestCounts();
   // In SQL: a restart must not reset what guards an account, and nodes that share a store share their limits (X6, S5).
-  const counters = createSqlCounters(database, servesAlone(config, database.engine) ? new HeldCounts() : undefined);
+  const counters = createSqlCounters(database);
   const regions = regionsOf(config);
   const challenges = createChallenges(counters, networkOf);
   const sources = engineSources(house, log, {

@@ -2,8 +2,6 @@ import test, { type ExecutionContext } from 'ava';
 import { addressGroup } from '../src/defence/networks.ts';
 import { type AttemptLimits, createAttempts } from '../src/factors/attempts.ts';
 import { turnClock } from '../src/shared/clock.ts';
-import type { Database } from '../src/storage/database.ts';
-import { HeldCounts } from '../src/storage/held-counts.ts';
 import { createMemoryCounters } from '../src/storage/memory-counters.ts';
 import { createSqlCounters } from '../src/storage/sql-counters.ts';
 import { sqliteDatabase } from './support/databases.ts';
@@ -23,13 +21,6 @@ const attemptsWith = (limits: Partial<AttemptLimits> = {}) =>
 const durableAttempts = async (t: ExecutionContext) =>
   createAttempts({ counters: createSqlCounters(await sqliteDatabase(t)), limits: LIMITS });
 
-/** As where one process serves alone. */
-const aloneOn = (database: Database) =>
-  createAttempts({ counters: createSqlCounters(database, new HeldCounts()), limits: LIMITS });
-
-const countersIn = async (database: Database): Promise<number> =>
-  (await database.get<{ rows: number }>('SELECT count(*) AS rows FROM counters', []))!.rows;
-
 const address = (n: number): string => `198.51.${n >> 8}.${n & 255}`;
 
 test.afterEach.always(() => turnClock(0));
@@ -43,67 +34,6 @@ test.serial('D7 V21 a hundred guesses at once get five verdicts, from however ma
     t.is(outcomes.filter((outcome) => outcome === 'account_exhausted').length, 95);
     t.is(await attempts.take({ account: 'psn_2', address: address(1) }), 'allowed', 'other accounts stay open');
   }
-});
-
-test.serial(
-  'D7 V21 begun attempts are counted before their secrets are looked at, and those that fail stay counted',
-  async (t) => {
-    const database = await sqliteDatabase(t);
-    for (const attempts of [attemptsWith(), await durableAttempts(t), aloneOn(database)]) {
-      const account = { account: 'psn_1' };
-      const begun = await Promise.all(
-        Array.from({ length: 100 }, (_, n) => attempts.begin({ ...account, address: address(n) })),
-      );
-      const allowed = begun.filter(({ outcome }) => outcome === 'allowed');
-      t.is(allowed.length, 5);
-      t.is(
-        await attempts.take({ ...account, address: address(200) }),
-        'account_exhausted',
-        'by whatever way they come',
-      );
-      await Promise.all(allowed.map((attempt) => attempt.failed()));
-      t.is((await attempts.begin({ ...account, address: address(201) })).outcome, 'account_exhausted');
-      t.is((await attempts.begin({ account: 'psn_2', address: address(1) })).outcome, 'allowed');
-    }
-    const restarted = aloneOn(database);
-    t.is(
-      (await restarted.begin({ account: 'psn_1', address: address(202) })).outcome,
-      'account_exhausted',
-      'a restart too',
-    );
-  },
-);
-
-test.serial(
-  'D6 where one process serves a right secret writes nothing, unless there is something to clear',
-  async (t) => {
-    const database = await sqliteDatabase(t);
-    const attempts = aloneOn(database);
-    const mine = { account: 'psn_1', address: address(1) };
-    for (let n = 0; n < 20; n += 1) await (await attempts.begin(mine)).succeeded();
-    t.is(await countersIn(database), 0);
-    for (let n = 0; n < 4; n += 1) await (await attempts.begin(mine)).failed();
-    t.true((await countersIn(database)) > 0);
-    const right = await attempts.begin(mine);
-    t.is(right.outcome, 'allowed');
-    await database.write((tx) => right.succeeding().write(tx));
-    for (let n = 0; n < 4; n += 1) {
-      const attempt = await attempts.begin(mine);
-      t.is(attempt.outcome, 'allowed', `${n}: the count began anew`);
-      await attempt.failed();
-    }
-  },
-);
-
-test.serial('D7 a failure that ends while a right secret is looked at is cleared by it as well', async (t) => {
-  const database = await sqliteDatabase(t);
-  const attempts = aloneOn(database);
-  const mine = { account: 'psn_1', address: address(1) };
-  const right = await attempts.begin(mine);
-  for (let n = 0; n < 4; n += 1) await (await attempts.begin(mine)).failed();
-  t.is((await attempts.begin(mine)).outcome, 'account_exhausted', 'the one that is open counts');
-  await right.succeeded();
-  t.is((await attempts.begin(mine)).outcome, 'allowed');
 });
 
 test.serial('D8 V23 strangers cannot shut out the owner on a device that is known', async (t) => {

@@ -33,6 +33,13 @@ const QUICK = {
   TONGBAN_PASSWORD_MEMORY_KIB: '7168',
   TONGBAN_PASSWORD_ITERATIONS: '1',
   TONGBAN_DEMO_PORTALS: 'false',
+  // An attempt that a crash cuts off stays counted, and after twenty crashes nobody is to be taken for a guesser.
+  TONGBAN_LIMITS_FAILURES_PER_ADDRESS: '10000',
+  TONGBAN_LIMITS_FAILURES_PER_NETWORK: '10000',
+  TONGBAN_LIMITS_FAILURES_PER_ACCOUNT: '100',
+  TONGBAN_DEFENCE_PROOF_AFTER_ADDRESS: '10000',
+  TONGBAN_DEFENCE_PROOF_AFTER_NETWORK: '10000',
+  TONGBAN_DEFENCE_PROOF_AFTER_MINUTE: '10000',
 };
 
 /** Where a person was signed in and had agreed, as the code at the portal's callback proved. */

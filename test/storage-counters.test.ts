@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { turnClock } from '../src/shared/clock.ts';
-import { HeldCounts } from '../src/storage/held-counts.ts';
 import { createMemoryCounters } from '../src/storage/memory-counters.ts';
 import { createRedisCounters } from '../src/storage/redis-counters.ts';
 import { createSqlCounters } from '../src/storage/sql-counters.ts';
@@ -22,12 +21,6 @@ const turn = async (ms: number): Promise<void> => {
 
 counterSuite(embeddedTest, 'memory', async () => createMemoryCounters(), turn);
 counterSuite(embeddedTest, 'sqlite', async (t) => createSqlCounters(await sqliteDatabase(t)), turn);
-counterSuite(
-  embeddedTest,
-  'sqlite, counted by one process',
-  async (t) => createSqlCounters(await sqliteDatabase(t), new HeldCounts()),
-  turn,
-);
 counterSuite(postgresTest, 'postgres', async (t) => createSqlCounters(await postgresDatabase(t)), turn);
 counterSuite(redisTest, 'redis', (t) => countersOverRedis(t), sleep);
 
@@ -52,53 +45,6 @@ embeddedTest('what a right secret settles is undone with the write it belongs to
   t.is(await counters.read('c'), 1);
   await settle(false);
   t.is(await counters.read('c'), 0);
-});
-
-embeddedTest('D7 what nobody has spoken of in time counts, and can still turn out right', async (t) => {
-  const counters = createSqlCounters(await sqliteDatabase(t), new HeldCounts(0));
-  const late = await counters.hold([{ name: 'one', max: 5, windowSeconds: 60 }]);
-  t.is(await counters.read('one'), 0);
-  await sleep(2);
-  await counters.hold([{ name: 'other', max: 5, windowSeconds: 60 }]);
-  t.is(await counters.read('one'), 1);
-  await late.settle({ cleared: [], returned: ['one'] });
-  t.is(await counters.read('one'), 0);
-});
-
-embeddedTest.serial('D7 a window that ends while its counter is held begins anew', async (t) => {
-  const database = await sqliteDatabase(t);
-  const counters = createSqlCounters(database, new HeldCounts());
-  const allowances = [{ name: 'one', max: 2, windowSeconds: 60 }];
-  const open = await counters.hold(allowances);
-  await counters.takeWithin(allowances);
-  t.is((await counters.hold(allowances)).place, 0);
-  await turn(62_000);
-  t.is(await counters.takeWithin(allowances), 0, 'those that are open still count');
-  await open.settle({ cleared: [], returned: ['one'] });
-  t.is(await counters.read('one'), 1, 'of the window before nothing is left');
-});
-
-embeddedTest('what was right is written again with a write that is run again', async (t) => {
-  const database = await sqliteDatabase(t);
-  const counters = createSqlCounters(database, new HeldCounts());
-  const allowances = [{ name: 'one', max: 5, windowSeconds: 60 }];
-  const settlesBeside = async (first: boolean): Promise<void> => {
-    await counters.takeWithin(allowances);
-    t.is(await counters.read('one'), 1);
-    const right = await counters.hold(allowances);
-    const settles = () => database.write((tx) => right.settle({ cleared: ['one'], returned: [] }, tx));
-    const fails = () =>
-      t.throwsAsync(
-        database.write(async () => {
-          throw new Error('a neighbour');
-        }),
-        { message: 'a neighbour' },
-      );
-    await Promise.all(first ? [settles(), fails()] : [fails(), settles()]);
-    t.is(await counters.read('one'), 0);
-  };
-  await settlesBeside(false);
-  await settlesBeside(true);
 });
 
 embeddedTest('memory counters stay bounded under a flood of names', async (t) => {

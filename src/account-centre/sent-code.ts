@@ -21,13 +21,14 @@ export async function checkSentCode(
   }: { readonly bound: CodeBinding; readonly entered: string } & Pick<Attempt, 'account' | 'knownDeviceDigest'>,
   refused: (reason: string) => Promise<void> = async () => undefined,
 ): Promise<CheckOutcome> {
-  const attempt = await attempts.begin({ account, address: ctx.ip, knownDeviceDigest, kind: 'sent_code' });
-  if (attempt.outcome === 'address_exhausted') {
+  const attempt = { account, address: ctx.ip, knownDeviceDigest, kind: 'sent_code' } as const;
+  const allowance = await attempts.take(attempt);
+  if (allowance === 'address_exhausted') {
     await refused('address_limit');
     throw new Fault('too_many_requests', undefined, { retryAfterSeconds: WAIT_SECONDS });
   }
-  if (attempt.outcome === 'account_exhausted') return { state: 'exhausted' };
+  if (allowance === 'account_exhausted') return { state: 'exhausted' };
   const outcome = await codes.check(bound, entered);
-  await (outcome.state === 'match' ? attempt.succeeded() : attempt.failed());
+  if (outcome.state === 'match') await attempts.succeeded(attempt);
   return outcome;
 }

@@ -1,5 +1,5 @@
 import { placesOf } from '../defence/places.ts';
-import type { Allowance, Counters, Held, Settled } from '../storage/counters.ts';
+import type { Allowance, Counters, Settled } from '../storage/counters.ts';
 import type { Transaction } from '../storage/database.ts';
 
 /** The settings of `limits` that concern secrets. */
@@ -40,23 +40,11 @@ export type AttemptOutcome = 'allowed' | 'account_exhausted' | 'address_exhauste
  * a secret of a person (V31).
  */
 export interface Attempts {
-  /** An attempt that counts whatever comes of it, unless `succeeded` is told of it. */
   take(attempt: Attempt): Promise<AttemptOutcome>;
-  /** The same for whoever tells how it ended, in one of the ways of what is returned. */
-  begin(attempt: Attempt): Promise<BegunAttempt>;
   /** The secret was right: what this attempt was counted under starts anew. Address and network get this one back: a service hall signs in hundreds of people behind one. */
   succeeded(attempt: Attempt): Promise<void>;
-}
-
-/** An attempt that is counted against all others. Of one that was not allowed nothing need be told. */
-export interface BegunAttempt {
-  readonly outcome: AttemptOutcome;
-  /** The secret was wrong, or right and of no use. To be awaited before anybody is told. */
-  failed(): Promise<void>;
-  /** As `Attempts.succeeded`. */
-  succeeded(): Promise<void>;
   /** The same, once it is sure that the right secret counts. */
-  succeeding(): Settling;
+  succeeding(attempt: Attempt): Settling;
 }
 
 /** What a right secret settles, in one of two ways: stores that can do so write it with what the secret brings about, others before. */
@@ -127,39 +115,22 @@ export function createAttempts({
     returned: placeAllowances(attempt).map(({ name }) => name),
   });
 
-  const allAllowances = (
-    attempt: Attempt,
-  ): { readonly allowances: readonly Allowance[]; readonly placeCount: number } => {
-    const places = placeAllowances(attempt);
-    // The place first: one that floods must not use up the allowance of the people it aims at.
-    return { allowances: [...places, ...accountAllowances(attempt)], placeCount: places.length };
-  };
-  const outcomeOf = (place: number, placeCount: number): AttemptOutcome => {
-    if (place < 0) return 'allowed';
-    return place < placeCount ? 'address_exhausted' : 'account_exhausted';
-  };
-  const begun = (held: Held, outcome: AttemptOutcome, settled: Settled): BegunAttempt => ({
-    outcome,
-    failed: held.keep,
-    succeeded: () => held.settle(settled),
-    succeeding: () =>
-      counters.settlesInside
-        ? { before: async () => {}, write: (tx) => held.settle(settled, tx) }
-        : { before: () => held.settle(settled), write: async () => {} },
-  });
-
   return {
     async take(attempt) {
-      const { allowances, placeCount } = allAllowances(attempt);
-      return outcomeOf(await counters.takeWithin(allowances), placeCount);
+      const places = placeAllowances(attempt);
+      // The place first: one that floods must not use up the allowance of the people it aims at.
+      const full = await counters.takeWithin([...places, ...accountAllowances(attempt)]);
+      if (full < 0) return 'allowed';
+      return full < places.length ? 'address_exhausted' : 'account_exhausted';
     },
-    async begin(attempt) {
-      const { allowances, placeCount } = allAllowances(attempt);
-      const held = await counters.hold(allowances);
-      const outcome = outcomeOf(held.place, placeCount);
-      if (outcome !== 'allowed') await held.keep();
-      return begun(held, outcome, settledBy(attempt));
-    },
+
     succeeded: (attempt) => counters.settle(settledBy(attempt)),
+
+    succeeding(attempt) {
+      const settled = settledBy(attempt);
+      return counters.settlesInside
+        ? { before: async () => {}, write: (tx) => counters.settle(settled, tx) }
+        : { before: () => counters.settle(settled), write: async () => {} };
+    },
   };
 }

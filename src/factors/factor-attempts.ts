@@ -11,10 +11,10 @@ export async function guarded<Verdict extends { readonly state: string }>(
   { personId, address, device }: Pick<FactorUse, 'personId' | 'address' | 'device'>,
   judge: () => Promise<Verdict>,
 ): Promise<Verdict | { readonly state: 'exhausted' }> {
-  const attempt = await attempts.begin({ kind, account: personId, address, knownDeviceDigest: device });
-  if (attempt.outcome !== 'allowed') return { state: 'exhausted' };
+  const attempt = { kind, account: personId, address, knownDeviceDigest: device };
+  if ((await attempts.take(attempt)) !== 'allowed') return { state: 'exhausted' };
   const verdict = await judge();
-  await (verdict.state === 'proven' ? attempt.succeeded() : attempt.failed());
+  if (verdict.state === 'proven') await attempts.succeeded(attempt);
   return verdict;
 }
 

@@ -1,5 +1,5 @@
 import type { Context } from 'koa';
-import type { BegunAttempt } from '../factors/attempts.ts';
+import type { Attempt, Attempts } from '../factors/attempts.ts';
 import type { Failures } from '../ledger/flood.ts';
 import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
 import type { KnownDevices } from '../people/known-devices.ts';
@@ -21,10 +21,10 @@ export interface Proven {
   readonly sessionUid?: string | undefined;
   readonly proof: Proof;
   /**
-   * What it was counted as: that starts anew. Undefined for a proof nobody has counted: to give a place back what was never taken would make room
-   * for guesses (D7).
+   * What it was counted under, exactly as it was taken: that starts anew. Undefined for a proof nobody has counted: to give a place back what was
+   * never taken would make room for guesses (D7).
    */
-  readonly attempt?: BegunAttempt | undefined;
+  readonly attempt?: Attempt | undefined;
   /** Who has this second account proven besides their own: nothing begins then, and the browser is not remembered. */
   readonly provenBy?: string | undefined;
   /** What the factor itself writes with the sign-in; false when somebody else spent the same proof meanwhile. */
@@ -47,8 +47,6 @@ export interface Admitted {
   readonly proof: Proof;
   /** To be awaited when nothing stands in the way any more, the circumstances neither, and before `write`. */
   settle(): Promise<void>;
-  /** To be awaited when something does: it counts as a wrong secret then. */
-  fail(): Promise<void>;
   /** What belongs to the proof itself, in the transaction of whatever it allows. */
   readonly write: (tx: Transaction) => Promise<void>;
 }
@@ -91,6 +89,7 @@ export interface Refusal {
 }
 
 export interface AdmissionSources {
+  readonly attempts: Attempts;
   readonly devices: KnownDevices;
   /** What else a sign-in brings about, in its transaction: whatever waits to replace the password is stopped. */
   readonly alongside: (tx: Transaction, personId: string, visit: Visit) => Promise<void>;
@@ -114,7 +113,7 @@ const visitOf = (ctx: Context): Required<Visit> => ({
 });
 
 export function createAdmission(sources: AdmissionSources): Admission {
-  const { devices, ledger, failures, rules, secure } = sources;
+  const { attempts, devices, ledger, failures, rules, secure } = sources;
   const secretOf = (ctx: Context): string | undefined =>
     readCookie(ctx.get('cookie'), hostCookieName(DEVICE_COOKIE, secure));
 
@@ -138,13 +137,12 @@ export function createAdmission(sources: AdmissionSources): Admission {
   };
 
   const admitted = (ctx: Context, { person, clientId, proof, provenBy, attempt, write }: Proven): Admitted => {
-    const settling = attempt?.succeeding();
+    const settling = attempt && attempts.succeeding(attempt);
     return {
       state: 'proven',
       person,
       proof,
       settle: async () => settling?.before(),
-      fail: async () => attempt?.failed(),
       async write(tx) {
         if (write !== undefined && !(await write(tx))) throw new Fault('proof_spent', 'a proof was given twice');
         await settling?.write(tx);
@@ -175,10 +173,10 @@ export function createAdmission(sources: AdmissionSources): Admission {
       if (reason === undefined) return admitted(ctx, proven);
       const told = refuse(ctx, { personId: person.id, clientId, sessionUid, factor: proof.factor, reason });
       if (reason !== 'closing' && reason !== 'needs_guardian') {
-        await Promise.all([told, attempt?.failed()]);
+        await told;
         return { state: 'refused' };
       }
-      await Promise.all([told, attempt?.succeeded()]);
+      await Promise.all([told, attempt && attempts.succeeded(attempt)]);
       return reason === 'closing' ? { state: 'closing', personId: person.id } : { state: 'needs_guardian' };
     },
     async complete(ctx, { person, clientId, sessionUid, here, before, isWhole }) {

@@ -41,14 +41,13 @@ export function createIdentifyCertificate(sources: IdentifyCertificateSources): 
   return {
     async withCertificate(ctx, { bound, challenge, answer, clientId, again }) {
       const sessionUid = again?.sessionUid;
-      // Nobody is named before the signature is right: what can be counted is this sign-in or session, and the address.
-      const attempt = await attempts.begin({ account: `certificate ${bound.binding}`, address: ctx.ip });
       const refuse = async (state: 'refused' | 'expired' | 'too_many', reason: string): Promise<CertificateOutcome> => {
-        const refusal = { personId: again?.personId, clientId, sessionUid, factor: FACTOR, reason };
-        await Promise.all([attempt.failed(), admission.refuse(ctx, refusal)]);
+        await admission.refuse(ctx, { personId: again?.personId, clientId, sessionUid, factor: FACTOR, reason });
         return { state };
       };
-      if (attempt.outcome !== 'allowed') return refuse('too_many', 'address_limit');
+      // Nobody is named before the signature is right: what can be counted is this sign-in or session, and the address.
+      const counted = { account: `certificate ${bound.binding}`, address: ctx.ip };
+      if ((await attempts.take(counted)) !== 'allowed') return refuse('too_many', 'address_limit');
       const verdict = certificates.judge(bound, challenge, answer);
       if (verdict.state !== 'good') return refuse(verdict.state, verdict.reason);
       const record = await boundFactors.byExternalKey(FACTOR, verdict.fingerprint);
@@ -62,7 +61,7 @@ export function createIdentifyCertificate(sources: IdentifyCertificateSources): 
         clientId,
         sessionUid,
         proof: { factor: FACTOR, strength: 'cryptographic', amr: [amr], at: nowSeconds() },
-        attempt,
+        attempt: counted,
         write: async (tx) =>
           (await verdict.spend(tx)) && (await boundFactors.use(tx, record.id, record.state, record.state)),
       });

@@ -45,23 +45,20 @@ export function createIdentifyPasskey(sources: IdentifyPasskeySources): Identify
   return {
     async withPasskey(ctx, { assertion, bound, clientId, again }) {
       const sessionUid = again?.sessionUid;
-      // Counted under the credential and not under the account: whoever knows its id must not be able to shut the password out (D8).
-      const attempt = await attempts.begin({
-        account: `passkey ${tokenDigest(assertion.credential)}`,
-        address: ctx.ip,
-      });
       const refuse = async <State extends PasskeyOutcome['state']>(
         state: State,
         reason: string,
         record?: FactorRecord,
       ): Promise<{ readonly state: State }> => {
         const personId = again?.personId ?? record?.personId;
-        const refusal = { personId, clientId, sessionUid, factor: FACTOR, reason };
-        await Promise.all([attempt.failed(), admission.refuse(ctx, refusal)]);
+        await admission.refuse(ctx, { personId, clientId, sessionUid, factor: FACTOR, reason });
         return { state };
       };
-      if (attempt.outcome === 'address_exhausted') return refuse('too_many', 'address_limit');
-      if (attempt.outcome === 'account_exhausted') return refuse('refused', 'locked');
+      // Counted under the credential and not under the account: whoever knows its id must not be able to shut the password out (D8).
+      const counted = { account: `passkey ${tokenDigest(assertion.credential)}`, address: ctx.ip };
+      const allowance = await attempts.take(counted);
+      if (allowance === 'address_exhausted') return refuse('too_many', 'address_limit');
+      if (allowance === 'account_exhausted') return refuse('refused', 'locked');
       const wanted = { verified: true, ...(again === undefined ? {} : { personId: again.personId }) };
       const verdict = await passkeys.prove(bound, assertion, wanted);
       if (verdict.state === 'cloned') {
@@ -84,7 +81,7 @@ export function createIdentifyPasskey(sources: IdentifyPasskeySources): Identify
         clientId,
         sessionUid,
         proof: { factor: FACTOR, strength: 'cryptographic', amr: [...amr], at: nowSeconds() },
-        attempt,
+        attempt: counted,
         write,
       });
     },

@@ -183,7 +183,7 @@ async function goesOn(
     return undefined;
   }
   const refusal = { personId: person.id, clientId: request.clientId, factor: proof.factor, reason: 'risk' };
-  await Promise.all([outcome.fail(), sources.gate.failed(ctx.ip), sources.admission.refuse(ctx, refusal)]);
+  await Promise.all([sources.gate.failed(ctx.ip), sources.admission.refuse(ctx, refusal)]);
   sources.wakeOutbox();
   return { state: 'refused' };
 }

@@ -91,6 +91,12 @@ export function createIdentify(sources: IdentifySources): Identify {
   const prove = async (ctx: Context, target: Target, password: string): Promise<IdentifyOutcome> => {
     const { person, account, clientId, passage, sessionUid, provenBy } = target;
     const device = await admission.knownDevice(ctx, person?.id);
+    const attempt = { account, address: ctx.ip, ...(device === undefined ? {} : { knownDeviceDigest: device }) };
+    const refuse = async (reason: string, state: 'refused' | 'too_many'): Promise<IdentifyOutcome> => {
+      const refusal = { personId: person?.id, clientId, sessionUid, factor: FACTOR, reason };
+      await Promise.all([gate.failed(ctx.ip), admission.refuse(ctx, refusal)]);
+      return { state };
+    };
 
     // Before anything is counted against an account: whoever comes without the work has had no guess, and costs its owner none (D8).
     const isStranger = device === undefined && passage !== undefined;
@@ -99,29 +105,20 @@ export function createIdentify(sources: IdentifySources): Identify {
     // For whoever judges the circumstances: nobody asks the store for the same once more.
     if (isStranger) ctx.state.isSuspicious = verdictOfGate === 'proven';
     const who: HashFor = verdictOfGate === 'proven' ? 'known' : 'stranger';
-    const attempt = await attempts.begin({ account, address: ctx.ip, knownDeviceDigest: device });
-    const refuse = async (reason: string, state: 'refused' | 'too_many'): Promise<IdentifyOutcome> => {
-      const refusal = { personId: person?.id, clientId, sessionUid, factor: FACTOR, reason };
-      await Promise.all([attempt.failed(), gate.failed(ctx.ip), admission.refuse(ctx, refusal)]);
-      return { state };
-    };
-    const busy = async (): Promise<IdentifyOutcome> => {
-      await attempt.failed();
-      return { state: 'busy' };
-    };
-    if (attempt.outcome === 'address_exhausted') return refuse('address_limit', 'too_many');
+    const allowance = await attempts.take(attempt);
+    if (allowance === 'address_exhausted') return refuse('address_limit', 'too_many');
     // Begun together: to a store that is a way away they are one question.
     const [challenged, stored] = await Promise.all([
       device === undefined && challenges.stands(person?.id, ctx.ip),
       passwords.stored(person?.id),
     ]);
-    if (attempt.outcome === 'account_exhausted' || challenged) {
+    if (allowance === 'account_exhausted' || challenged) {
       // The hash is spent all the same, so that a locked account takes as long as a wrong password (D9).
-      if ((await passwords.verify(undefined, password, who, stored)) === 'busy') return busy();
+      if ((await passwords.verify(undefined, password, who, stored)) === 'busy') return { state: 'busy' };
       return refuse(challenged ? 'challenged' : 'locked', 'refused');
     }
     const verdict = await passwords.verify(person?.id, password, who, stored);
-    if (verdict === 'busy') return busy();
+    if (verdict === 'busy') return { state: 'busy' };
     if (!person || verdict === 'mismatch') return refuse(person ? 'mismatch' : 'unknown', 'refused');
     // For whoever judges the circumstances: a list of leaked passwords that hits is no coincidence.
     ctx.state.passwordIsBreached = await passwords.isBreached(password);

@@ -15,16 +15,6 @@ export interface Settled {
   readonly returned: readonly string[];
 }
 
-/** What was taken for something whose end is open: whether it counts is known later. */
-export interface Held {
-  /** As `takeWithin` resolves. */
-  readonly place: number;
-  /** It counts. Resolves when the store has it. */
-  keep(): Promise<void>;
-  /** It does not; as `Counters.settle`, with its own names. */
-  settle(settled: Settled, tx?: Transaction): Promise<void>;
-}
-
 /**
  * Atomic counting with expiry, for limits.
  * `take` adds one and returns the new count in one step, so that a hundred parallel guesses see a hundred different numbers;
@@ -38,11 +28,6 @@ export interface Counters {
    * Resolves with the place of that one, or -1 when all had one left.
    */
   takeWithin(allowances: readonly Allowance[]): Promise<number>;
-  /**
-   * The same for whoever says before the answer leaves whether it counts. It stands against what others take from the first moment; where one
-   * process counts alone it is written when it is kept, and not at all when it is settled. Who never says it has it counted.
-   */
-  hold(allowances: readonly Allowance[]): Promise<Held>;
   /** The present count, 0 when the window is over. */
   read(name: string): Promise<number>;
   /** The same of several in their order, in one look where the store can. */
@@ -53,30 +38,12 @@ export interface Counters {
   readonly settlesInside: boolean;
 }
 
-/** What is taken from each in turn when so many are counted already: up to the first that is used up, whose place is given as well. */
-export function takenOf(
-  allowances: readonly Allowance[],
-  counted: readonly number[],
-): { readonly place: number; readonly taken: readonly Allowance[] } {
-  const place = allowances.findIndex(({ max }, at) => counted[at]! >= max);
-  return { place, taken: place < 0 ? allowances : allowances.slice(0, place + 1) };
-}
-
 /** `takeWithin` out of single takes: for stores where each is a step of its own. */
 export async function takeInTurn(take: Counters['take'], allowances: readonly Allowance[]): Promise<number> {
   for (const [place, { name, max, windowSeconds }] of allowances.entries()) {
     if ((await take(name, windowSeconds)) > max) return place;
   }
   return -1;
-}
-
-/** `hold` for stores that others count in as well: it is taken, and given back where it does not count. */
-export async function holdByTaking(
-  counters: Pick<Counters, 'takeWithin' | 'settle'>,
-  allowances: readonly Allowance[],
-): Promise<Held> {
-  const place = await counters.takeWithin(allowances);
-  return { place, keep: async () => {}, settle: counters.settle };
 }
 
 /** `settle` out of single changes: for stores where each is a step of its own. */

@@ -1,5 +1,5 @@
 import { nowMs } from '../shared/clock.ts';
-import { type Counters, holdByTaking, settleSingly } from './counters.ts';
+import { type Counters, settleSingly } from './counters.ts';
 
 /** Counters held at once; about 20 MB. An address list of an attacker must not grow the process. */
 const COUNTERS_MAX = 100_000;
@@ -60,17 +60,13 @@ export function createMemoryCounters(countersMax: number = COUNTERS_MAX): Counte
     if (window !== undefined && window.value > 0) window.value -= 1;
   };
 
-  const takeWithin: Counters['takeWithin'] = async (allowances) =>
-    allowances.findIndex(({ name, max, windowSeconds }) => take(name, windowSeconds) > max);
-  const settle: Counters['settle'] = (settled) => settleSingly(settled, clear, giveBack);
-
   return {
     take: async (name, windowSeconds) => take(name, windowSeconds),
-    takeWithin,
-    hold: (allowances) => holdByTaking({ takeWithin, settle }, allowances),
+    takeWithin: async (allowances) =>
+      allowances.findIndex(({ name, max, windowSeconds }) => take(name, windowSeconds) > max),
     read: async (name) => live(name)?.value ?? 0,
     readAll: async (names) => names.map((name) => live(name)?.value ?? 0),
-    settle,
+    settle: (settled) => settleSingly(settled, clear, giveBack),
     settlesInside: false,
   };
 }

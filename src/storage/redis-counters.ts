@@ -1,5 +1,5 @@
 import { Fault } from '../shared/fault.ts';
-import { type Allowance, type Counters, holdByTaking, settleSingly, takeInTurn } from './counters.ts';
+import { type Allowance, type Counters, settleSingly, takeInTurn } from './counters.ts';
 import { command, type RedisCommands, RedisScript } from './redis-script.ts';
 
 /** NX: the first take fixes the end of the window, and a later one never moves it. */
@@ -46,24 +46,17 @@ export function createRedisCounters({ client, prefix, standIn }: RedisCountersOp
   const giveBack = async (name: string): Promise<void> => {
     await GIVE_BACK.run(client, [keyOf(name)], []);
   };
-  const takeWithin: Counters['takeWithin'] = (allowances) =>
-    orElse(
-      () => takeInTurn(take, allowances),
-      () => standIn.takeWithin(allowances.map(halved)),
-    );
-  const settle: Counters['settle'] = (settled) =>
-    orElse(
-      () => settleSingly(settled, clear, giveBack),
-      () => standIn.settle(settled),
-    );
   return {
     take: (name, windowSeconds) =>
       orElse(
         () => take(name, windowSeconds),
         () => standIn.take(name, windowSeconds),
       ),
-    takeWithin,
-    hold: (allowances) => holdByTaking({ takeWithin, settle }, allowances),
+    takeWithin: (allowances) =>
+      orElse(
+        () => takeInTurn(take, allowances),
+        () => standIn.takeWithin(allowances.map(halved)),
+      ),
     read: (name) =>
       orElse(
         () => read(name),
@@ -75,7 +68,11 @@ export function createRedisCounters({ client, prefix, standIn }: RedisCountersOp
         () => Promise.all(names.map(read)),
         () => standIn.readAll(names),
       ),
-    settle,
+    settle: (settled) =>
+      orElse(
+        () => settleSingly(settled, clear, giveBack),
+        () => standIn.settle(settled),
+      ),
     settlesInside: false,
   };
 }

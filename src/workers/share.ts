@@ -8,10 +8,6 @@ const POOL_MIN = 4;
 export const workerCount = ({ workers }: Pick<Config, 'workers'>, cores: number = availableParallelism()): number =>
   workers === 'auto' ? cores : workers;
 
-/** Whether this is the only process that serves, so that what it alone knows may stay in its memory. Nodes may share a PostgreSQL. */
-export const servesAlone = (config: Pick<Config, 'workers'>, engine: 'sqlite' | 'postgres'): boolean =>
-  engine === 'sqlite' && workerCount(config) === 1;
-
 /** Hashes at once on the whole machine, however many processes serve: they and the event loops share the cores. */
 export const hashesAtOnce = ({ password }: Pick<Config, 'password'>, cores: number = availableParallelism()): number =>
   password.hashesAtOnce > 0 ? password.hashesAtOnce : Math.max(1, cores - 1);

@@ -53,45 +53,6 @@ export function counterSuite(
     },
   );
 
-  test.serial(`D7 what is held stands against others at once, and stays when it is kept (${name})`, async (t) => {
-    const counters = await open(t);
-    const allowances = [
-      { name: 'place', max: 50, windowSeconds: 60 },
-      { name: 'account', max: 5, windowSeconds: 60 },
-    ];
-    const held = await Promise.all(Array.from({ length: 100 }, () => counters.hold(allowances)));
-    const placed = (place: number): number => held.filter((one) => one.place === place).length;
-    t.deepEqual([placed(-1), placed(1), placed(0)], [5, 45, 50], 'a hundred at once');
-    await Promise.all(held.map((one) => one.keep()));
-    t.deepEqual(await counters.readAll(['place', 'account']), [100, 50]);
-    t.is((await counters.hold(allowances)).place, 0);
-  });
-
-  test.serial(
-    `what was held and turned out right leaves room again, or clears what was wrong before (${name})`,
-    async (t) => {
-      const counters = await open(t);
-      const allowances = [
-        { name: 'place', max: 3, windowSeconds: 60 },
-        { name: 'account', max: 2, windowSeconds: 60 },
-      ];
-      const settled = { cleared: ['account'], returned: ['place'] };
-      for (let time = 0; time < 10; time += 1) {
-        const held = await counters.hold(allowances);
-        t.is(held.place, -1, `${time}`);
-        await held.settle(settled);
-      }
-      t.deepEqual(await counters.readAll(['place', 'account']), [0, 0]);
-      await (await counters.hold(allowances)).keep();
-      await (await counters.hold(allowances)).settle(settled);
-      t.deepEqual(await counters.readAll(['place', 'account']), [1, 0]);
-      await (await counters.hold(allowances)).keep();
-      const right = await counters.hold(allowances);
-      t.is((await counters.hold(allowances)).place, 0, 'the third that is open at the place is its last');
-      await right.settle(settled);
-    },
-  );
-
   test.serial(`what turned out right starts again or gets one back, and nothing else changes (${name})`, async (t) => {
     const counters = await open(t);
     for (const counter of ['c', 'd', 'e', 'f']) {
