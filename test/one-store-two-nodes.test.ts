@@ -87,6 +87,7 @@ async function addPortal({ dataDir, port }: Place): Promise<TestPortal> {
   );
   const env = { TONGBAN_PROFILE: 'demo', TONGBAN_DATA_DIR: dataDir, TONGBAN_PORT: String(port) };
   const added = await tongban(['client', 'add', file, '--json'], env);
+  if (added.code !== 0) throw new Error(added.stderr);
   const { client_id: id, client_secret: secret } = JSON.parse(added.stdout) as Record<string, string>;
   return { id: id!, secret: secret! };
 }
