@@ -23,6 +23,6 @@ VOLUME /var/lib/tongban
 USER node
 EXPOSE 3000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:3000/health/ready').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "src/main.js", "health"]
 ENTRYPOINT ["node", "src/main.js"]
 CMD ["serve"]

@@ -95,7 +95,8 @@ test('what is refused is said in one sentence, and nothing is changed', async (t
     [['disable', '--id', 'psn_none', '--reason', ' '], '', 2, /--reason says .* why/],
     [['enable', '--id-number', NUMBER], '', 1, /no such person/],
     [['add', '--sudo'], '', 2, /--sudo/],
-    [['constructor'], '', 2, /tongban person add/],
+    [['constructor'], '', 2, /^There is no "tongban person constructor"\.\n.*tongban person --help\n$/],
+    [['show', NUMBER], '', 2, /^A word stands without its option: --id, [^3]*\n$/],
     [[], '', 2, /tongban person add/],
   ];
   for (const [args, input, exitCode, sentence] of cases) {

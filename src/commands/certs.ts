@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { loadConfig } from '../config/load.ts';
 import { checkCertificates } from './certs-check.ts';
 
-const USAGE = `Usage: tongban certs dev [--out FOLDER] [NAME ...]
+export const USAGE = `Usage: tongban certs dev [--out FOLDER] [NAME ...]
   make authorities of your own and certificates of both kinds for localhost and the names you add, in certs/local
        tongban certs check AUTHORITIES CERTIFICATE ...
   say of SM2 certificates (PEM) whether they hold, by the authorities in a file, and what each is for

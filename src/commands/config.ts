@@ -6,7 +6,7 @@ import { configRefusal, sealConfigFile } from '../config-doors.ts';
 
 const EXIT_USAGE = 2;
 
-const USAGE = `Usage: tongban config <command>
+export const USAGE = `Usage: tongban config <command>
   show                 print the settings in force, without secrets
   check                say whether the server would start with them; writes nothing
   seal                 seal the file TONGBAN_CONFIG names, as it is now

@@ -17,7 +17,7 @@ interface DemoCommandContext {
 type ExitCode = 0 | 1 | 2;
 
 const PEOPLE_MAX = 10_000_000;
-const USAGE = `Usage:
+export const USAGE = `Usage:
   tongban demo seed --people N [--companies M] [--phones PERCENT] [--with-password K] [--json]
 
 Makes N more synthetic people (at most 10,000,000) and M companies, each with a legal representative among them. Numbers and

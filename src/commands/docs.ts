@@ -9,7 +9,7 @@ const EXIT_USAGE = 2;
 export const BOOKS = ['faults', 'events', 'policies', 'capacity'] as const;
 export type Book = (typeof BOOKS)[number];
 
-const USAGE = `Usage: tongban docs faults|events|policies|capacity [--write]
+export const USAGE = `Usage: tongban docs faults|events|policies|capacity [--write]
   prints the reference of all faults, ledger events, policies or what a province needs, or writes it to docs/
 `;
 

@@ -35,18 +35,24 @@ export async function run(args: readonly string[], context: PersonCommandContext
   try {
     line = parsed(args);
   } catch (error) {
-    context.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
-    return 2;
+    return misread(error instanceof Error ? error.message : String(error), context);
   }
   const { values, positionals } = line;
   const wordCount = GROUPS.has(positionals[0] ?? '') ? 2 : 1;
   const name = positionals.slice(0, wordCount).join(' ');
   const operands = positionals.slice(wordCount);
   const action = ACTIONS.get(name);
-  if (action === undefined || operands.length > (name === UNFREEZE ? 1 : 0)) {
+  if (name === '') {
     context.stderr.write(USAGE);
     return 2;
   }
+  if (action === undefined) return misread(`There is no "tongban person ${visibleText(name)}".`, context);
+  // What stands alone may be a number, which is not repeated.
+  if (operands.length > (name === UNFREEZE ? 1 : 0))
+    return misread(
+      'A word stands without its option: --id, --id-number, --document or --net-number name a person.',
+      context,
+    );
   const outcome = await action(operands.length === 0 ? values : named(values, operands[0]!), context);
   if (!isRefusal(outcome)) {
     context.stdout.write(values.json === true ? `${JSON.stringify(outcome)}\n` : table(outcome));
@@ -54,6 +60,12 @@ export async function run(args: readonly string[], context: PersonCommandContext
   }
   context.stderr.write(`${outcome.refusal}\n`);
   return outcome.exitCode;
+}
+
+/** Why, and where the words are: all of them would bury the reason. */
+function misread(reason: string, { stderr }: PersonCommandContext): 2 {
+  stderr.write(`${reason}\nHow it goes: tongban person --help\n`);
+  return 2;
 }
 
 const table = (shown: Shown | readonly Shown[]): string =>

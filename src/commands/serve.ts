@@ -4,6 +4,11 @@ import { configRefusal } from '../config-doors.ts';
 import { workerCount } from '../workers/share.ts';
 import { createLog, serveHouse, untilSignal } from './serve-house.ts';
 
+export const USAGE = `Usage: tongban serve
+  runs until SIGTERM or Ctrl+C; takes no arguments: settings come from config/, the file TONGBAN_CONFIG names, and TONGBAN_* in the
+  environment (docs/configuration.md). "tongban config check" says whether it would start.
+`;
+
 /** `tongban serve`: runs until SIGTERM or SIGINT. Exit code 2 for a configuration that cannot be, 1 for a machine that will not. */
 export async function run(args: readonly string[]): Promise<number> {
   if (args.length > 0) {
