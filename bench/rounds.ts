@@ -26,7 +26,7 @@ export const THOROUGH: Pace = {
   rounds: 5,
   roundMs: 2000,
   warmUpMs: 1500,
-  warmUpMsMax: 20_000,
+  warmUpMsMax: 60_000,
   peopleCount: 16,
   appPeopleCount: 3072,
   stormRounds: 3,
