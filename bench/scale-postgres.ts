@@ -3,6 +3,7 @@ import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import type { House } from '../src/app.ts';
+import { sayHugePages } from './huge-pages.ts';
 import { startOwnPostgres } from './own-postgres.ts';
 import { fillPeople, openPeopled, readPages, schemaFor } from './postgres-people.ts';
 import { measureLookUps, type PeopledStore, tellLookUps } from './scale-look-ups.ts';
@@ -16,9 +17,19 @@ const FEW = 10_000;
 /** The most that PostgreSQL's manual sees any use in, of the memory of a machine (section 20.4.1); what is not asked for takes none of it. */
 const BUFFERS_SHARE = 0.4;
 const MEBIBYTE = 2 ** 20;
-/** Nothing in this server outlives the run. */
-const SETTINGS = [
-  `shared_buffers=${Math.floor((totalmem() * BUFFERS_SHARE) / MEBIBYTE)}MB`,
+/** Rows and indexes of a person, and what both stores have besides. */
+const BUFFERED_BYTES_A_PERSON = 1_200;
+const BUFFERED_SPARE_BYTES = 2 ** 30;
+
+function buffersFor(people: number): number {
+  const wanted = people * BUFFERED_BYTES_A_PERSON + BUFFERED_SPARE_BYTES;
+  return Math.floor(Math.min(wanted, totalmem() * BUFFERS_SHARE) / MEBIBYTE);
+}
+
+/** Nothing in this server outlives the run. Large pages are taken where the machine has set enough aside. */
+const settingsFor = (people: number): readonly string[] => [
+  `shared_buffers=${buffersFor(people)}MB`,
+  'huge_pages=try',
   'max_wal_size=4GB',
   'checkpoint_timeout=30min',
   'fsync=off',
@@ -53,7 +64,7 @@ export async function runPostgresScale(
     );
     return 2;
   }
-  const own = url === undefined ? await startOwnPostgres(SETTINGS) : undefined;
+  const own = url === undefined ? await startOwnPostgres(settingsFor(people)) : undefined;
   const folder = await mkdtemp(join(tmpdir(), 'tongban-scale-'));
   const client = new pg.Client({ connectionString: url ?? own!.url });
   // Its server may end first.
@@ -61,6 +72,7 @@ export async function runPostgresScale(
   const houses: House[] = [];
   try {
     await client.connect();
+    process.stdout.write(`${await sayHugePages(client)}\n`);
     const places = [FEW, people].map((count) => schemaFor(count, url ?? own!.url, folder));
     const stores: PeopledStore[] = [];
     for (const place of places) {

@@ -61,7 +61,7 @@ ${renderPlans(standardPlans())}
 \`\`\`
 
 The buffers of PostgreSQL (\`shared_buffers\`) should hold the rows and indexes by which people are found, 0.9 kB a person: of ten million 9 GB. With a ninth of it a known number took 1.45 times
-as long to find at p99 as among ten thousand, with all of it 1.25 ([figures](performance.md#the-same-on-postgresql)).
+as long to find at p99 as among ten thousand, with all of it 1.25; in [large pages](engines.md#postgresql) they cost less again ([figures](performance.md#the-same-on-postgresql)).
 
 Not in it: what stands in front (TLS), the gateway for messages, standbys (each like the
 primary, [two-cities.md](two-cities.md)), and backups. A figure of one machine with everything on it does not carry over to a network: PostgreSQL a
