@@ -12,57 +12,43 @@ interface Entry {
   readonly usage?: () => Promise<{ readonly USAGE: string }>;
 }
 
+/** A command that is one file. */
+const byItself = (means: string, file: () => Promise<{ readonly run: Command; readonly USAGE: string }>): Entry => ({
+  means,
+  load: async () => (await file()).run,
+  usage: file,
+});
+
+/** A command that works on an open house; its words are found without opening one. */
+const inHouse = (means: string, name: HouseCommand, usage: NonNullable<Entry['usage']>): Entry => ({
+  means,
+  load: async () => async (args) => (await import('./commands/in-house.ts')).runInHouse(name, args),
+  usage,
+});
+
 const COMMANDS: Readonly<Record<string, Entry>> = {
-  serve: {
-    means: 'run the server',
-    load: async () => (await import('./commands/serve.ts')).run,
-    usage: () => import('./commands/serve.ts'),
-  },
-  health: {
-    means: 'ask a server whether it is ready',
-    load: async () => (await import('./commands/health.ts')).run,
-    usage: () => import('./commands/health.ts'),
-  },
-  client: {
-    means: 'register and steer portals',
-    load: async () => withHouse('client'),
-    usage: () => import('./commands/client.ts'),
-  },
-  person: {
-    means: 'add, show, disable or enable natural persons, their documents and what they sign in by',
-    load: async () => withHouse('person'),
-    usage: () => import('./commands/person-words.ts'),
-  },
-  company: {
-    means: 'enter, stop and review legal persons, their posts and their agents',
-    load: async () => withHouse('company'),
-    usage: () => import('./commands/company.ts'),
-  },
-  mandate: {
-    means: 'grant, accept and end mandates',
-    load: async () => withHouse('mandate'),
-    usage: () => import('./commands/mandate.ts'),
-  },
-  factor: {
-    means: 'take hardware tokens into stock, list and remove what people prove themselves with',
-    load: async () => withHouse('factor'),
-    usage: () => import('./commands/factor.ts'),
-  },
-  staff: {
-    means: 'members of staff and their roles',
-    load: async () => withHouse('staff'),
-    usage: () => import('./commands/staff.ts'),
-  },
-  demo: {
-    means: 'fill a store with synthetic people and companies',
-    load: async () => withHouse('demo'),
-    usage: () => import('./commands/demo-seed.ts'),
-  },
-  backup: {
-    means: 'copy store and keys into one sealed file',
-    load: async () => withHouse('backup'),
-    usage: () => import('./commands/backup.ts'),
-  },
+  serve: byItself('run the server', () => import('./commands/serve.ts')),
+  health: byItself('ask a server whether it is ready', () => import('./commands/health.ts')),
+  client: inHouse('register and steer portals', 'client', () => import('./commands/client.ts')),
+  person: inHouse(
+    'add, show, disable or enable natural persons, their documents and what they sign in by',
+    'person',
+    () => import('./commands/person-words.ts'),
+  ),
+  company: inHouse(
+    'enter, stop and review legal persons, their posts and their agents',
+    'company',
+    () => import('./commands/company.ts'),
+  ),
+  mandate: inHouse('grant, accept and end mandates', 'mandate', () => import('./commands/mandate.ts')),
+  factor: inHouse(
+    'take hardware tokens into stock, list and remove what people prove themselves with',
+    'factor',
+    () => import('./commands/factor.ts'),
+  ),
+  staff: inHouse('members of staff and their roles', 'staff', () => import('./commands/staff.ts')),
+  demo: inHouse('fill a store with synthetic people and companies', 'demo', () => import('./commands/demo-seed.ts')),
+  backup: inHouse('copy store and keys into one sealed file', 'backup', () => import('./commands/backup.ts')),
   restore: {
     means: 'bring a backup back, and end what was open when it was made',
     load: async () => (await import('./commands/in-house.ts')).runRestore,
@@ -78,61 +64,31 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./commands/in-house.ts')).runMove,
     usage: () => import('./commands/move-words.ts'),
   },
-  logout: {
-    means: 'follow the notices by which portals learn of a sign-out',
-    load: async () => withHouse('logout'),
-    usage: () => import('./commands/logout.ts'),
-  },
+  logout: inHouse(
+    'follow the notices by which portals learn of a sign-out',
+    'logout',
+    () => import('./commands/logout.ts'),
+  ),
   keys: {
     means: 'list, rotate and retire keys, and bring what is sealed under new ones',
     load: async () => (await import('./commands/in-house.ts')).runKeys,
     usage: () => import('./commands/keys.ts'),
   },
-  rows: {
-    means: 'hold what decides who may do what against its seals',
-    load: async () => withHouse('rows'),
-    usage: () => import('./commands/rows.ts'),
-  },
+  rows: inHouse('hold what decides who may do what against its seals', 'rows', () => import('./commands/rows.ts')),
   audit: {
     means: 'verify, search, export and prune the audit ledger',
     load: async () => (await import('./commands/in-house.ts')).runAudit,
   },
-  incident: {
-    means: 'list, grade, handle and report incidents',
-    load: async () => withHouse('incident'),
-    usage: () => import('./commands/incident.ts'),
-  },
-  feed: {
-    means: 'list, test and replay the feeds of events',
-    load: async () => withHouse('feed'),
-    usage: () => import('./commands/feed.ts'),
-  },
-  config: {
-    means: 'show or check the configuration',
-    load: async () => (await import('./commands/config.ts')).run,
-    usage: () => import('./commands/config.ts'),
-  },
-  certs: {
-    means: 'make certificates to develop with, and check SM2 certificates of an authority',
-    load: async () => (await import('./commands/certs.ts')).run,
-    usage: () => import('./commands/certs.ts'),
-  },
-  capacity: {
-    means: 'machines, PostgreSQL and Redis for so many people',
-    load: async () => (await import('./commands/capacity.ts')).run,
-    usage: () => import('./commands/capacity.ts'),
-  },
-  docs: {
-    means: 'render the references of faults and events',
-    load: async () => (await import('./commands/docs.ts')).run,
-    usage: () => import('./commands/docs.ts'),
-  },
+  incident: inHouse('list, grade, handle and report incidents', 'incident', () => import('./commands/incident.ts')),
+  feed: inHouse('list, test and replay the feeds of events', 'feed', () => import('./commands/feed.ts')),
+  config: byItself('show or check the configuration', () => import('./commands/config.ts')),
+  certs: byItself(
+    'make certificates to develop with, and check SM2 certificates of an authority',
+    () => import('./commands/certs.ts'),
+  ),
+  capacity: byItself('machines, PostgreSQL and Redis for so many people', () => import('./commands/capacity.ts')),
+  docs: byItself('render the references of faults and events', () => import('./commands/docs.ts')),
 };
-
-const withHouse =
-  (name: HouseCommand): Command =>
-  async (args) =>
-    (await import('./commands/in-house.ts')).runInHouse(name, args);
 
 function usage(): string {
   const lines = Object.entries(COMMANDS).map(([name, { means }]) => `  tongban ${name.padEnd(8)} ${means}`);
@@ -143,7 +99,7 @@ const isHelp = (word: string | undefined): boolean => word === '--help' || word 
 
 /** The command whose words somebody asks for: `tongban help person`, `tongban person --help`, or `--help` behind any of its words. */
 function helpWanted([first, ...rest]: readonly string[]): string | undefined {
-  if (first === 'help') return rest[0];
+  if (first === 'help') return rest.find((word) => !isHelp(word));
   const ownWords = rest.includes('--') ? rest.slice(0, rest.indexOf('--')) : rest;
   return rest[0] === 'help' || ownWords.some(isHelp) ? first : undefined;
 }

@@ -28,6 +28,7 @@ test('help is given behind the words of an action as well, and means no action',
   const behind = await tongban(['person', 'add', '--id-number', '339900199001011014', '--help'], env);
   t.is(behind.code, 0);
   t.regex(behind.stdout, /^tongban person add/);
+  t.is((await tongban(['help', '--help'], env)).code, 0);
   const value = await tongban(['person', 'show', '--', '--help'], env);
   t.is(value.code, 2, 'behind -- it is an operand');
 });
