@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { monotonicMs } from '../shared/clock.ts';
+import { Gathering } from './gathering.ts';
 import { carryOut, control } from './postgres-batch.ts';
 import { explained, type Posted } from './postgres-transaction.ts';
 import { isCancelled, isFromServer, isRetryable, unavailable, unavailableOf } from './storage-errors.ts';
@@ -39,6 +40,7 @@ export interface Lender {
  */
 export class PostgresCommits {
   readonly #lender: Lender;
+  readonly #gathering = new Gathering();
   #queue: Waiting[] = [];
   #lanes = 0;
   #isScheduled = false;
@@ -58,9 +60,10 @@ export class PostgresCommits {
   #schedule(): void {
     if (this.#isScheduled || this.#lanes >= LANES_MAX || this.#queue.length === 0) return;
     this.#isScheduled = true;
-    setImmediate(() => {
+    this.#gathering.hold(() => {
       this.#isScheduled = false;
       const group = this.#queue.splice(0, GROUP_MAX);
+      this.#gathering.went(group.length);
       this.#lanes += 1;
       void this.#run(group).finally(() => {
         this.#lanes -= 1;

@@ -1,3 +1,4 @@
+import { Gathering } from './gathering.ts';
 import { type Answer, carryOut, type Statement } from './postgres-batch.ts';
 import type { Lender } from './postgres-commits.ts';
 import { isCancelled, isFromServer, translatePostgresError, unavailableOf } from './storage-errors.ts';
@@ -17,6 +18,7 @@ interface Waiting {
  */
 export class PostgresReads {
   readonly #lender: Lender;
+  readonly #gathering = new Gathering();
   #waiting: Waiting[] = [];
 
   constructor(lender: Lender) {
@@ -25,7 +27,7 @@ export class PostgresReads {
 
   ask(statement: Statement): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      if (this.#waiting.length === 0) setImmediate(() => this.#flush());
+      if (this.#waiting.length === 0) this.#gathering.hold(() => this.#flush());
       this.#waiting.push({ statement, resolve, reject });
     });
   }
@@ -33,6 +35,7 @@ export class PostgresReads {
   #flush(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
+    this.#gathering.went(waiting.length);
     for (let from = 0; from < waiting.length; from += BATCH_MAX) void this.#send(waiting.slice(from, from + BATCH_MAX));
   }
 
