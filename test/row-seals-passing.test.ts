@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+import { setImmediate as turn } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { tokenDigest } from '../src/crypto/digests.ts';
 import { createRecoveries } from '../src/people/recoveries.ts';
@@ -21,8 +22,10 @@ function intruder(t: ExecutionContext, { dataDir }: TestServer) {
   t.teardown(() => file.close());
   return {
     all: (sql: string, ...values: Values) => file.prepare(sql).all(...values) as Record<string, SQLInputValue>[],
-    run(sql: string, ...values: Values): void {
+    /** Resolves in the next turn of the event loop, from which on the house sees what others have written. */
+    async run(sql: string, ...values: Values): Promise<void> {
       t.true(Number(file.prepare(sql).run(...values).changes) > 0, sql);
+      await turn();
     },
   };
 }
@@ -58,7 +61,7 @@ test('H10 a session that was moved to somebody else in the store is nobody’s, 
     ['UPDATE sessions SET row_seal = NULL WHERE uid = ?', uid],
   ] as const) {
     const [sql, ...values] = change;
-    store.run(sql, ...values);
+    await store.run(sql, ...values);
     const page = await asks();
     t.true(page.text.includes('name="identifier"'), 'is asked who they are');
     await isTold(t, server, `sessions:${uid}`);
@@ -92,7 +95,7 @@ test('H10 grants, codes, tokens and sign-ins under way that were altered or put 
       .all('SELECT model, id, payload, expires_at FROM artifacts WHERE model = ? ORDER BY expires_at', model)
       .at(-1)!;
   const [token, grant, successor] = [of('AccessToken'), of('Grant'), of('RefreshToken')];
-  const put = (row: Record<string, SQLInputValue>, payload: unknown): void =>
+  const put = (row: Record<string, SQLInputValue>, payload: unknown): Promise<void> =>
     store.run(
       'UPDATE artifacts SET payload = ? WHERE model = ? AND id = ?',
       String(payload),
@@ -100,21 +103,21 @@ test('H10 grants, codes, tokens and sign-ins under way that were altered or put 
       row.id ?? null,
     );
 
-  put(token, String(token.payload).replaceAll(wang, li));
+  await put(token, String(token.payload).replaceAll(wang, li));
   t.is((await userinfo(server, held.access_token)).status, 401, 'a token given to somebody else');
   t.like(await introspect(server, portal, held.access_token), { active: false });
   await isTold(t, server, `artifacts:AccessToken:${token.id}`);
-  put(token, token.payload);
+  await put(token, token.payload);
   t.is((await userinfo(server, held.access_token)).status, 200, 'put back as it was it is right again');
 
-  put(grant, String(grant.payload).replace('openid profile', 'openid profile phone'));
+  await put(grant, String(grant.payload).replace('openid profile', 'openid profile phone'));
   t.is((await userinfo(server, held.access_token)).status, 401, 'a grant that was widened');
   await isTold(t, server, `artifacts:Grant:${grant.id}`);
-  put(grant, grant.payload);
+  await put(grant, grant.payload);
 
-  put(successor, String(successor.payload).replaceAll(wang, li));
+  await put(successor, String(successor.payload).replaceAll(wang, li));
   t.is((await refresh(server, portal, held.refresh_token)).body.error, 'invalid_grant', 'a refresh token moved');
-  put(successor, successor.payload);
+  await put(successor, successor.payload);
   const [seal] = store.all(
     'SELECT row_seal FROM artifacts WHERE model = ? AND id = ?',
     'AccessToken',
@@ -123,7 +126,7 @@ test('H10 grants, codes, tokens and sign-ins under way that were altered or put 
   const secret = `${String(held.access_token).slice(0, -4)}AAAA`;
   const id = String(token.id).slice(0, -tokenDigest(secret).length) + tokenDigest(secret);
   for (const planted of [null, seal?.row_seal ?? null]) {
-    store.run(
+    await store.run(
       `INSERT INTO artifacts (model, id, payload, grant_id, expires_at, row_seal) VALUES ('AccessToken', ?, ?, ?, ?, ?)
         ON CONFLICT (model, id) DO UPDATE SET row_seal = excluded.row_seal`,
       id,
@@ -149,7 +152,7 @@ test('H10 a sign-in under way into which somebody else’s proof was written let
   const [row] = store.all("SELECT id, payload FROM artifacts WHERE model = 'Interaction'");
   const payload = JSON.parse(String(row?.payload)) as Record<string, unknown>;
   const result = { login: { accountId: wang, amr: ['pwd'], ts: nowSeconds(), acr: 'urn:tongban:2' } };
-  store.run('UPDATE artifacts SET payload = ?', JSON.stringify({ ...payload, result }));
+  await store.run('UPDATE artifacts SET payload = ?', JSON.stringify({ ...payload, result }));
   await browser.get(String(payload.returnTo));
   await browser.follow((url) => url.origin !== server.issuer);
   t.false(browser.page.location?.includes('code=') ?? false);
@@ -164,7 +167,7 @@ test('H10 a way back into an account and an approved scan that were put there le
   const store = intruder(t, server);
   const recoveries = createRecoveries({ database, times: { waitSeconds: 60, finishSeconds: 600 } });
   const secret = 'a'.repeat(32);
-  store.run(
+  await store.run(
     `INSERT INTO recoveries (id, secret_digest, person_id, account, route, state, created_at, waits_until, expires_at)
       VALUES ('rcv_planted', ?, ?, ?, 'proofing', 'waiting', 0, 0, ?)`,
     tokenDigest(secret),
@@ -178,7 +181,7 @@ test('H10 a way back into an account and an approved scan that were put there le
   const place = { ceremony: 'one', browser: 'mine', clientId: 'p', address: '127.0.0.1', userAgent: 'x' };
   await scanCodes.begin(place);
   const scan = (await scanCodes.shown('one', 'mine'))!;
-  store.run("UPDATE scans SET state = 'approved', person_id = ?", wang);
+  await store.run("UPDATE scans SET state = 'approved', person_id = ?", wang);
   t.is(await scanCodes.shown('one', 'mine'), undefined);
   t.false(await database.write((tx) => scanCodes.spend(tx, scan.id)), 'nothing is spent of it');
   await scanCodes.begin(place);

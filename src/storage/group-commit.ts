@@ -94,8 +94,8 @@ export class GroupCommit {
   }
 
   /**
-   * The writer's statements for reading, between groups; undefined while one is being written. What a turn of the event loop reads is read in one transaction,
-   * for SQLite takes and gives back its locks at each look-up that stands alone: a third of what it costs. It ends with the turn, or with the next group.
+   * The writer's statements for reading, between groups; undefined while one is being written. What a turn of the event loop reads is read in one transaction, for
+   * SQLite takes its locks and gives them back at each look-up that stands alone, a third of what that costs. It ends with the turn, or when the next group begins.
    */
   get reading(): SqliteStatements | undefined {
     if (this.#reading) return this.#statements;

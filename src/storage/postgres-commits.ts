@@ -34,8 +34,8 @@ export interface Lender {
 }
 
 /**
- * Group commit: writes that wait for no answer, gathered until the turn of the event loop ends, share a transaction, which is one message to the server
- * and one fsync. One that fails is taken out, the others run again, and it is tried by itself afterwards: then it meets what its neighbours wrote,
+ * Group commit: writes that wait for no answer, gathered until the turn of the event loop ends or for some turns (gathering.ts), share a transaction, which is
+ * one message to the server and one fsync. One that fails is taken out, the others run again, and it is tried by itself afterwards: then it meets what its neighbours wrote,
  * and its failure is its own.
  */
 export class PostgresCommits {

@@ -13,7 +13,7 @@ interface Waiting {
 }
 
 /**
- * Look-ups of one turn of the event loop, sent as one message on one connection: to write to a socket and to be woken by it costs more than most of
+ * Look-ups of one turn of the event loop, or of some (gathering.ts), sent as one message on one connection: to write to a socket and to be woken by it costs more than most of
  * them. One that fails does so alone; those behind it are asked again.
  */
 export class PostgresReads {
