@@ -111,3 +111,28 @@ test('a store that was read in this turn closes, and its log is copied back', as
   t.like(await read, { value: 'v' });
   t.false(existsSync(`${file}-wal`));
 });
+
+test('X5 L8 when a full disk undoes a group, whoever reads meanwhile keeps none of it alive: what was acknowledged is there', async (t) => {
+  const database = await sqliteDatabase(t);
+  const page = await database.write((tx) => tx.get<{ page_count: number }>('PRAGMA page_count', []));
+  await database.write((tx) => tx.get(`PRAGMA max_page_count = ${page!.page_count + 2}`, []));
+  let reads: Promise<void> | undefined;
+  /** Look-ups between all steps of the group, as other requests make them. */
+  const readOn = async (): Promise<void> => {
+    for (let n = 0; n < 300; n += 1) await database.get(VALUE, []);
+  };
+  const names = ['small', 'large', 'late'];
+  const outcomes = await Promise.allSettled(
+    names.map((name) =>
+      database.write((tx) => {
+        reads ??= readOn();
+        return tx.run(INSERT, [name, name === 'large' ? 'v'.repeat(200_000) : 'v']);
+      }),
+    ),
+  );
+  await reads;
+  const acknowledged = names.filter((_, at) => outcomes[at]!.status === 'fulfilled');
+  const stored = await database.all<{ name: string }>('SELECT name FROM settings WHERE value LIKE $1', ['v%']);
+  t.deepEqual(stored.map(({ name }) => name).toSorted(), acknowledged.toSorted());
+  t.false(acknowledged.includes('large'));
+});

@@ -57,6 +57,8 @@ export class GroupCommit {
   #scheduled = false;
   #closing = false;
   #reading = false;
+  /** From the BEGIN of a group until it is committed or undone, also where SQLite has undone it by itself. */
+  #writing = false;
   #onIdle: (() => void) | undefined;
   #undone = 0;
   /** Rejects the work that is running now. */
@@ -98,8 +100,8 @@ export class GroupCommit {
    * SQLite takes its locks and gives them back at each look-up that stands alone, a third of what that costs. It ends with the turn, or when the next group begins.
    */
   get reading(): SqliteStatements | undefined {
+    if (this.#writing) return undefined;
     if (this.#reading) return this.#statements;
-    if (this.#database.isTransaction) return undefined;
     this.#statements.run('BEGIN', []);
     this.#reading = true;
     setImmediate(() => this.#endReading());
@@ -163,7 +165,9 @@ export class GroupCommit {
       const fault = translateSqliteError(error);
       for (const waiting of group) waiting.reject(fault);
     }
+    this.#endReading();
     if (!waits) this.#database.exec('PRAGMA synchronous = FULL');
+    this.#writing = false;
     this.#gathering.went(group.length);
     this.#scheduled = false;
     if (this.#queue.length > 0) this.#schedule();
@@ -185,6 +189,7 @@ export class GroupCommit {
         // Whoever read while this waited has opened another.
         this.#endReading();
         this.#control.begin.run();
+        this.#writing = true;
         return;
       } catch (error) {
         if (!isSqliteBusy(error) || monotonicMs() > deadline) throw error;
