@@ -112,8 +112,10 @@ test('a store that was read in this turn closes, and its log is copied back', as
   t.false(existsSync(`${file}-wal`));
 });
 
-test('X5 L8 when a full disk undoes a group, whoever reads meanwhile keeps none of it alive: what was acknowledged is there', async (t) => {
+test('X5 L8 a group that a full disk undid stays undone though others read meanwhile, and nobody of it is told otherwise', async (t) => {
   const database = await sqliteDatabase(t);
+  // Without index or trigger: of such a table SQLite undoes the transaction and not the statement.
+  await database.run('CREATE TABLE marks (mark TEXT NOT NULL) STRICT', []);
   const page = await database.write((tx) => tx.get<{ page_count: number }>('PRAGMA page_count', []));
   await database.write((tx) => tx.get(`PRAGMA max_page_count = ${page!.page_count + 2}`, []));
   let reads: Promise<void> | undefined;
@@ -121,18 +123,17 @@ test('X5 L8 when a full disk undoes a group, whoever reads meanwhile keeps none 
   const readOn = async (): Promise<void> => {
     for (let n = 0; n < 300; n += 1) await database.get(VALUE, []);
   };
-  const names = ['small', 'large', 'late'];
-  const outcomes = await Promise.allSettled(
-    names.map((name) =>
-      database.write((tx) => {
-        reads ??= readOn();
-        return tx.run(INSERT, [name, name === 'large' ? 'v'.repeat(200_000) : 'v']);
-      }),
-    ),
-  );
+  const mark = (text: string): Promise<number> =>
+    database.write((tx) => {
+      reads ??= readOn();
+      // One that makes nothing of its own failure.
+      return tx.run('INSERT INTO marks (mark) VALUES ($1)', [text]).catch(() => 0);
+    });
+  const outcomes = await Promise.allSettled([mark('small'), mark('large'.repeat(40_000)), mark('late')]);
   await reads;
-  const acknowledged = names.filter((_, at) => outcomes[at]!.status === 'fulfilled');
-  const stored = await database.all<{ name: string }>('SELECT name FROM settings WHERE value LIKE $1', ['v%']);
-  t.deepEqual(stored.map(({ name }) => name).toSorted(), acknowledged.toSorted());
-  t.false(acknowledged.includes('large'));
+  t.deepEqual(
+    outcomes.map(({ status }) => status),
+    ['rejected', 'rejected', 'rejected'],
+  );
+  t.deepEqual(await database.all('SELECT mark FROM marks', []), []);
 });

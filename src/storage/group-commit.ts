@@ -99,7 +99,7 @@ export class GroupCommit {
    * The writer's statements for reading, between groups; undefined while one is being written. What a turn of the event loop reads is read in one transaction, for
    * SQLite takes its locks and gives them back at each look-up that stands alone, a third of what that costs. It ends with the turn, or when the next group begins.
    */
-  get reading(): SqliteStatements | undefined {
+  forReading(): SqliteStatements | undefined {
     if (this.#writing) return undefined;
     if (this.#reading) return this.#statements;
     this.#statements.run('BEGIN', []);
@@ -165,6 +165,7 @@ export class GroupCommit {
       const fault = translateSqliteError(error);
       for (const waiting of group) waiting.reject(fault);
     }
+    // Where the lock was not to be had, somebody may have read since it was given up.
     this.#endReading();
     if (!waits) this.#database.exec('PRAGMA synchronous = FULL');
     this.#writing = false;

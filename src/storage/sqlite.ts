@@ -103,7 +103,7 @@ class SqliteDatabase implements Database {
    */
   get #read(): SqliteStatements {
     if (this.#closed !== undefined) throw unavailable('The database is closed');
-    return this.#committer.reading ?? this.#onReader;
+    return this.#committer.forReading() ?? this.#onReader;
   }
 
   async all<Row>(sql: string, params: readonly SqlValue[]): Promise<Row[]> {
