@@ -114,6 +114,14 @@ test('L12 the house waits for counts that are being written', async (t) => {
   await answer;
 });
 
+test('L12 the house waits for a single failure that nobody waits for', async (t) => {
+  const server = await startServer(t);
+  const { failures } = server.house;
+  void failures.record({ type: 'sign-in.refused', outcome: 'failure', address: '198.51.100.9' });
+  await failures.settle();
+  t.is((await server.events('sign-in.refused')).length, 1);
+});
+
 test('L15 the ledger says once how it began, however far the sequencer has come by then', async (t) => {
   const server = await startServer(t);
   await delay(1200);

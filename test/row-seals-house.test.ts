@@ -1,18 +1,8 @@
-import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { run } from '../src/commands/rows.ts';
+import { intruder } from './support/intruder.ts';
 import { authorizationPath, LI, startServer, type TestServer, WANG } from './support/server.ts';
 import { until } from './support/waiting.ts';
-
-/** Somebody with the password of the database, and none of the keys of the house. */
-function intruder(t: ExecutionContext, { dataDir }: TestServer) {
-  const file = new DatabaseSync(join(dataDir, 'tongban.db'), { timeout: 10_000 });
-  t.teardown(() => file.close());
-  return (sql: string, ...values: (string | number)[]): void => {
-    t.true(Number(file.prepare(sql).run(...values).changes) > 0, sql);
-  };
-}
 
 /** Every row the ledger has been told of. */
 async function told(server: TestServer): Promise<readonly string[]> {
@@ -28,7 +18,7 @@ test('H10 whoever writes into the store becomes nobody else: a copied password, 
   const portal = await server.addPortal();
   const wang = await server.addPerson(WANG);
   const li = await server.addPerson(LI, 'another good password');
-  const sql = intruder(t, server);
+  const { run: alter } = intruder(t, server);
   const signIn = async (identifier: string, password: string) => {
     const browser = server.browser({ accept: 'text/html' });
     await browser.get(authorizationPath(portal));
@@ -43,9 +33,13 @@ test('H10 whoever writes into the store becomes nobody else: a copied password, 
     t.notRegex(page.text, /row_seal|at file:|guarded/);
     t.true(await isTold(server, place), place);
   };
-  sql('UPDATE passwords SET hash = (SELECT hash FROM passwords WHERE person_id = ?) WHERE person_id = ?', li, wang);
+  await alter(
+    'UPDATE passwords SET hash = (SELECT hash FROM passwords WHERE person_id = ?) WHERE person_id = ?',
+    li,
+    wang,
+  );
   await refusedFor(WANG.idNumber, 'another good password', `passwords:${wang}`);
-  sql('UPDATE persons SET ial = 4 WHERE id = ?', li);
+  await alter('UPDATE persons SET ial = 4 WHERE id = ?', li);
   await refusedFor(LI.idNumber, 'another good password', `persons:${li}`);
   t.true(
     await until(
@@ -61,8 +55,8 @@ test('H10 a portal that was altered is served no more, and others are', async (t
   const server = await startServer(t);
   const [own, other] = [await server.addPortal(), await server.addPortal()];
   await server.addPerson(WANG);
-  const sql = intruder(t, server);
-  sql(
+  const { run: alter } = intruder(t, server);
+  await alter(
     "UPDATE relying_parties SET record = replace(record, 'https://portal.example', 'https://portal.evil') WHERE client_id = ?",
     own.id,
   );
@@ -88,10 +82,13 @@ test('H10 a role that was put there opens nothing, and a consent that was widene
   const portal = await server.addPortal({ scope: 'openid profile' });
   const wang = await server.addPerson(WANG);
   await server.signIn(server.browser(), portal, { query: { scope: 'openid' } });
-  const sql = intruder(t, server);
-  sql("INSERT INTO staff (person_id, role, status, added_at, changed_at) VALUES (?, 'security', 'active', 0, 0)", wang);
+  const { run: alter } = intruder(t, server);
+  await alter(
+    "INSERT INTO staff (person_id, role, status, added_at, changed_at) VALUES (?, 'security', 'active', 0, 0)",
+    wang,
+  );
   t.is((await t.throwsAsync<Error & { code: string }>(server.house.staff.roleOf(wang)))?.code, 'row_altered');
-  sql(`UPDATE consents SET scopes = '["openid","profile"]' WHERE person_id = ?`, wang);
+  await alter(`UPDATE consents SET scopes = '["openid","profile"]' WHERE person_id = ?`, wang);
   await t.throwsAsync(server.signIn(server.browser(), portal, { query: { scope: 'openid profile' } }));
   t.true(await isTold(server, `consents:${wang}:${portal.id}`));
 });
@@ -113,7 +110,7 @@ test('H10 the command finds what nobody has read, says so by its exit code, and 
   t.like(checked?.data, { altered: 0 });
   const tables = checked?.data.tables;
   t.true(Array.isArray(tables) && tables.includes('persons 1'));
-  intruder(t, server)('UPDATE persons SET ial = 4 WHERE id = ?', wang);
+  await intruder(t, server).run('UPDATE persons SET ial = 4 WHERE id = ?', wang);
   const found = await rows('check', '--per-second', '50000');
   t.is(found.code, 1);
   t.regex(found.said, /1 do not match/);
@@ -138,7 +135,7 @@ test('H10 a house that only tells serves on, and what it writes is right again',
   const server = await startServer(t, { keys: { alteredRows: 'tell' } });
   const wang = await server.addPerson(WANG);
   const portal = await server.addPortal();
-  intruder(t, server)('UPDATE persons SET ial = 3 WHERE id = ?', wang);
+  await intruder(t, server).run('UPDATE persons SET ial = 3 WHERE id = ?', wang);
   await t.notThrowsAsync(server.signIn(server.browser(), portal));
   t.true(await isTold(server, `persons:${wang}`));
 });

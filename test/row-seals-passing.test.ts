@@ -1,34 +1,17 @@
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
-import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
-import { setImmediate as turn } from 'node:timers/promises';
+import type { SQLInputValue } from 'node:sqlite';
 import test, { type ExecutionContext } from 'ava';
 import { tokenDigest } from '../src/crypto/digests.ts';
 import { createRecoveries } from '../src/people/recoveries.ts';
 import { nowSeconds } from '../src/shared/clock.ts';
 import { embeddedTest } from './support/databases.ts';
+import { intruder } from './support/intruder.ts';
 import { introspect, OFFLINE, refresh, tokensOf, userinfo } from './support/portal-calls.ts';
 import { startRedis, whereRedisStarts } from './support/redis-servers.ts';
 import { authorizationPath, LI, PASSWORD, startServer, type TestServer, WANG } from './support/server.ts';
 import { until } from './support/waiting.ts';
 
 const { test: redisTest } = whereRedisStarts(embeddedTest);
-
-type Values = readonly SQLInputValue[];
-
-/** Somebody with the password of the database, and none of the keys of the house. */
-function intruder(t: ExecutionContext, { dataDir }: TestServer) {
-  const file = new DatabaseSync(join(dataDir, 'tongban.db'), { timeout: 10_000 });
-  t.teardown(() => file.close());
-  return {
-    all: (sql: string, ...values: Values) => file.prepare(sql).all(...values) as Record<string, SQLInputValue>[],
-    /** Resolves in the next turn of the event loop, from which on the house sees what others have written. */
-    async run(sql: string, ...values: Values): Promise<void> {
-      t.true(Number(file.prepare(sql).run(...values).changes) > 0, sql);
-      await turn();
-    },
-  };
-}
 
 /** Resolves once the ledger and the watch have been told of this row. */
 async function isTold(t: ExecutionContext, server: TestServer, place: string): Promise<void> {

@@ -11,7 +11,7 @@ import type { Ledger, LedgerEvent } from './ledger.ts';
  */
 export interface Failures {
   record(event: LedgerEvent): Promise<void>;
-  /** Writes what is still counted. To be called before the store is closed. */
+  /** Resolves when all that was recorded is written, singly or counted. To be called before the store is closed. */
   settle(): Promise<void>;
 }
 
@@ -49,8 +49,13 @@ export function createFailures(options: FailureOptions): Failures {
   const windows = new Map<string, Window>();
   let counts = new Map<string, Count>();
   let flushing: Promise<void> | undefined;
-  /** Flushes under way: a slow store may have several. */
+  /** What is on its way: flushes, of which a slow store may have several, and single failures, for which not everybody waits. */
   const writing = new Set<Promise<void>>();
+  const watched = (work: Promise<void>): Promise<void> => {
+    const written = work.finally(() => writing.delete(written));
+    writing.add(written);
+    return written;
+  };
 
   const isSingle = ({ type, address, hostAddress }: LedgerEvent): boolean => {
     // Not by the clock of the machine: set back, it would hold up the end of every window (X8).
@@ -80,13 +85,12 @@ export function createFailures(options: FailureOptions): Failures {
     });
   };
 
-  const begun = (): Promise<void> => {
-    const flushed = new Promise<void>((resolve, reject) => {
-      setTimeout(() => flush().then(resolve, reject), flushMs);
-    }).finally(() => writing.delete(flushed));
-    writing.add(flushed);
-    return flushed;
-  };
+  const begun = (): Promise<void> =>
+    watched(
+      new Promise((resolve, reject) => {
+        setTimeout(() => flush().then(resolve, reject), flushMs);
+      }),
+    );
 
   const count = (event: LedgerEvent): Promise<void> => {
     const { type, personId, clientId, address, hostAddress, details } = event;
@@ -106,7 +110,7 @@ export function createFailures(options: FailureOptions): Failures {
   };
 
   return {
-    record: (event) => (isSingle(event) ? ledger.record(event) : count(event)),
+    record: (event) => (isSingle(event) ? watched(ledger.record(event)) : count(event)),
     async settle() {
       await Promise.all(writing);
     },
