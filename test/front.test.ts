@@ -54,6 +54,10 @@ test('E5 R13 every answer has the security headers, whatever its status and kind
     ['/TOKEN', { method: 'POST' }, 404],
     ['/token', { method: 'PUT' }, 405],
     ['/interaction/x', { headers: { accept: 'text/html' } }, 400],
+    ['/interaction/x/nowhere', {}, 404],
+    ['/interaction/x/nowhere', { method: 'POST' }, 405],
+    ['/interaction/x/%63onsent', { method: 'POST' }, 405],
+    ['/interaction/x/constructor', { method: 'POST' }, 405],
     ['/auth/x', {}, 400],
   ];
   for (const [path, init, status] of requests) {

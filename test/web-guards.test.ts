@@ -157,6 +157,13 @@ test('G6 over HTTP: other media types, huge and broken-off bodies have their own
   t.is(await post('text/plain', 'identifier=1&password=x'), 'malformed');
   t.is(await post(plain, 'identifier=1&password=x', { 'content-encoding': 'gzip' }), 'malformed');
   t.is(await post(plain, `password=${'x'.repeat(58_000)}`), 'too_large');
+  const inPieces = async (...pieces: readonly string[]) => {
+    const body = new Blob([...pieces]).stream().pipeThrough(new TransformStream());
+    const init = { method: 'POST', body, duplex: 'half', headers: { 'content-type': plain } } as RequestInit;
+    return (await fetch(`http://127.0.0.1:${port}/`, init)).text();
+  };
+  t.is(await inPieces('identifier=1', '&password=', 'x'.repeat(200)), 'read', 'without a length');
+  t.is(await inPieces(`identifier=1&password=${'x'.repeat(58_000)}`), 'too_large', 'without a length');
 
   const broken = connect(port, '127.0.0.1');
   broken.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Type: ${plain}\r\nContent-Length: 100\r\n\r\nidentifier=1`);

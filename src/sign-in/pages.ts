@@ -28,23 +28,33 @@ import {
 
 type Step = (ctx: Context, sources: SignInSources) => Promise<void>;
 
+const BASE = '/interaction/:uid';
+
+/** What of the ceremony can be looked at, by the end of its address; nothing is the step it stands at. */
+const SHOWS: ReadonlyMap<string, Step> = new Map([
+  ['', showStep],
+  ['certificate', showCertificate],
+  ['scan', showScan],
+  ['scan/state', scanState],
+]);
+
 /** What a page of the ceremony can send, by the end of its address. */
-const STEPS: Readonly<Record<string, Step>> = {
-  identify: postCredentials,
-  passkey: postPasskey,
-  certificate: postCertificate,
-  scan: postScan,
-  'scan/finish': postScanned,
-  'second-factor': postSecondFactor,
-  'send-code': postBegin,
-  without: postWithout,
-  'new-password': postRenewPassword,
-  'continue-as': postContinueAs,
-  'choose-subject': postSubject,
-  consent: postConsent,
-  keep: postKeep,
-  cancel: postCancel,
-};
+const STEPS: ReadonlyMap<string, Step> = new Map([
+  ['identify', postCredentials],
+  ['passkey', postPasskey],
+  ['certificate', postCertificate],
+  ['scan', postScan],
+  ['scan/finish', postScanned],
+  ['second-factor', postSecondFactor],
+  ['send-code', postBegin],
+  ['without', postWithout],
+  ['new-password', postRenewPassword],
+  ['continue-as', postContinueAs],
+  ['choose-subject', postSubject],
+  ['consent', postConsent],
+  ['keep', postKeep],
+  ['cancel', postCancel],
+]);
 
 /**
  * The pages of one sign-in. A GET shows the step `nextStep` names; a POST proves or decides one thing and goes back to the
@@ -52,22 +62,23 @@ const STEPS: Readonly<Record<string, Step>> = {
  */
 export function signInRoutes(sources: SignInSources): Router {
   const router = new Router();
-  const BASE = '/interaction/:uid';
-  const shows: Readonly<Record<string, Step>> = {
-    [BASE]: showStep,
-    [`${BASE}/certificate`]: showCertificate,
-    [`${BASE}/scan`]: showScan,
-    [`${BASE}/scan/state`]: scanState,
-  };
-  for (const [path, show] of Object.entries(shows)) router.get(path, (ctx) => show(ctx as unknown as Context, sources));
-  for (const [name, step] of Object.entries(STEPS)) {
-    router.post(`${BASE}/${name}`, (routed) => {
-      const ctx = routed as unknown as Context;
-      return takeStep(ctx, name, () => step(ctx, sources), sources);
-    });
-  }
+  // One pattern each: the router would try one for every step, with each request of every sign-in.
+  router.get(`${BASE}{/*step}`, (routed, next) => {
+    const ctx = routed as unknown as Context;
+    const show = SHOWS.get(endOf(ctx));
+    return show === undefined ? next() : show(ctx, sources);
+  });
+  router.post(`${BASE}/*step`, (routed, next) => {
+    const ctx = routed as unknown as Context;
+    const name = endOf(ctx);
+    const step = STEPS.get(name);
+    return step === undefined ? next() : takeStep(ctx, name, () => step(ctx, sources), sources);
+  });
   return router;
 }
+
+/** What follows the id in the address, as it was written: another spelling of a step is none. */
+const endOf = ({ captures }: Context): string => (captures as readonly (string | undefined)[])[1] ?? '';
 
 async function showStep(ctx: Context, sources: SignInSources): Promise<void> {
   const request = await requestOf(ctx, sources);

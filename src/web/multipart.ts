@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { z } from 'zod';
+import { readBody } from './forms.ts';
 
 /** What an upload may hold at most. */
 export interface UploadLimits {
@@ -39,18 +40,8 @@ export async function readUpload<Values>(
   if (boundary === undefined || request.headers['content-encoding'] !== undefined) return { state: 'malformed' };
   const bytesMax = bodyBytesMax(limits);
   if (Number(request.headers['content-length'] ?? 0) > bytesMax) return { state: 'too_large' };
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  try {
-    for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-      bytes += chunk.length;
-      if (bytes > bytesMax) return { state: 'too_large' };
-      chunks.push(chunk);
-    }
-  } catch {
-    return { state: 'interrupted' };
-  }
-  return parseUpload(Buffer.concat(chunks, bytes), boundary, schema, limits);
+  const body = await readBody(request, bytesMax);
+  return typeof body === 'string' ? { state: body } : parseUpload(body, boundary, schema, limits);
 }
 
 const bodyBytesMax = ({ filesMax, fileBytesMax }: UploadLimits): number =>
