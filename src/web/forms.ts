@@ -57,7 +57,7 @@ function separators(body: string): number {
   return count;
 }
 
-/** Reads a body of at most 56 KiB, unless told otherwise. One above the limit is not read to its end; the caller answers and the connection closes. */
+/** Reads a body of at most 56 KiB, unless told otherwise. One above the limit is not read to its end: the caller answers, and the connection is cut when the time for a request is over. */
 export function readBody(
   request: IncomingMessage,
   bytesMax = BODY_BYTES_MAX,
