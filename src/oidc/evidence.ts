@@ -145,9 +145,8 @@ function authorizationEvidence(
 function errorSent(ctx: KoaContextWithOIDC): string | null {
   const refusal = ctx.state.refusal as string | undefined;
   if (refusal !== undefined) return refusal;
-  // Undefined or empty where nothing is led anywhere, by who answers. Most tell of no error, and to take an address apart is dear.
-  const location: string | undefined = ctx.response.get('location');
-  return location?.includes('error=') ? (URL.parse(location)?.searchParams.get('error') ?? null) : null;
+  const location = ctx.response.get('location');
+  return location === '' ? null : (URL.parse(location)?.searchParams.get('error') ?? null);
 }
 
 const signedOut = ({ oidc }: KoaContextWithOIDC, { address, userAgent, requestId }: UnitOfWork): LedgerEvent => ({

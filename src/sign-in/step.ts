@@ -19,11 +19,11 @@ import { Fault } from '../shared/fault.ts';
 import type { FaultCode } from '../shared/faults.ts';
 import type { Counters } from '../storage/counters.ts';
 import type { Transaction } from '../storage/database.ts';
-import { answerTarget } from '../web/answer-target.ts';
 import { type FormTokens, isForeignPost } from '../web/form-tokens.ts';
 import { type FormOutcome, readForm } from '../web/forms.ts';
 import type { PortalView } from '../web/pages.ts';
 import type { Renderer } from '../web/render.ts';
+import { contentPolicy, formTarget } from '../web/security-headers.ts';
 import type { Admission, Admitted } from './admission.ts';
 import { nextStep, type Refusal, type RiskDemand, type Step } from './ceremony.ts';
 import type { Identify } from './identify.ts';
@@ -236,11 +236,11 @@ export async function frame(
   { relyingParties, formTokens, renderer }: SignInSources,
 ) {
   const party = await relyingParties.find(request.clientId);
-  const target = request.redirectUri === undefined ? undefined : answerTarget(request.redirectUri);
-  if (target?.policy !== undefined) ctx.set('content-security-policy', target.policy);
+  const target = request.redirectUri === undefined ? undefined : formTarget(request.redirectUri);
+  if (target) ctx.set('content-security-policy', contentPolicy([target]));
   const portal: PortalView = {
     name: party ? shownName(party.record, renderer.preferences(ctx, request.uiLocales).language) : request.clientId,
-    host: target?.host ?? '',
+    host: URL.parse(request.redirectUri ?? '')?.host ?? '',
   };
   return { portal, formToken: formTokens.issue(formTokens.browserOf(ctx), request.uid), party };
 }
