@@ -157,6 +157,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
     portalSecrets: createPortalSecrets(house.rates, config.limits),
     routes,
     persons,
+    recoveries: house.reaching.recoveries,
     signedOut,
     pages: createProtocolPages({ renderer, relyingParties, showFault, signedOut }),
     shell: createShell(log, showFault, observe),

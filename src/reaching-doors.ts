@@ -117,12 +117,16 @@ export const recoverUrl = ({ recovery }: Config): string | undefined => (recover
 
 /** Stops whatever waits to replace the password of a person who has just signed in with it, and tells them. */
 export const cancelRecoveries =
-  ({ ledger, reaching }: House): AdmissionSources['alongside'] =>
-  async (tx, personId, visit) => {
-    if ((await reaching.recoveries.cancelAll(tx, personId)) === 0) return;
-    const details = { cause: 'signed_in' };
-    await ledger.append(tx, { ...visit, type: 'recovery.cancelled', personId, details });
-    await reaching.notices.tell(tx, personId, 'recovery-cancelled', {});
+  ({ ledger, reaching: { recoveries, notices } }: House): AdmissionSources['alongside'] =>
+  async (personId) => {
+    // Looked for ahead: with nothing to stop, which is as good as always, the transaction of the sign-in waits for no answer.
+    if (!(await recoveries.waits(personId))) return undefined;
+    return async (tx, visit) => {
+      if ((await recoveries.cancelAll(tx, personId)) === 0) return;
+      const details = { cause: 'signed_in' };
+      await ledger.append(tx, { ...visit, type: 'recovery.cancelled', personId, details });
+      await notices.tell(tx, personId, 'recovery-cancelled', {});
+    };
   };
 
 /** Whether people can open an account themselves: it takes somebody who vouches for them. */

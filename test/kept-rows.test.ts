@@ -59,8 +59,11 @@ async function houseOfTwo(t: ExecutionContext, place: Parameters<typeof openData
     there,
     personId,
     scopesAt,
-    give: (database: Database, ...scopes: string[]) =>
-      database.write((tx) => saveConsent(tx, personId, { clientId: PORTAL, scopes, claims: [] }, NOTICE)),
+    give: async (database: Database, ...scopes: string[]) => {
+      const before = await findConsent(database, personId, PORTAL);
+      const given = { clientId: PORTAL, scopes, claims: [], before };
+      return database.write((tx) => saveConsent(tx, personId, given, NOTICE));
+    },
     withdraw: (database: Database) => database.write((tx) => forgetConsent(tx, personId, PORTAL)),
   };
 }
@@ -90,8 +93,10 @@ for (const { on, name, place } of ENGINES) {
     const { database } = here;
     await give(database, 'openid');
     t.deepEqual(await scopesAt(database), ['openid']);
+    const before = await findConsent(database, personId, PORTAL);
+    const given = { clientId: PORTAL, scopes: ['openid', 'phone'], claims: [], before };
     const undone = database.write(async (tx) => {
-      await saveConsent(tx, personId, { clientId: PORTAL, scopes: ['openid', 'phone'], claims: [] }, NOTICE);
+      await saveConsent(tx, personId, given, NOTICE);
       t.deepEqual((await findConsent(tx, personId, PORTAL))?.scopes, ['openid', 'phone']);
       throw new Error('on second thoughts');
     });

@@ -1,6 +1,6 @@
 import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
 import { tokenDigest } from '../crypto/digests.ts';
-import { holdActive } from '../people/active-person.ts';
+import { demandActive } from '../people/active-person.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import { Fault } from '../shared/fault.ts';
 import type { ArtifactChange, ArtifactKeys, ArtifactStore } from '../storage/artifact-store.ts';
@@ -242,12 +242,9 @@ export class SessionAdapter implements Adapter {
   async #write(tx: Transaction, write: SessionWrite): Promise<void> {
     const { accountId, readAs } = write;
     const begins = accountId !== null && accountId !== readAs?.accountId;
-    // In the same breath, so that they go to the server together: the throw undoes the session.
-    const [isActive] = await Promise.all([
-      begins ? holdActive(tx, this.#database.engine, accountId) : true,
-      writeSession(tx, write),
-    ]);
-    if (!isActive) throw new Fault('ceremony_expired', 'the account was shut while its person signed in');
+    const isShut = (): Fault => new Fault('ceremony_expired', 'the account was shut while its person signed in');
+    if (begins) demandActive(tx, this.#database.engine, accountId, isShut);
+    await writeSession(tx, write);
   }
 
   /** The id given up at a rotation: its row lives on under the uid. Sign-out comes through `end`. */

@@ -10,6 +10,7 @@ import type { Failures } from '../ledger/flood.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Acting } from '../legal-persons/acting.ts';
 import type { Persons } from '../people/persons.ts';
+import type { Recoveries } from '../people/recoveries.ts';
 import type { RelyingParties } from '../relying-parties/relying-parties.ts';
 import { Fault } from '../shared/fault.ts';
 import type { Interactions } from '../sign-in/interactions.ts';
@@ -67,6 +68,7 @@ export interface EngineSources {
   readonly failures: Failures;
   readonly relyingParties: RelyingParties;
   readonly persons: Persons;
+  readonly recoveries: Recoveries;
   readonly acting: Acting;
   readonly ladder: Ladder;
   readonly scales: Vocabularies;
@@ -173,7 +175,7 @@ export function createEngine(sources: EngineSources, keys: EngineKeys): Engine {
     queueLogout: (notice) => currentUnit()?.also((tx) => enqueueLogout(tx, notice)),
   });
   sealTokens(provider, keys.sealers);
-  const interactions = createInteractions({ provider, ledger, config, assurance, ahead });
+  const interactions = createInteractions({ provider, database: sources.database, ledger, config, assurance, ahead });
 
   handOnDirectly(provider);
   provider.use(sources.shell);

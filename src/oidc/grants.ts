@@ -1,7 +1,8 @@
 import type { Configuration, Grant, Provider } from 'oidc-provider';
 import { SELF } from '../legal-persons/choice.ts';
 import { nowSeconds } from '../shared/clock.ts';
-import type { Connection, Database, Transaction } from '../storage/database.ts';
+import type { Connection, Database, SqlValue, Transaction } from '../storage/database.ts';
+import { demandOnce } from '../storage/demand-once.ts';
 import { KEPT } from '../storage/guarded-statements.ts';
 import { type ConsentTerms, recordGiven, recordWithdrawal, type ShownNotice, termsKey } from './consent-records.ts';
 import { markGrant, markOf } from './grant-mark.ts';
@@ -31,6 +32,12 @@ const LIST = `SELECT client_id, scopes, claims, granted_at, terms FROM consents 
 const SAVE = `INSERT INTO consents (person_id, client_id, scopes, claims, granted_at, updated_at, terms)
   VALUES ($1, $2, $3, $4, $5, $5, $6)
   ON CONFLICT (person_id, client_id) DO UPDATE SET scopes = $3, claims = $4, updated_at = $5, terms = $6`;
+/** The first one, and one in place of the one that was read: nothing has to be looked at. */
+const BEGIN = `INSERT INTO consents (person_id, client_id, scopes, claims, granted_at, updated_at, terms)
+  VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (person_id, client_id) DO NOTHING`;
+const RENEW = `UPDATE consents SET scopes = $3, claims = $4, granted_at = $5, updated_at = $6, terms = $7
+  WHERE person_id = $1 AND client_id = $2 AND scopes = $8 AND claims = $9 AND granted_at = $10
+    AND terms IS NOT DISTINCT FROM $11`;
 const FORGET = 'DELETE FROM consents WHERE person_id = $1 AND client_id = $2';
 
 const toConsent = (row: ConsentRow): Consent => ({
@@ -57,18 +64,36 @@ export async function listConsents(database: Database, personId: string): Promis
   return (await database.all<ConsentRow>(LIST, [personId])).map(toConsent);
 }
 
+/** A consent that is given, and the one it takes the place of as it was read; undefined where there was none. */
+export interface GivenConsent extends Pick<Consent, 'clientId' | 'scopes' | 'claims'> {
+  readonly before: Consent | undefined;
+}
+
 /** Remembers a consent, and writes it into the ledger of consents. Resolves with the hash of what the person was shown. */
 export async function saveConsent(
   tx: Transaction,
   personId: string,
-  given: Pick<Consent, 'clientId' | 'scopes' | 'claims'>,
+  given: GivenConsent,
   notice: ShownNotice,
 ): Promise<string> {
-  const { clientId, scopes, claims } = given;
-  const [scopesText, claimsText] = [JSON.stringify(scopes), JSON.stringify(claims)];
-  await tx.run(SAVE, [personId, clientId, scopesText, claimsText, nowSeconds(), termsKey(notice.terms)]);
+  const { clientId, scopes, claims, before } = given;
+  const now = nowSeconds();
+  const what = [personId, clientId, JSON.stringify(scopes), JSON.stringify(claims)];
+  const terms = termsKey(notice.terms);
+  const isSaved =
+    before === undefined
+      ? demandOnce(tx, given, BEGIN, [...what, now, now, terms])
+      : demandOnce(tx, given, RENEW, [...what, before.grantedAt, now, terms, ...asRead(before)]);
+  if (!isSaved) await tx.run(SAVE, [...what, now, terms]);
   return recordGiven(tx, personId, given, notice);
 }
+
+const asRead = ({ scopes, claims, grantedAt, terms }: Consent): SqlValue[] => [
+  JSON.stringify(scopes),
+  JSON.stringify(claims),
+  grantedAt,
+  terms,
+];
 
 /** Forgets a consent, and writes into the ledger of consents that it was taken back; true when there was one. */
 export async function forgetConsent(tx: Transaction, personId: string, clientId: string): Promise<boolean> {

@@ -6,10 +6,10 @@ import { nowSeconds } from '../shared/clock.ts';
 import type { Demand } from '../sign-in/ceremony.ts';
 import type { CeremonyRequest, Interactions, Pending, SignedInPerson } from '../sign-in/interactions.ts';
 import { ALLOWED } from '../sign-in/ladder.ts';
-import type { Transaction } from '../storage/database.ts';
+import type { Database, Transaction } from '../storage/database.ts';
 import type { Assurance, ProvenLogin } from './assurance.ts';
 import { type GrantMark, markGrant } from './grant-mark.ts';
-import { saveConsent } from './grants.ts';
+import { findConsent, saveConsent } from './grants.ts';
 import type { LookUpsAhead } from './look-ups-ahead.ts';
 import { methodsOf, proofsIn } from './proven-sessions.ts';
 import { renewSession } from './session-renewal.ts';
@@ -21,6 +21,7 @@ const OTHER_PERSON_REASONS: readonly string[] = ['id_token_hint', 'claims_id_tok
 
 export interface InteractionSources {
   readonly provider: Provider;
+  readonly database: Database;
   readonly ledger: Ledger;
   readonly config: Pick<Config, 'issuer' | 'session' | 'staff'>;
   readonly assurance: Pick<Assurance, 'demandOf'>;
@@ -28,7 +29,8 @@ export interface InteractionSources {
 }
 
 /** The ceremony's view of an authorization request, over the library's Interaction model. */
-export function createInteractions({ provider, ledger, config, assurance, ahead }: InteractionSources): Interactions {
+export function createInteractions(sources: InteractionSources): Interactions {
+  const { provider, database, ledger, config, assurance, ahead } = sources;
   const held = new WeakMap<CeremonyRequest, Interaction>();
 
   const withResult = (request: CeremonyRequest, result: Interaction['result']): Interaction => {
@@ -93,7 +95,10 @@ export function createInteractions({ provider, ledger, config, assurance, ahead 
     async consented(request, personId, event, notice) {
       const interaction = held.get(request);
       ahead.consented(personId, request.clientId);
-      const existing = interaction?.grantId ? await provider.Grant.find(interaction.grantId) : undefined;
+      const [before, existing] = await Promise.all([
+        findConsent(database, personId, request.clientId),
+        interaction?.grantId ? provider.Grant.find(interaction.grantId) : undefined,
+      ]);
       const grant = existing ?? new provider.Grant({ accountId: personId, clientId: request.clientId });
       const { acting } = (interaction?.prompt.details ?? {}) as { acting?: GrantMark };
       if (acting !== undefined) markGrant(grant, acting);
@@ -102,8 +107,9 @@ export function createInteractions({ provider, ledger, config, assurance, ahead 
       const grantId = await grant.save();
       const scopes = grant.getOIDCScope().split(' ').filter(Boolean);
       const claims = grant.getOIDCClaims();
+      const given = { clientId: request.clientId, scopes, claims, before };
       const remember = async (tx: Transaction): Promise<void> => {
-        const shown = await saveConsent(tx, personId, { clientId: request.clientId, scopes, claims }, notice);
+        const shown = await saveConsent(tx, personId, given, notice);
         await ledger.append(tx, { ...event, details: { ...event.details, noticeHash: shown } });
       };
       currentUnit()?.also(remember);

@@ -1,5 +1,6 @@
 import type { AdapterPayload } from 'oidc-provider';
 import type { Persons } from '../people/persons.ts';
+import type { Recoveries } from '../people/recoveries.ts';
 import type { Ladder } from '../sign-in/ladder.ts';
 import type { ArtifactStore } from '../storage/artifact-store.ts';
 import type { Database } from '../storage/database.ts';
@@ -32,9 +33,10 @@ export interface LookUpSources {
   readonly store: Pick<ArtifactStore, 'find'>;
   readonly persons: Pick<Persons, 'find' | 'profile'>;
   readonly ladder: Pick<Ladder, 'lookAhead'>;
+  readonly recoveries: Pick<Recoveries, 'waits'>;
 }
 
-export function createLookUpsAhead({ database, store, persons, ladder }: LookUpSources): LookUpsAhead {
+export function createLookUpsAhead({ database, store, persons, ladder, recoveries }: LookUpSources): LookUpsAhead {
   const person = (personId: string) => () => persons.find(personId);
   const profile = (personId: string) => () => persons.profile(personId);
   const demand = (personId: string) => () => ladder.lookAhead(personId);
@@ -63,10 +65,12 @@ export function createLookUpsAhead({ database, store, persons, ladder }: LookUpS
       // For the circumstances and for the step that follows, for the request as it goes on, and for the page of its next question.
       const each = [profile(personId), demand(personId)];
       const page = [person(personId), ...each];
-      askAhead([...each, ...each, person(personId), consent(personId, clientId), ...page]);
+      const waits = () => recoveries.waits(personId);
+      askAhead([...each, ...each, waits, person(personId), consent(personId, clientId), ...page]);
     },
     consented(personId, clientId) {
-      askAhead([consent(personId, clientId)]);
+      // For what is remembered in its place, and for the request as it goes on.
+      askAhead([consent(personId, clientId), consent(personId, clientId)]);
     },
   };
 }

@@ -1,5 +1,6 @@
 import { nowSeconds } from '../shared/clock.ts';
 import type { Database, SqlValue, Transaction } from '../storage/database.ts';
+import { demandOnce } from '../storage/demand-once.ts';
 import { UNJUDGED } from '../storage/guarded-statements.ts';
 
 /** The relying parties of a session, by client_id, as the protocol library keeps them. */
@@ -118,8 +119,7 @@ export function mergeAuthorizations(
 export async function writeSession(tx: Transaction, write: SessionWrite): Promise<void> {
   const now = nowSeconds();
   // A request that has read none makes one: only what another has written under this uid meanwhile needs to be looked at.
-  if (!write.readAs && (await insertSession(tx, write, now))) return;
-  if (write.readAs && (await updateAsRead(tx, write, write.readAs, now))) return;
+  if (write.readAs ? updateAsRead(tx, write, write.readAs, now) : insertSession(tx, write, now)) return;
   const stored = await tx.get<StoredSession>(BY_UID, [write.uid]);
   // Without a row it was swept or ended since this request read it.
   if (!stored || stored.ended_at !== null) return;
@@ -149,14 +149,14 @@ const updated = (write: SessionWrite, authorizations: string, now: number): SqlV
 ];
 
 /** False when somebody else has written or ended the session since it was read. */
-async function updateAsRead(tx: Transaction, write: SessionWrite, readAs: SessionRow, now: number): Promise<boolean> {
+function updateAsRead(tx: Transaction, write: SessionWrite, readAs: SessionRow, now: number): boolean {
   const row = updated(write, JSON.stringify(write.authorizations), now);
-  return (await tx.run(UPDATE_AS_READ, [...row, readAs.idDigest, JSON.stringify(readAs.authorizations)])) === 1;
+  return demandOnce(tx, write, UPDATE_AS_READ, [...row, readAs.idDigest, JSON.stringify(readAs.authorizations)]);
 }
 
 /** False when there is a row of this uid already. */
-async function insertSession(tx: Transaction, write: SessionWrite, now: number): Promise<boolean> {
-  const inserted = await tx.run(INSERT, [
+function insertSession(tx: Transaction, write: SessionWrite, now: number): boolean {
+  return demandOnce(tx, write, INSERT, [
     write.uid,
     write.idDigest,
     write.accountId,
@@ -167,7 +167,6 @@ async function insertSession(tx: Transaction, write: SessionWrite, now: number):
     write.address,
     write.userAgent,
   ]);
-  return inserted === 1;
 }
 
 /** Puts the mark of an ended session on its row, where it stays until the row would have expired. False when it had ended before. */

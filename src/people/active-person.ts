@@ -1,4 +1,5 @@
 import type { Database, Transaction } from '../storage/database.ts';
+import { UNJUDGED } from '../storage/guarded-statements.ts';
 
 const STATUS = 'SELECT status FROM persons WHERE id = $1';
 
@@ -9,4 +10,11 @@ const STATUS = 'SELECT status FROM persons WHERE id = $1';
 export async function holdActive(tx: Transaction, engine: Database['engine'], personId: string): Promise<boolean> {
   const row = await tx.get<{ status: string }>(engine === 'postgres' ? `${STATUS} FOR SHARE` : STATUS, [personId]);
   return row?.status === 'active';
+}
+
+const ACTIVE = `SELECT ${UNJUDGED} 1 AS active FROM persons WHERE id = $1 AND status = 'active'`;
+
+/** The same for somebody whose account this request has read and found open: without waiting for the answer, the write is undone and throws what `lost` makes. */
+export function demandActive(tx: Transaction, engine: Database['engine'], personId: string, lost: () => unknown): void {
+  tx.demandRow(engine === 'postgres' ? `${ACTIVE} FOR SHARE` : ACTIVE, [personId], lost);
 }

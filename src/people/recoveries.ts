@@ -40,6 +40,8 @@ export interface Recoveries {
   prove(tx: Transaction, id: string): Promise<boolean>;
   /** False when it was cancelled, completed, is over, or still waits. The person's other recoveries end with it. */
   complete(tx: Transaction, recovery: Recovery): Promise<boolean>;
+  /** Whether one waits for this person. */
+  waits(personId: string): Promise<boolean>;
   /** Stops whatever waits for this person; resolves with how many did. */
   cancelAll(tx: Transaction, personId: string): Promise<number>;
   /** Deletes up to `limit` recoveries whose time is over; resolves with how many. */
@@ -64,6 +66,7 @@ const PROVE = `UPDATE recoveries SET state = 'waiting', waits_until = $2, expire
   WHERE id = $1 AND state = 'begun' AND expires_at > $4 AND person_id IS NOT NULL`;
 const COMPLETE = `UPDATE recoveries SET state = 'completed'
   WHERE id = $1 AND state = 'waiting' AND waits_until <= $2 AND expires_at > $2`;
+const WAITING = "SELECT count(*) AS waiting FROM recoveries WHERE person_id = $1 AND state = 'waiting'";
 const CANCEL = "UPDATE recoveries SET state = 'cancelled' WHERE person_id = $1 AND state = 'waiting'";
 const SWEEP = `DELETE FROM recoveries WHERE id IN
   (SELECT id FROM recoveries WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`;
@@ -86,6 +89,10 @@ export function createRecoveries({
 }): Recoveries {
   const cancelAll: Recoveries['cancelAll'] = (tx, personId) => tx.run(CANCEL, [personId]);
   return {
+    async waits(personId) {
+      const row = await database.get<{ waiting: number }>(WAITING, [personId]);
+      return row !== undefined && row.waiting > 0;
+    },
     cancelAll,
     async begin(tx, { personId, route, account }) {
       const id = newId('rcv');

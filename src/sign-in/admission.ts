@@ -91,8 +91,8 @@ export interface Refusal {
 export interface AdmissionSources {
   readonly attempts: Attempts;
   readonly devices: KnownDevices;
-  /** What else a sign-in brings about, in its transaction: whatever waits to replace the password is stopped. */
-  readonly alongside: (tx: Transaction, personId: string, visit: Visit) => Promise<void>;
+  /** What else a sign-in brings about, in its transaction: whatever waits to replace the password is stopped. Undefined where there is nothing. */
+  readonly alongside: (personId: string) => Promise<((tx: Transaction, visit: Visit) => Promise<void>) | undefined>;
   /** Keeps where the person came from. */
   readonly rememberPlace: (tx: Transaction, personId: string, visit: Visit) => Promise<void>;
   readonly ledger: Ledger;
@@ -180,7 +180,10 @@ export function createAdmission(sources: AdmissionSources): Admission {
       return reason === 'closing' ? { state: 'closing', personId: person.id } : { state: 'needs_guardian' };
     },
     async complete(ctx, { person, clientId, sessionUid, here, before, isWhole }) {
-      const device = await devices.recognises(person.id, secretOf(ctx));
+      const [device, alongside] = await Promise.all([
+        devices.recognises(person.id, secretOf(ctx)),
+        sources.alongside(person.id),
+      ]);
       const remembered = isWhole ? await remember(ctx, person.id, device) : undefined;
       const { table, weakCounts } = rules;
       const level = levelReached(table, person.ial, authenticationLevel([...before, ...here], weakCounts));
@@ -191,7 +194,7 @@ export function createAdmission(sources: AdmissionSources): Admission {
       };
       return async (tx) => {
         await remembered?.(tx);
-        await sources.alongside(tx, person.id, visitOf(ctx));
+        await alongside?.(tx, visitOf(ctx));
         await ledger.append(tx, {
           ...visitOf(ctx),
           personId: person.id,

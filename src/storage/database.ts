@@ -34,6 +34,8 @@ export interface Transaction extends Connection {
    * its parameters begin with what names the row.
    */
   demand(sql: string, params: readonly SqlValue[], lost: () => unknown, explain?: (error: unknown) => unknown): void;
+  /** The same of a look: where this SELECT finds no row. Whatever it locks stays so until the COMMIT; on guarded rows it is not judged, and says so. */
+  demandRow(sql: string, params: readonly SqlValue[], lost: () => unknown): void;
 }
 
 /**

@@ -160,16 +160,24 @@ class GuardedTransaction implements Transaction {
     this.#raw.demand(said.sql, said.params, lost, explain);
   }
 
-  /** A row that is judged before it changes, and one that may be kept in memory, has to be waited for. */
+  demandRow(sql: string, params: readonly SqlValue[], lost: () => unknown): void {
+    if (this.#guarded.plan(sql) !== undefined) throw mustBeWaitedFor(sql);
+    this.#raw.demandRow(sql, params, lost);
+  }
+
+  /** A row that is judged before it changes has to be waited for. */
   #sealed(sql: string, params: readonly SqlValue[]): Said {
     const made = this.#guarded.plan(sql);
     if (made === undefined) return { sql, params };
-    const { seals } = this.#guarded.guard;
-    const said = made.kind === 'read' || made.guarded.isKept ? undefined : sealedAtOnce(seals, made, params);
-    if (said === undefined) throw new Fault('internal', `A statement on guarded rows must be waited for: ${sql}`);
+    const said =
+      made.kind === 'read' ? undefined : sealedAtOnce(this.#guarded.guard.seals, made, params, this.#changed);
+    if (said === undefined) throw mustBeWaitedFor(sql);
     return said;
   }
 }
+
+const mustBeWaitedFor = (sql: string): Fault =>
+  new Fault('internal', `A statement on guarded rows must be waited for: ${sql}`);
 
 async function readAll<Asked>(
   raw: Connection,

@@ -1,6 +1,7 @@
 import { coveredColumns, GUARDED_TABLES, type GuardedTable, guardedTable, ROW_SEAL } from './guarded-tables.ts';
 import { atCommas, renumbered, type SqlWord, sqlWords } from './sql-words.ts';
 import {
+  isAsJudged,
   parametersIn,
   planReplace,
   type ReplacePlan,
@@ -223,7 +224,7 @@ function planChange(sql: string, words: readonly SqlWord[], engine: 'sqlite' | '
   const covered = coveredColumns(guarded);
   if (!set.some((column) => covered.includes(column))) return undefined;
   if (words.some(({ text, depth }) => text === 'RETURNING' && depth === 0)) throw unclear(sql);
-  const whole = guarded.isPassing === true ? planReplace(sql, words, guarded) : undefined;
+  const whole = guarded.isPassing === true || isAsJudged(words, guarded) ? planReplace(sql, words, guarded) : undefined;
   if (whole !== undefined) return whole;
   const columns = [...covered, ROW_SEAL].join(', ');
   const { sql: condition, taken } = renumbered(where < 0 ? '' : sql.slice(words[where]!.start));

@@ -37,9 +37,7 @@ export async function write(
     changed.push(touched(made, params));
     return tx.run(made.sql, params);
   }
-  const note = (values: CoveredValues): void => {
-    if (guarded.isKept) changed.push({ guarded, name: values.slice(0, guarded.row.length) });
-  };
+  const note = noteIn(changed, guarded);
   if (made.kind === 'change') {
     const before = await tx.all<Row>(
       made.before,
@@ -60,10 +58,17 @@ export async function write(
     }
     return right.length;
   }
+  const said = sealedAtOnce(guard.seals, made, params, changed);
+  if (said !== undefined) return tx.run(said.sql, said.params);
   for (const values of rowsOf(made, params)) note(values);
-  const said = sealedAtOnce(guard.seals, made, params);
-  return said === undefined ? upsert(tx, guard, made, params) : tx.run(said.sql, said.params);
+  return upsert(tx, guard, made, params);
 }
+
+const noteIn =
+  (changed: Changed[], guarded: GuardedTable) =>
+  (values: CoveredValues): void => {
+    if (guarded.isKept) changed.push({ guarded, name: values.slice(0, guarded.row.length) });
+  };
 
 /** A statement as it goes to the store. */
 export interface Said {
@@ -76,10 +81,20 @@ type WholeRows = Extract<GuardedPlan, { readonly kind: 'insert' | 'replace' }>;
 const rowsOf = (made: WholeRows, params: readonly SqlValue[]): readonly CoveredValues[] =>
   (made.kind === 'insert' ? made.rows : [made.row]).map((cells) => valuesOf(cells, params));
 
-/** What is said of rows that are written whole: nothing of them has to be read first. Undefined for all other statements. */
-export function sealedAtOnce(seals: RowSeals, made: Writing, params: readonly SqlValue[]): Said | undefined {
+/**
+ * What is said of rows that are written whole: nothing of them has to be read first. Adds to `changed` what may be kept of them in memory.
+ * Undefined for all other statements.
+ */
+export function sealedAtOnce(
+  seals: RowSeals,
+  made: Writing,
+  params: readonly SqlValue[],
+  changed: Changed[],
+): Said | undefined {
   if (made.kind === 'touch' || made.kind === 'change' || (made.kind === 'insert' && made.upserts)) return undefined;
-  const sealed = rowsOf(made, params).map((values) => seals.seal(made.guarded, values));
+  const rows = rowsOf(made, params);
+  rows.forEach(noteIn(changed, made.guarded));
+  const sealed = rows.map((values) => seals.seal(made.guarded, values));
   return { sql: made.sql, params: [...params.slice(0, made.parameterCount), ...sealed] };
 }
 

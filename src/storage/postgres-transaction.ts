@@ -30,11 +30,13 @@ interface Asked extends Posted {
 const DIVISION_BY_ZERO = '22012';
 const demanding = new Map<string, string>();
 
-/** The same statement, failing where it changes no row. */
+/** The same statement, failing where it changes no row, or finds none. */
 function demandingText(sql: string): string {
   let text = demanding.get(sql);
   if (text === undefined) {
-    text = `WITH done AS (${sql} RETURNING 1) SELECT 1 / count(*) FROM done`;
+    text = sql.startsWith('SELECT ')
+      ? `SELECT 1 / count(*) FROM (${sql}) AS found`
+      : `WITH done AS (${sql} RETURNING 1) SELECT 1 / count(*) FROM done`;
     demanding.set(sql, text);
   }
   return text;
@@ -100,6 +102,10 @@ export class PostgresTransaction implements Transaction {
     explain: (error: unknown) => unknown = (error) => error,
   ): void {
     this.post(demandingText(sql), params, (error) => (isNothingDone(error) ? lost() : explain(error)));
+  }
+
+  demandRow(sql: string, params: readonly SqlValue[], lost: () => unknown): void {
+    this.demand(sql, params, lost);
   }
 
   /** What was posted and not carried out yet. */

@@ -49,6 +49,10 @@ export class SqliteTransaction implements Transaction {
     if (this.#change(sql, params, explain) === 0) throw lost();
   }
 
+  demandRow(sql: string, params: readonly SqlValue[], lost: () => unknown): void {
+    if (this.#lent().get(sql, params) === undefined) throw lost();
+  }
+
   /** Called by the committer when the write is over. */
   end(): void {
     this.#open = false;

@@ -43,7 +43,7 @@ export function takesProposed(guarded: GuardedTable, words: readonly SqlWord[]):
   );
 }
 
-const textOf = (words: readonly SqlWord[] = []): string => words.map(({ text }) => text).join('');
+const textOf = (words: readonly SqlWord[] = [], between = ''): string => words.map(({ text }) => text).join(between);
 
 /** The statement with one assignment more, behind the last of its `SET`. */
 export function withAssignment(sql: string, words: readonly SqlWord[], assignment: string): string {
@@ -52,6 +52,21 @@ export function withAssignment(sql: string, words: readonly SqlWord[], assignmen
   const end = words[where < 0 ? words.length - 1 : where - 1]!.end;
   return `${sql.slice(0, end)}, ${assignment}${sql.slice(end)}`;
 }
+
+/**
+ * Whether an `UPDATE` finds its row only as somebody has read it, and so judged it: its condition compares everything the seal covers. Where a row was
+ * altered since, it finds none.
+ */
+export function isAsJudged(words: readonly SqlWord[], guarded: GuardedTable): boolean {
+  const where = words.findIndex(({ text, depth }) => text === 'WHERE' && depth === 0);
+  if (where < 0) return false;
+  const compared = textOf(words.slice(where + 1), ' ').split(' AND ');
+  return coveredColumns(guarded).every((column) =>
+    compared.some((one) => one.startsWith(`${column} `) && AS_READ.test(one.slice(column.length))),
+  );
+}
+
+const AS_READ = /^ (?:=|IS NOT DISTINCT FROM) \$\d+$/;
 
 /** `UPDATE` of one row by its name that sets everything else its seal covers. */
 export function planReplace(sql: string, words: readonly SqlWord[], guarded: GuardedTable): ReplacePlan | undefined {

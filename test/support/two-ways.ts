@@ -67,6 +67,7 @@ export async function openTwoWays(server: TestServer, cleanup: Cleanup): Promise
   const attempts = createAttempts({ counters: createSqlCounters(house.database), limits: config.limits });
   const sources: EngineSources = {
     ...house,
+    recoveries: house.reaching.recoveries,
     ladder: houseLadder(house, createFactors(house, { attempts, wakeOutbox: () => {} })),
     scales: partnerVocabularies(config),
     // Every refusal written singly: the second of a pair is not to be counted with the first.
