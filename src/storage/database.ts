@@ -27,8 +27,11 @@ export interface Transaction extends Connection {
   readonly kind: 'transaction';
   /** A failure undoes the write, which then throws it, or what `explain` makes of it. */
   post(sql: string, params: readonly SqlValue[], explain?: (error: unknown) => unknown): void;
-  /** The same, said together with the COMMIT: for rows that many share, whose locks must not be held while this write waits for answers. */
-  postLast(sql: string, params: readonly SqlValue[]): void;
+  /**
+   * The same, said together with the COMMIT: for rows that many share, whose locks must not be held while this write waits for answers. Writes that share
+   * a transaction say theirs in the order of `order`, in which everybody takes these locks, so that nobody waits in a circle.
+   */
+  postLast(sql: string, params: readonly SqlValue[], order: string): void;
   /**
    * A compare-and-set: a statement that changes rows, or else the write is undone and throws what `lost` makes. Without `RETURNING`, and
    * its parameters begin with what names the row.

@@ -150,9 +150,9 @@ class GuardedTransaction implements Transaction {
     this.#raw.post(said.sql, said.params, explain);
   }
 
-  postLast(sql: string, params: readonly SqlValue[]): void {
+  postLast(sql: string, params: readonly SqlValue[], order: string): void {
     const said = this.#sealed(sql, params);
-    this.#raw.postLast(said.sql, said.params);
+    this.#raw.postLast(said.sql, said.params, order);
   }
 
   demand(sql: string, params: readonly SqlValue[], lost: () => unknown, explain?: (error: unknown) => unknown): void {

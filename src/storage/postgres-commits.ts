@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { monotonicMs } from '../shared/clock.ts';
 import { Gathering } from './gathering.ts';
 import { carryOut, control } from './postgres-batch.ts';
-import { explained, type Posted } from './postgres-transaction.ts';
+import { explained, inOrder, type Posted } from './postgres-transaction.ts';
 import { isCancelled, isFromServer, isRetryable, unavailable, unavailableOf } from './storage-errors.ts';
 
 /** More of them make transactions that hold their locks for long. */
@@ -112,7 +112,9 @@ export class PostgresCommits {
   /** Undefined when everything is committed. Throws what befell all of them. */
   #attempt(group: readonly Waiting[]): Promise<Failure | undefined> {
     return this.#lender.lend(async (client, confirm) => {
-      const said = group.flatMap((waiting) => waiting.posted.map((posted) => ({ posted, waiting })));
+      const said = inOrder(
+        group.flatMap((waiting) => waiting.posted.map((posted) => ({ posted, waiting, order: posted.order }))),
+      );
       const statements = said.map(({ posted }) => posted.statement);
       const { failed } = await carryOut(client, [control('BEGIN'), ...statements, control('COMMIT')]);
       if (failed === undefined) {

@@ -18,6 +18,8 @@ import type { Tables } from './tables.ts';
 /** A statement nobody waits for, and what its failure is called. */
 export interface Posted {
   readonly statement: Statement;
+  /** Of one that goes with the COMMIT: its place among those of its neighbours. */
+  readonly order?: string;
   readonly explain: (error: unknown) => unknown;
 }
 
@@ -90,9 +92,9 @@ export class PostgresTransaction implements Transaction {
     this.#waiting.push({ statement: statement(sql, params), explain });
   }
 
-  postLast(sql: string, params: readonly SqlValue[]): void {
+  postLast(sql: string, params: readonly SqlValue[], order: string): void {
     this.#mustBeOpen();
-    this.#last.push({ statement: statement(sql, params), explain: (error) => error });
+    this.#last.push({ statement: statement(sql, params), order, explain: (error) => error });
   }
 
   demand(
@@ -110,7 +112,7 @@ export class PostgresTransaction implements Transaction {
 
   /** What was posted and not carried out yet. */
   get posted(): readonly Posted[] {
-    return [...this.#waiting, ...this.#last];
+    return inOrder([...this.#waiting, ...this.#last]);
   }
 
   /** From here on nobody says anything more. */
@@ -170,6 +172,12 @@ export class PostgresTransaction implements Transaction {
     if (!this.#open) throw new Fault('internal', 'A transaction was used after its write had ended');
   }
 }
+
+/** What goes with the COMMIT behind all else, and in the order in which everybody locks it. */
+export const inOrder = <One extends Pick<Posted, 'order'>>(said: readonly One[]): readonly One[] =>
+  said.some(({ order }) => order !== undefined)
+    ? said.toSorted(({ order: one = '' }, { order: other = '' }) => (one < other ? -1 : one > other ? 1 : 0))
+    : said;
 
 function behindBegin({ answers, failed }: Outcome): Outcome {
   return failed === undefined

@@ -12,6 +12,8 @@ const TAKE_ALL = 'INSERT INTO counters (name, value, expires_at) VALUES';
 const READ = 'SELECT value FROM counters WHERE name = $1 AND expires_at > $2';
 const READ_ALL = 'SELECT name, value FROM counters WHERE expires_at > $1 AND name IN';
 const RETURN = 'UPDATE counters SET value = value - 1 WHERE value > 0 AND expires_at > $1 AND name IN';
+const RETURN_ONE = 'UPDATE counters SET value = value - 1 WHERE name = $1 AND value > 0 AND expires_at > $2';
+const CLEAR_ONE = 'DELETE FROM counters WHERE name = $1';
 
 interface Held {
   readonly name: string;
@@ -72,9 +74,11 @@ export function createSqlCounters(database: Database): Counters {
   const settleIn = (tx: Transaction, settled: Settled): void => {
     const { cleared, returned } = settled;
     if (cleared.length + returned.length === 0) return;
-    // It locks in the order of `takeChain`, and nothing of the transaction comes behind it.
     if (isPostgres) {
-      tx.postLast(...chainOf(settled));
+      // One by one, for neighbours share the transaction: all of them lock as `takeChain` does, its first places first.
+      const now = nowSeconds();
+      for (const [step, name] of returned.entries()) tx.postLast(RETURN_ONE, [name, now], `1:${step}:${name}`);
+      for (const [step, name] of cleared.entries()) tx.postLast(CLEAR_ONE, [name], `2:${step}:${name}`);
       return;
     }
     if (cleared.length > 0) tx.post(`DELETE FROM counters WHERE name IN (${places(cleared, 1)})`, cleared);
