@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { createFactorPolicies } from '../src/factors/factor-policies.ts';
 import { findConsent, forgetConsent, saveConsent } from '../src/oidc/grants.ts';
@@ -102,6 +103,37 @@ for (const { on, name, place } of ENGINES) {
     });
     await t.throwsAsync(undone, { message: 'on second thoughts' });
     t.deepEqual(await scopesAt(database), ['openid']);
+  });
+
+  on(
+    `on ${name} H10 a consent that was altered behind the house is not written over as if nothing had been`,
+    async (t) => {
+      const { here, personId, scopesAt, give } = await houseOfTwo(t, await place(t));
+      await give(here.database, 'openid');
+      const before = await findConsent(here.database, personId, PORTAL);
+      await here.raw.run(`UPDATE consents SET scopes = '["openid","phone"]' WHERE person_id = $1`, [personId]);
+      const given = { clientId: PORTAL, scopes: ['openid', 'email'], claims: [], before };
+      const writing = here.database.write((tx) => saveConsent(tx, personId, given, NOTICE));
+      t.is((await t.throwsAsync<Fault>(writing))?.code, 'row_altered');
+      await here.raw.run(`UPDATE consents SET scopes = '["openid"]' WHERE person_id = $1`, [personId]);
+      t.deepEqual(await scopesAt(here.database), ['openid']);
+    },
+  );
+
+  on(`on ${name} of two consents given at once the last one stands, as old as the first`, async (t) => {
+    const { here, there, personId, scopesAt, give } = await houseOfTwo(t, await place(t));
+    await give(here.database, 'openid');
+    const before = await findConsent(here.database, personId, PORTAL);
+    await sleep(1_100);
+    const giving = [here, there].map(({ database }, place) => {
+      const given = { clientId: PORTAL, scopes: ['openid', `scope${place}`], claims: [], before };
+      return database.write((tx) => saveConsent(tx, personId, given, NOTICE));
+    });
+    await Promise.all(giving);
+    const after = await findConsent(there.database, personId, PORTAL);
+    t.is(after?.grantedAt, before!.grantedAt);
+    t.true(['scope0', 'scope1'].includes(after!.scopes[1]!));
+    t.deepEqual(await scopesAt(here.database), after!.scopes);
   });
 
   on(`on ${name} whoever always wants a second factor is asked for it from that moment on`, async (t) => {

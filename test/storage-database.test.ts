@@ -175,6 +175,30 @@ function databaseSuite(test: EngineTest, engine: string, open: (t: ExecutionCont
     t.deepEqual(await names(database), []);
   });
 
+  test(`a row that is demanded and not there undoes the write, and one that is there changes nothing of it (${engine})`, async (t) => {
+    const database = await open(t);
+    await database.write(put('there', 'yes'));
+    const demanding = (name: string, value: string) =>
+      database.write(async (tx) => {
+        tx.post(INSERT, [`with ${name} ${value}`, 'x']);
+        tx.demandRow(
+          'SELECT 1 AS up FROM settings WHERE name = $1 AND value = $2',
+          [name, value],
+          () => new Error('lost'),
+        );
+      });
+    const outcomes = await Promise.allSettled([
+      demanding('there', 'yes'),
+      demanding('nobody', 'yes'),
+      demanding('there', 'no'),
+    ]);
+    t.deepEqual(
+      outcomes.map((one) => (one.status === 'rejected' ? (one.reason as Error).message : 'done')),
+      ['done', 'lost', 'lost'],
+    );
+    t.deepEqual(await names(database), ['there', 'with there yes']);
+  });
+
   test(`R1 of sixty demands at one row exactly one wins, whoever shares its transaction (${engine})`, async (t) => {
     const database = await open(t);
     await database.write(put('spent', 'no'));

@@ -2,8 +2,8 @@ import { nowSeconds } from '../shared/clock.ts';
 import { Fault } from '../shared/fault.ts';
 import { newId } from '../shared/ids.ts';
 import type { Connection, Database, Transaction } from '../storage/database.ts';
+import { shareLock } from '../storage/row-locks.ts';
 import type { Acting, ActingSubject } from './acting.ts';
-import { shareLock } from './row-locks.ts';
 
 const INSERT = `INSERT INTO acting_uses (id, person_id, legal_person_id, represented_id, mandate_id, role, client_id, at)
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`;

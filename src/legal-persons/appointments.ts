@@ -1,11 +1,11 @@
 import type { Database, Transaction } from '../storage/database.ts';
+import { shareLock } from '../storage/row-locks.ts';
 import type { ActingEnds } from './acting-ends.ts';
 import type { By } from './by.ts';
 import { CLAIM_IAL_MIN } from './claims.ts';
 import type { Companies, CompanyRow } from './companies.ts';
 import type { Notify } from './notices.ts';
 import type { Post, Posts } from './posts.ts';
-import { shareLock } from './row-locks.ts';
 
 /**
  * `not_entitled`: only the representative appoints and dismisses, and staff in their own right. `unknown`: no such company, person or

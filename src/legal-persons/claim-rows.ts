@@ -1,7 +1,7 @@
 import type { Sealer } from '../crypto/sealing.ts';
 import type { Connection, Database } from '../storage/database.ts';
+import { updateLock } from '../storage/row-locks.ts';
 import type { Tables } from '../storage/tables.ts';
-import { updateLock } from './row-locks.ts';
 import { maskUscc, type Uscc } from './uscc.ts';
 
 export type ClaimStatus = 'pending' | 'approved' | 'rejected' | 'withdrawn';

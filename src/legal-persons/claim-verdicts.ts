@@ -1,9 +1,9 @@
 import type { Sealer } from '../crypto/sealing.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import type { Transaction } from '../storage/database.ts';
+import { shareLock } from '../storage/row-locks.ts';
 import { type ClaimRow, type ClaimRows, claimContext, reviewContext, reviewerKey } from './claim-rows.ts';
 import type { ClaimParts } from './claims.ts';
-import { shareLock } from './row-locks.ts';
 import { takeOver } from './takeover.ts';
 
 /** `reviewer` is a name; `operator` the account of the operating system it was given from. */

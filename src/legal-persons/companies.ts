@@ -5,9 +5,9 @@ import { nowSeconds } from '../shared/clock.ts';
 import { newId } from '../shared/ids.ts';
 import type { Connection, Database, Transaction } from '../storage/database.ts';
 import { oneOf } from '../storage/one-of.ts';
+import { shareLock, updateLock } from '../storage/row-locks.ts';
 import { actorOf, type By } from './by.ts';
 import { COMPANY_ROW, companyRow, usccIdentity } from './company-rows.ts';
-import { shareLock, updateLock } from './row-locks.ts';
 import { companyContext, openCompany } from './sealed-company.ts';
 import { categoryOf, type Uscc } from './uscc.ts';
 

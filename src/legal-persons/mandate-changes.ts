@@ -2,6 +2,7 @@ import type { EventType } from '../ledger/events.ts';
 import { spellingOf } from '../proofing/spelling.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import type { Transaction } from '../storage/database.ts';
+import { shareLock } from '../storage/row-locks.ts';
 import type { Invitee } from './agents.ts';
 import { actorOf, type By } from './by.ts';
 import { CLAIM_IAL_MIN } from './claims.ts';
@@ -12,7 +13,6 @@ import { type MandateAct, type MandateSide, type TransitionRefusal, transition }
 import { changeMandate, childrenOf, findMandate, type MandateChange } from './mandate-store.ts';
 import type { LegalNotice } from './notices.ts';
 import { personName } from './person-names.ts';
-import { shareLock } from './row-locks.ts';
 
 /**
  * `unknown`: there is no such mandate, or it is not this person's to know. `level_too_low`, `name_mismatch`: who would accept is not

@@ -2,6 +2,7 @@ import { settleIndex } from '../crypto/blind-index.ts';
 import { AGE_OF_MAJORITY, hasReached, nextMilestone } from '../people/birthdays.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import type { Transaction } from '../storage/database.ts';
+import { updateLock } from '../storage/row-locks.ts';
 import { type AgentChoice, type AgentColumns, agentColumns, holdsInvited } from './agents.ts';
 import { actorOf, type By, nameOf } from './by.ts';
 import type { MandateParts } from './mandate-parts.ts';
@@ -9,7 +10,6 @@ import { type Mandate, type MandateRow, mandateDetails, mandateOf } from './mand
 import type { MandateSides } from './mandate-sides.ts';
 import { type Draft, findMandate, insertMandate } from './mandate-store.ts';
 import { type Terms, type TermsRefusal, termsOf, type WantedTerms } from './mandate-terms.ts';
-import { updateLock } from './row-locks.ts';
 
 interface GrantBase extends WantedTerms {
   readonly agent: AgentChoice;

@@ -2,10 +2,10 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import { newId } from '../shared/ids.ts';
 import type { Connection, Database, Transaction } from '../storage/database.ts';
+import { shareLock } from '../storage/row-locks.ts';
 import type { Tables } from '../storage/tables.ts';
 import { actorOf, type By, nameOf } from './by.ts';
 import { POST_ROW, postRow } from './company-rows.ts';
-import { shareLock } from './row-locks.ts';
 
 export type PostRole = 'legal_representative' | 'administrator';
 

@@ -244,7 +244,7 @@ export class SessionAdapter implements Adapter {
     const begins = accountId !== null && accountId !== readAs?.accountId;
     const isShut = (): Fault => new Fault('ceremony_expired', 'the account was shut while its person signed in');
     if (begins) demandActive(tx, this.#database.engine, accountId, isShut);
-    await writeSession(tx, write);
+    await writeSession(tx, this.#database.engine, write);
   }
 
   /** The id given up at a rotation: its row lives on under the uid. Sign-out comes through `end`. */

@@ -2,6 +2,7 @@ import { nowSeconds } from '../shared/clock.ts';
 import type { Database, SqlValue, Transaction } from '../storage/database.ts';
 import { demandOnce } from '../storage/demand-once.ts';
 import { UNJUDGED } from '../storage/guarded-statements.ts';
+import { updateLock } from '../storage/row-locks.ts';
 
 /** The relying parties of a session, by client_id, as the protocol library keeps them. */
 export type Authorizations = Record<string, { sid?: string; grantId?: string; persistsLogout?: boolean }>;
@@ -116,11 +117,12 @@ export function mergeAuthorizations(
  * - an ended uid keeps its mark and is never written again: a slow request cannot revive what was signed out;
  * - a request that still holds an id replaced in the meantime only merges its relying parties.
  */
-export async function writeSession(tx: Transaction, write: SessionWrite): Promise<void> {
+export async function writeSession(tx: Transaction, engine: Database['engine'], write: SessionWrite): Promise<void> {
   const now = nowSeconds();
   // A request that has read none makes one: only what another has written under this uid meanwhile needs to be looked at.
   if (write.readAs ? updateAsRead(tx, write, write.readAs, now) : insertSession(tx, write, now)) return;
-  const stored = await tx.get<StoredSession>(BY_UID, [write.uid]);
+  // Held until the COMMIT: of two that merge at once each must find what the other has written.
+  const stored = await tx.get<StoredSession>(BY_UID + updateLock(engine), [write.uid]);
   // Without a row it was swept or ended since this request read it.
   if (!stored || stored.ended_at !== null) return;
   const authorizations = JSON.stringify(
