@@ -128,6 +128,8 @@ test.serial(
       t.is(page.status, 400);
       refusals.add(/role="alert"[\s\S]*?<p>([^<]+)</.exec(page.text)?.[1] ?? '');
     }
+    const both = await claim(browser, { uscc: '9133', name: ' ' });
+    t.true(wrongAt(both, 'uscc') && wrongAt(both, 'name'), 'two mistakes are told at once');
     t.is(refusals.size, 1);
     t.true([...refusals][0]?.includes('未能认领'));
     t.deepEqual(await server.house.legalPersons.list(), []);

@@ -153,6 +153,17 @@ test('F3 an approved claim replaces who represented the company before, and stop
   );
 });
 
+test('everything that is wrong with a claim is told at once, in the order of the form', async (t) => {
+  const room = legalRoom(await sqliteDatabase(t));
+  const personId = await room.add('representative');
+  const outcome = await room.legalPersons.submit({ personId, uscc: '5133', name: ' ', files: [] });
+  t.deepEqual(outcome, {
+    ok: false,
+    reason: 'code',
+    mistakes: [{ reason: 'code', codeRefusal: 'length' }, { reason: 'name' }, { reason: 'no_file' }],
+  });
+});
+
 test('evidence is judged by what it begins with, how large it is and how many', (t) => {
   const judged = (...files: readonly { readonly name: string; readonly content: Uint8Array }[]) => {
     const outcome = judgeEvidence(files, 100);

@@ -203,7 +203,10 @@ const companyModels: CompanyPageModels = {
   'account-company-claim': {
     ...form,
     values: { uscc: hostile, name: hostile },
-    problem: { field: 'uscc', code: 'uscc_letter' },
+    problems: [
+      { field: 'uscc', code: 'uscc_letter' },
+      { field: 'name', code: 'name' },
+    ],
   },
   'account-company': {
     id: 'lgp_1',
@@ -248,7 +251,7 @@ const companyModels: CompanyPageModels = {
     values: { uscc: hostile, name: hostile, note: hostile },
     filesMax: 5,
     fileMegabytesMax: 5,
-    problem: { field: 'files', code: 'file_type' },
+    problems: [{ field: 'files', code: 'file_type' }, { code: 'constructor' }],
   },
   'account-company-import': {
     ...form,

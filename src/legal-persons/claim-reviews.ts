@@ -5,9 +5,16 @@ import type { Transaction } from '../storage/database.ts';
 import { deleteFiles, type FileEntry, fileContent, fileEntries, insertFiles, sealFiles } from './claim-files.ts';
 import { type ClaimReview, type ClaimRow, type ClaimSummary, claimContext, createClaimRows } from './claim-rows.ts';
 import { createClaimVerdicts, type Verdict, type VerdictOutcome } from './claim-verdicts.ts';
-import { CLAIM_IAL_MIN, type ClaimParts, type ClaimRefusal, type ClaimRequest, readClaim } from './claims.ts';
+import {
+  CLAIM_IAL_MIN,
+  type ClaimParts,
+  type ClaimRefusal,
+  type ClaimRequest,
+  claimMistakes,
+  type RefusedClaim,
+  readClaim,
+} from './claims.ts';
 import { type EvidenceFile, type EvidenceRefusal, judgeEvidence } from './evidence-files.ts';
-import type { UsccRefusal } from './uscc.ts';
 import { visibleText } from './visible-line.ts';
 
 export interface ReviewRequest extends ClaimRequest {
@@ -16,14 +23,10 @@ export interface ReviewRequest extends ClaimRequest {
   readonly note?: string;
 }
 
+/** `pending`: this person’s claim to this code waits already. */
 export type SubmitOutcome =
   | { readonly ok: true; readonly claimId: string }
-  | {
-      readonly ok: false;
-      /** `pending`: this person’s claim to this code waits already. */
-      readonly reason: ClaimRefusal | EvidenceRefusal | 'pending';
-      readonly codeRefusal?: UsccRefusal;
-    };
+  | RefusedClaim<ClaimRefusal | EvidenceRefusal | 'pending'>;
 
 /** A claim with everything a reviewer needs. Never logged. */
 export interface ClaimFile extends ClaimSummary {
@@ -104,7 +107,10 @@ export function createClaimReviews(parts: ReviewParts): ClaimReviews {
   return {
     async submit(request) {
       const evidence = judgeEvidence(request.files, settings.evidenceFileBytesMax);
-      if (!evidence.ok) return evidence;
+      if (!evidence.ok) {
+        const mistakes = [...claimMistakes(request, settings), { reason: evidence.reason }];
+        return { ok: false, reason: mistakes[0]!.reason, mistakes };
+      }
       const read = await readClaim(parts, request);
       if (!read.ok) return read;
       const id = newId('clm');

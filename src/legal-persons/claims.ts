@@ -29,7 +29,7 @@ export interface ClaimRequest {
 
 /**
  * `mismatch` and `not_representative` are told apart for the ledger alone: pages say one thing, so that nobody finds out here who
- * represents a company. `unsupported`: this kind goes to manual review. `code` has its reason in `codeRefusal`.
+ * represents a company. `unsupported`: this kind goes to manual review.
  */
 export type ClaimRefusal =
   | Exclude<LegalPersonVerdict, 'match'>
@@ -40,9 +40,22 @@ export type ClaimRefusal =
   | 'too_many'
   | 'suspended';
 
+/** What can be seen of a form without looking anything up. `code` has its reason in `codeRefusal`. */
+export interface ClaimMistake {
+  readonly reason: 'code' | 'name';
+  readonly codeRefusal?: UsccRefusal;
+}
+
+/** `mistakes`: everything that is wrong with what was typed, the first of it in `reason`. */
+export interface RefusedClaim<Reason> {
+  readonly ok: false;
+  readonly reason: Reason;
+  readonly mistakes?: readonly (ClaimMistake | { readonly reason: Reason })[];
+}
+
 export type ClaimOutcome =
   | { readonly ok: true; readonly legalPerson: LegalPerson; readonly way: TakeoverOutcome['outcome'] }
-  | { readonly ok: false; readonly reason: ClaimRefusal; readonly codeRefusal?: UsccRefusal };
+  | RefusedClaim<ClaimRefusal>;
 
 /** How well who claims must be proven: matched with an authority. */
 export const CLAIM_IAL_MIN = 2;
@@ -70,7 +83,20 @@ export type Claimed =
       /** Undefined for somebody who gave no plaintext identity: no register can match them. */
       readonly representative: RepresentativeClaim | undefined;
     }
-  | { readonly ok: false; readonly reason: ClaimRefusal; readonly codeRefusal?: UsccRefusal };
+  | RefusedClaim<ClaimRefusal>;
+
+/** The mistakes in what was typed, in the order of the form. Pure. */
+export function claimMistakes(
+  { uscc, name }: Pick<ClaimRequest, 'uscc' | 'name'>,
+  settings: Pick<ClaimParts['settings'], 'organisationCode'>,
+): readonly ClaimMistake[] {
+  const code = parseUscc(uscc, settings);
+  const isNamed = personDetailsSchema.shape.name.safeParse(name).success;
+  return [
+    ...(code.ok ? [] : [{ reason: 'code', codeRefusal: code.reason } as const]),
+    ...(isNamed ? [] : [{ reason: 'name' } as const]),
+  ];
+}
 
 /** What every claim must hold to, whoever judges it: the person's level, the form of code and name, and how often one may try. */
 export async function readClaim(
@@ -78,9 +104,11 @@ export async function readClaim(
   { personId, uscc, name }: ClaimRequest,
 ): Promise<Claimed> {
   const code = parseUscc(uscc, settings);
-  if (!code.ok) return { ok: false, reason: 'code', codeRefusal: code.reason };
   const read = personDetailsSchema.shape.name.safeParse(name);
-  if (!read.success) return { ok: false, reason: 'name' };
+  if (!code.ok || !read.success) {
+    const mistakes = claimMistakes({ uscc, name }, settings);
+    return { ok: false, reason: mistakes[0]!.reason, mistakes };
+  }
   const tries = await counters.take(`company-claim:${personId}`, DAY_SECONDS);
   if (tries > settings.claimsPerPersonDaily) return { ok: false, reason: 'too_many' };
   const profile = await persons.profile(personId);

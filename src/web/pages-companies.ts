@@ -125,7 +125,7 @@ export interface CompanyPageModels {
   /** Posts `uscc` and `name`. */
   readonly 'account-company-claim': FormView & {
     readonly values: { readonly uscc: string; readonly name: string };
-    readonly problem?: FieldProblem;
+    readonly problems: readonly FieldProblem[];
   };
   /** `appoint` posts `name`, `idNumber`; `dismiss` and `reinstate` post `post`. */
   readonly 'account-company': {
@@ -178,7 +178,7 @@ export interface CompanyPageModels {
     readonly values: { readonly uscc: string; readonly name: string; readonly note: string };
     readonly filesMax: number;
     readonly fileMegabytesMax: number;
-    readonly problem?: FieldProblem;
+    readonly problems: readonly FieldProblem[];
   };
   /** A form with a file: `file`, and `run` = `try` or `grant`. */
   readonly 'account-company-import': FormView & {

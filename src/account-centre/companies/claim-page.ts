@@ -1,7 +1,7 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { z } from 'zod';
-import type { ClaimOutcome } from '../../legal-persons/claims.ts';
+import type { ClaimMistake, ClaimOutcome } from '../../legal-persons/claims.ts';
 import type { FieldProblem } from '../../web/pages-companies.ts';
 import { accountToken, goTo, visitOf } from '../account-form.ts';
 import type { AccountCentreSources } from '../doors.ts';
@@ -28,7 +28,12 @@ async function show(ctx: Context, sources: AccountCentreSources): Promise<void> 
 
 const STATUS: Readonly<Record<string, number>> = { unavailable: 503, too_many: 429, level_too_low: 403 };
 
-function render(ctx: Context, sources: AccountCentreSources, values: Values, problem?: FieldProblem): void {
+function render(
+  ctx: Context,
+  sources: AccountCentreSources,
+  values: Values,
+  problems: readonly FieldProblem[] = [],
+): void {
   ctx.state.page = 'account-company-claim';
   sources.renderer.page(
     ctx,
@@ -37,9 +42,9 @@ function render(ctx: Context, sources: AccountCentreSources, values: Values, pro
       action: PAGE,
       formToken: accountToken(ctx, sources),
       values: { uscc: values.uscc.slice(0, 64), name: values.name.slice(0, 128) },
-      ...(problem ? { problem } : {}),
+      problems,
     },
-    { status: problem ? (STATUS[problem.code] ?? 400) : 200 },
+    { status: problems[0] ? (STATUS[problems[0].code] ?? 400) : 200 },
   );
 }
 
@@ -51,12 +56,20 @@ async function post(ctx: Context, sources: AccountCentreSources): Promise<void> 
   const { uscc, name } = values;
   const outcome = await sources.legalPersons.claim({ personId, uscc, name, visit: visitOf(ctx) });
   if (outcome.ok) return goTo(ctx, `${COMPANIES}/${outcome.legalPerson.id}?done=claimed`);
-  render(ctx, sources, values, problemIn(outcome));
+  render(ctx, sources, values, problemsIn(outcome));
 }
 
 /** What the page says of a refusal. Who else represents a company is not to be found out here, so two refusals read the same. */
-function problemIn({ reason, codeRefusal }: Extract<ClaimOutcome, { ok: false }>): FieldProblem {
-  if (reason === 'code') return { field: 'uscc', code: `uscc_${codeRefusal ?? 'characters'}` };
+function problemsIn({ reason, mistakes }: Extract<ClaimOutcome, { ok: false }>): readonly FieldProblem[] {
+  if (mistakes !== undefined) return mistakes.map(problemOf);
+  return [{ code: reason === 'mismatch' || reason === 'not_representative' ? 'claim_refused' : reason }];
+}
+
+/** The same of one mistake, at its field. */
+export function problemOf(mistake: ClaimMistake | { readonly reason: string }): FieldProblem {
+  const { reason } = mistake;
   if (reason === 'name') return { field: 'name', code: 'name' };
-  return { code: reason === 'mismatch' || reason === 'not_representative' ? 'claim_refused' : reason };
+  if (reason !== 'code') return { code: reason };
+  const refusal = 'codeRefusal' in mistake ? mistake.codeRefusal : undefined;
+  return { field: 'uscc', code: `uscc_${refusal ?? 'characters'}` };
 }

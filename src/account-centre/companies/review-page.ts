@@ -8,6 +8,7 @@ import { ACCOUNT_PURPOSE, accountForm, accountToken, goTo, visitOf } from '../ac
 import type { AccountCentreSources } from '../doors.ts';
 import { provenVisitor } from '../fresh-proof.ts';
 import { uploadForm } from '../upload-form.ts';
+import { problemOf } from './claim-page.ts';
 import { COMPANIES } from './list-page.ts';
 
 const PAGE = `${COMPANIES}/review`;
@@ -34,7 +35,12 @@ async function show(ctx: Context, sources: AccountCentreSources): Promise<void> 
 
 const STATUS: Readonly<Record<string, number>> = { too_many: 429, level_too_low: 403, files_too_large: 413 };
 
-function render(ctx: Context, sources: AccountCentreSources, values: Values, problem?: FieldProblem): void {
+function render(
+  ctx: Context,
+  sources: AccountCentreSources,
+  values: Values,
+  problems: readonly FieldProblem[] = [],
+): void {
   ctx.state.page = 'account-company-review';
   sources.renderer.page(
     ctx,
@@ -49,9 +55,9 @@ function render(ctx: Context, sources: AccountCentreSources, values: Values, pro
       },
       filesMax: EVIDENCE_FILES_MAX,
       fileMegabytesMax: Math.max(1, Math.floor(sources.evidenceFileBytesMax / 1_048_576)),
-      ...(problem ? { problem } : {}),
+      problems,
     },
-    { status: problem ? (STATUS[problem.code] ?? 400) : 200 },
+    { status: problems[0] ? (STATUS[problems[0].code] ?? 400) : 200 },
   );
 }
 
@@ -60,21 +66,24 @@ async function post(ctx: Context, sources: AccountCentreSources): Promise<void> 
   const limits = { filesMax: EVIDENCE_FILES_MAX, fileBytesMax: sources.evidenceFileBytesMax };
   const form = await uploadForm(ctx, SUBMIT, limits, sources);
   if (form === undefined) return;
-  if (form.state === 'too_large') return render(ctx, sources, NOTHING, { field: 'files', code: 'files_too_large' });
+  if (form.state === 'too_large') return render(ctx, sources, NOTHING, [{ field: 'files', code: 'files_too_large' }]);
   const { values, files, person } = form;
   const { personId } = person;
   const { uscc, name, note } = values;
   const outcome = await sources.legalPersons.submit({ personId, uscc, name, note, files, visit: visitOf(ctx) });
   if (outcome.ok) return goTo(ctx, `${COMPANIES}?done=submitted`);
-  render(ctx, sources, values, problemIn(outcome));
+  render(ctx, sources, values, problemsIn(outcome));
 }
 
 const FILE_REASONS: ReadonlySet<string> = new Set(['no_file', 'too_many_files', 'file_too_large', 'file_type']);
 
-function problemIn({ reason, codeRefusal }: Extract<SubmitOutcome, { ok: false }>): FieldProblem {
-  if (reason === 'code') return { field: 'uscc', code: `uscc_${codeRefusal ?? 'characters'}` };
-  if (reason === 'name') return { field: 'name', code: 'name' };
-  return FILE_REASONS.has(reason) ? { field: 'files', code: reason } : { code: reason };
+function problemsIn({
+  reason,
+  mistakes = [{ reason }],
+}: Extract<SubmitOutcome, { ok: false }>): readonly FieldProblem[] {
+  return mistakes.map((mistake) =>
+    FILE_REASONS.has(mistake.reason) ? { field: 'files', code: mistake.reason } : problemOf(mistake),
+  );
 }
 
 async function postWithdraw(ctx: Context, sources: AccountCentreSources): Promise<void> {
