@@ -81,6 +81,7 @@ export function engineSources(house: House, log: Logger, surroundings: Surroundi
     attempts,
     devices: knownDevices,
     alongside: cancelRecoveries(house),
+    demandPassword: passwords.demandUnchanged,
     rememberPlace: (tx, personId, visit) => rememberPlace(tx, { places, regions }, personId, visit.address),
     ledger,
     failures,

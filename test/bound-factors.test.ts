@@ -1,8 +1,9 @@
 import type { ExecutionContext } from 'ava';
 import { hmacKey } from '../src/crypto/digests.ts';
-import { createBoundFactors, type FactorChange, type NewFactor } from '../src/factors/bound-factors.ts';
+import { createBoundFactors, FACTORS_MAX, type FactorChange, type NewFactor } from '../src/factors/bound-factors.ts';
 import { createFactorChallenges } from '../src/factors/factor-challenges.ts';
 import { createFactorPolicies } from '../src/factors/factor-policies.ts';
+import { createRecoveryCodes } from '../src/factors/recovery-codes.ts';
 import { turnClock } from '../src/shared/clock.ts';
 import type { Database } from '../src/storage/database.ts';
 import { embeddedTest, postgresDatabase, postgresTest, sqliteDatabase } from './support/databases.ts';
@@ -39,6 +40,23 @@ function idOf(outcome: { readonly ok: boolean; readonly id?: string }): string {
 for (const [engine, open, on] of ENGINES) {
   const named = (title: string, body: (t: ExecutionContext, database: Database) => Promise<void>): void =>
     on.serial(`${title} (${engine})`, async (t) => body(t, await open(t)));
+
+  named('of two who bind a factor to one person at once the last place goes to one', async (t, database) => {
+    const { factors, bind, wang } = await twoPeople(database);
+    for (let n = 1; n < FACTORS_MAX; n += 1) idOf(await bind({ personId: wang }));
+    const outcomes = await Promise.all([bind({ personId: wang }), bind({ personId: wang })]);
+    t.deepEqual(outcomes.map(({ ok }) => ok).sort(), [false, true]);
+    t.is((await factors.list(wang)).length, FACTORS_MAX);
+  });
+
+  named('D12 recovery codes that are made twice at once are ten, those of the last', async (t, database) => {
+    const { wang } = await twoPeople(database);
+    const codes = createRecoveryCodes({ database, key: hmacKey(Buffer.alloc(32, 9)) });
+    const make = () => database.write((tx) => codes.make(tx, wang));
+    await make();
+    await Promise.all([make(), make(), make()]);
+    t.is((await codes.stock(wang))?.left, 10);
+  });
 
   named('a factor is bound, renamed and removed by its person alone, each with its event', async (t, database) => {
     const { factors, bind, wang, li } = await twoPeople(database);

@@ -1,9 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { holdActive } from '../src/people/active-person.ts';
 import type { Database } from '../src/storage/database.ts';
 import { embeddedTest, postgresDatabase, postgresTest, sqliteDatabase } from './support/databases.ts';
 import { ledgerEntries } from './support/ledger.ts';
 import { addPerson, idNumberOf, testPersons } from './support/people.ts';
+import { askAlways, asksForSecond, bindApp, enter, giveCode, somebody } from './support/second-factor.ts';
 import { authorizationPath, LI, PASSWORD, startServer, WANG } from './support/server.ts';
 
 const ENGINES = [
@@ -98,4 +100,51 @@ test('F2 a sign-in that was under way when the account was shut gives nobody a s
   t.deepEqual(await server.events('sign-in.succeeded'), []);
   const [refused] = await server.events('sign-in.refused');
   t.like(refused, { subject: id, client: portal.id, outcome: 'failure', data: { reason: 'shut' } });
+});
+
+test('C11 a sign-in by a password that was changed while it was looked at gives nobody a session', async (t) => {
+  const server = await startServer(t);
+  const id = await server.addPerson(LI);
+  const portal = await server.addPortal();
+  const { passwords, store } = server.house;
+  // When a password was set is kept in whole seconds.
+  await sleep(1_100);
+  const apply = store.apply.bind(store);
+  let isChanged = true;
+  Object.assign(store, {
+    async apply(...work: Parameters<typeof apply>) {
+      if (!isChanged) {
+        isChanged = true;
+        await passwords.set(id, 'nine green boats on the river', 'test');
+      }
+      return apply(...work);
+    },
+  });
+  const browser = server.browser();
+  await browser.get(authorizationPath(portal));
+  await browser.follow();
+  isChanged = false;
+  await browser.submit({ identifier: LI.idNumber, password: PASSWORD }, '/identify');
+  t.true(isChanged, 'it happened in between');
+  t.is(browser.page.status, 400);
+  t.is(browser.cookie('tongban'), undefined);
+  const live = 'SELECT 1 AS one FROM sessions WHERE account_id = $1 AND ended_at IS NULL';
+  t.deepEqual(await server.house.database.all(live, [id]), []);
+  t.deepEqual(await server.events('sign-in.succeeded'), []);
+});
+
+test('C11 a password that was changed while the second factor was asked for opens nothing', async (t) => {
+  const server = await startServer(t);
+  const person = await somebody(server);
+  const app = await bindApp(server, person.id);
+  await askAlways(server, person.id);
+  await sleep(1_100);
+  const browser = server.browser();
+  const asked = await enter(server, browser, await server.addPortal(), person.idNumber);
+  t.true(asksForSecond(asked));
+  await server.house.passwords.set(person.id, 'nine green boats on the river', 'test');
+  const told = await giveCode(server, browser, app.code());
+  t.is(told.status, 400);
+  t.is(browser.cookie('tongban'), undefined);
+  t.deepEqual(await server.events('sign-in.succeeded'), []);
 });

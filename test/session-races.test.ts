@@ -1,6 +1,12 @@
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { endSessionRow, findSessionByUid, type SessionWrite, writeSession } from '../src/oidc/session-rows.ts';
+import {
+  endSessionRow,
+  findSessionByUid,
+  type SessionWrite,
+  takePortalOut,
+  writeSession,
+} from '../src/oidc/session-rows.ts';
 import { nowSeconds } from '../src/shared/clock.ts';
 import type { Database } from '../src/storage/database.ts';
 import { openDatabase } from '../src/storage/open.ts';
@@ -78,10 +84,41 @@ for (const { on, name, place } of ENGINES) {
     const database = await open(t);
     await write(database, NEW);
     const late = await withPortal(database, 'late');
-    t.true(await database.write((tx) => endSessionRow(tx, UID)));
+    t.deepEqual(await database.write((tx) => endSessionRow(tx, UID)), {});
     await write(database, late);
     t.is(await findSessionByUid(database, UID), undefined);
     const [row] = await database.all<{ authorizations: string }>('SELECT authorizations FROM sessions', []);
     t.is(row!.authorizations, '{}');
   });
+
+  on(`C11 a session ends with the portals it holds by then, whatever was read of it before (${name})`, async (t) => {
+    const database = await open(t);
+    await write(database, NEW);
+    const entering = await withPortal(database, 'entered meanwhile');
+    await write(database, entering);
+    t.deepEqual(await database.write((tx) => endSessionRow(tx, UID)), entering.authorizations);
+    t.is(await database.write((tx) => endSessionRow(tx, UID)), undefined, 'once');
+  });
+
+  on(`C10 what has run out ends, and not what was prolonged since it was seen to have (${name})`, async (t) => {
+    const database = await open(t);
+    await write(database, NEW);
+    const end = (expiredBy: number) => database.write((tx) => endSessionRow(tx, UID, { expiredBy }));
+    t.is(await end(NEW.expiresAt - 1), undefined);
+    t.not(await findSessionByUid(database, UID), undefined);
+    t.deepEqual(await end(NEW.expiresAt), {});
+  });
+
+  on(
+    `C11 portals are taken out of a session one by one, and those that come in meanwhile stay (${name})`,
+    async (t) => {
+      const database = await open(t);
+      await write(database, { ...NEW, authorizations: { first: { sid: 's1' }, second: { sid: 's2' } } });
+      const entering = await withPortal(database, 'third');
+      const takeOut = (clientId: string) => database.write((tx) => takePortalOut(tx, { uid: UID, clientId }));
+      const [first, second] = await Promise.all([takeOut('first'), takeOut('second'), write(database, entering)]);
+      t.deepEqual([first, second], ['s1', 's2']);
+      t.deepEqual(Object.keys((await findSessionByUid(database, UID))!.authorizations), ['third']);
+    },
+  );
 }

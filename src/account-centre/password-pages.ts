@@ -78,6 +78,7 @@ async function postPassword(ctx: Context, sources: AccountCentreSources): Promis
   const show = (problem: PasswordChangeProblem): void => showPasswordForm(ctx, sources, isFirst, problem);
   const wrong = await problemOfNew(values, person, sources);
   if (wrong) return show(wrong);
+  const { changedAt: insteadOf } = await passwords.stored(person.personId);
   // The old password is judged last: what can be mended without it must cost no attempt.
   const { state } = isFirst ? PROVEN : await doors.proveAgain(ctx, person, values.password ?? '');
   if (state === 'ended') throw new Fault('ceremony_expired');
@@ -92,7 +93,8 @@ async function postPassword(ctx: Context, sources: AccountCentreSources): Promis
   const endOthers = () => doors.endEverythingElse(person.personId, person.sessionUid, visitOf(ctx));
   await endOthers();
   await database.write(async (tx) => {
-    await passwords.store(tx, person.personId, prepared, 'account', visitOf(ctx));
+    const how = { ...visitOf(ctx), ...(insteadOf === undefined ? {} : { insteadOf }) };
+    await passwords.store(tx, person.personId, prepared, 'account', how);
     await sources.trustedDevices.revokeAllIn(tx, person.personId, 'password_changed', visitOf(ctx));
     await notices.tell(tx, person.personId, 'password-changed', {});
   });

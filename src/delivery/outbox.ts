@@ -134,7 +134,8 @@ export function sweepOutbox(
   options: { readonly keepSeconds: number; readonly limit: number },
 ): Promise<number> {
   const sql = `DELETE FROM outbox WHERE id IN
-    (SELECT id FROM outbox WHERE state IN ('delivered', 'dead') AND finished_at < $1 LIMIT $2)`;
+    (SELECT id FROM outbox WHERE state IN ('delivered', 'dead') AND finished_at < $1 LIMIT $2)
+    AND state IN ('delivered', 'dead') AND finished_at < $1`;
   return database.write((tx) => tx.run(sql, [nowSeconds() - options.keepSeconds, options.limit]));
 }
 

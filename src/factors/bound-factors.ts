@@ -3,6 +3,7 @@ import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import { newId } from '../shared/ids.ts';
 import type { Connection, Database, Transaction } from '../storage/database.ts';
+import { holdPerson } from '../storage/row-locks.ts';
 import type { Tables } from '../storage/tables.ts';
 import type { BoundFactor, FactorKind } from './factor.ts';
 
@@ -144,6 +145,7 @@ export function createBoundFactors({
     },
 
     async bind(tx, { kind, personId, label, secret, state, externalKey }, { origin, ...from }) {
+      await holdPerson(tx, database.engine, personId);
       if (Number((await tx.get<{ total: number }>(COUNT, [personId]))?.total ?? 0) >= FACTORS_MAX)
         return { ok: false, reason: 'too_many' };
       const id = newId('fct');

@@ -1,6 +1,7 @@
 import { nowSeconds } from '../shared/clock.ts';
 import { newId } from '../shared/ids.ts';
-import type { Connection, Transaction } from '../storage/database.ts';
+import type { Connection, Database, Transaction } from '../storage/database.ts';
+import { updateLock } from '../storage/row-locks.ts';
 
 const PRESENT = 'SELECT hash FROM passwords WHERE person_id = $1';
 const KEEP = 'INSERT INTO earlier_passwords (id, person_id, hash, ended_at) VALUES ($1, $2, $3, $4)';
@@ -13,8 +14,14 @@ const FORGET = 'DELETE FROM earlier_passwords WHERE id = $1';
 const SHRED = 'DELETE FROM earlier_passwords WHERE person_id = $1';
 
 /** Keeps the password a person is about to lose as an earlier one, and of those the latest `count`. */
-export async function keepEarlier(tx: Transaction, personId: string, count: number): Promise<void> {
-  const present = await tx.get<{ hash: string }>(PRESENT, [personId]);
+export async function keepEarlier(
+  tx: Transaction,
+  engine: Database['engine'],
+  personId: string,
+  count: number,
+): Promise<void> {
+  // Held until it is replaced: of two changes at once the second keeps what the first has set.
+  const present = await tx.get<{ hash: string }>(PRESENT + updateLock(engine), [personId]);
   if (count > 0 && present !== undefined) await tx.run(KEEP, [newId('epw'), personId, present.hash, nowSeconds()]);
   await tx.run(DROP, [personId, count]);
 }

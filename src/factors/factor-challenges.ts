@@ -38,7 +38,8 @@ const FIND = 'SELECT sealed FROM factor_challenges WHERE id = $1 AND taken_at IS
 /** Over the very ciphertext that was read: a challenge put in its place meanwhile is another one. */
 const TAKE = `UPDATE factor_challenges SET taken_at = $2 WHERE id = $1 AND sealed = $3 AND taken_at IS NULL AND expires_at > $2`;
 const SWEEP = `DELETE FROM factor_challenges WHERE id IN
-  (SELECT id FROM factor_challenges WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)`;
+  (SELECT id FROM factor_challenges WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)
+  AND expires_at < $1`;
 
 const contextOf = (id: string): string => `factor_challenges:sealed:${id}`;
 

@@ -5,6 +5,8 @@ import type { Peppers } from '../crypto/peppers.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import { Fault } from '../shared/fault.ts';
 import type { Connection, Database, Transaction } from '../storage/database.ts';
+import { UNJUDGED } from '../storage/guarded-statements.ts';
+import { shareLock, updateLock } from '../storage/row-locks.ts';
 import { rowShape } from '../storage/row-shape.ts';
 import { type Argon2Cost, costOf, sameCost, unmatchableHash } from './argon2-phc.ts';
 import type { BreachedPasswords } from './breached-passwords.ts';
@@ -54,8 +56,17 @@ export type PreparedPassword = string & { readonly [preparedPassword]: true };
 export interface PasswordFactor {
   /** Hashes a password the policy has accepted. */
   prepare(password: string): Promise<PreparedPassword | 'busy'>;
-  /** Stores a prepared password and its ledger event in the caller's transaction. */
-  store(tx: Transaction, personId: string, prepared: PreparedPassword, origin: string, from?: SetFrom): Promise<void>;
+  /**
+   * Stores a prepared password and its ledger event in the caller's transaction. `insteadOf`: when the one was set that it takes the place of, in epoch
+   * seconds; the write throws `Fault('ceremony_expired')` where that is not the person's any more.
+   */
+  store(
+    tx: Transaction,
+    personId: string,
+    prepared: PreparedPassword,
+    origin: string,
+    from?: SetFrom & { readonly insteadOf?: number },
+  ): Promise<void>;
   /** `prepare` and `store` in a transaction of its own. */
   set(personId: string, password: string, origin: string): Promise<'set' | 'busy'>;
   /**
@@ -70,6 +81,11 @@ export interface PasswordFactor {
     who?: HashFor,
     stored?: StoredPassword,
   ): Promise<'match' | 'mismatch' | 'busy'>;
+  /**
+   * Undoes the write, with `Fault('ceremony_expired')`, where the person's password is not the one that was set then any more: nobody gets in by one that
+   * was changed while its hash was computed, or while another factor was asked for (C11).
+   */
+  demandUnchanged(tx: Transaction, personId: string, since: number): void;
   /** The look-up of `verify`, for whoever has another to make with it. One that was made for a person serves where nobody's password may match. */
   stored(personId: string | undefined): Promise<StoredPassword>;
   /**
@@ -93,6 +109,8 @@ export interface PasswordFactor {
 /** What is kept of a person's password; nothing for nobody. */
 export interface StoredPassword {
   readonly hash: string | undefined;
+  /** When it was set, in epoch seconds: as long as this stays, it is the same password, however it is hashed. */
+  readonly changedAt: number | undefined;
 }
 
 export interface PasswordFactorParts {
@@ -112,8 +130,9 @@ const NOBODY = '';
 const HASH_BYTES = 32;
 const DAY_SECONDS = 86_400;
 
-const SELECT = 'SELECT hash FROM passwords WHERE person_id = $1';
+const SELECT = 'SELECT hash, changed_at FROM passwords WHERE person_id = $1';
 const SELECT_CHANGED = 'SELECT changed_at FROM passwords WHERE person_id = $1';
+const SINCE = `SELECT ${UNJUDGED} 1 AS one FROM passwords WHERE person_id = $1 AND changed_at = $2`;
 /** How a password is written; whoever writes many at once tells the ledger themselves. */
 export const PASSWORD_ROW = rowShape('passwords', ['person_id', 'hash', 'changed_at']);
 const STORE = `${PASSWORD_ROW.insert(1)}
@@ -147,8 +166,9 @@ export function createPasswordFactor({
     options.history < staff.history && (await staff.isMember(connection, personId)) ? staff.history : options.history;
   const besidePresent = (history: number): number => Math.max(0, history - 1);
 
-  const store: PasswordFactor['store'] = async (tx, personId, prepared, origin, from) => {
-    await keepEarlier(tx, personId, besidePresent(await historyOf(tx, personId)));
+  const store: PasswordFactor['store'] = async (tx, personId, prepared, origin, { insteadOf, ...from } = {}) => {
+    if (insteadOf !== undefined) tx.demandRow(SINCE + updateLock(database.engine), [personId, insteadOf], changedSince);
+    await keepEarlier(tx, database.engine, personId, besidePresent(await historyOf(tx, personId)));
     await tx.run(STORE, [personId, prepared, nowSeconds()]);
     await ledger.append(tx, { ...from, type: 'password.changed', personId, details: { origin } });
   };
@@ -160,9 +180,10 @@ export function createPasswordFactor({
     if (prepared !== 'busy') await database.run(REPLACE, [prepared, personId, stored]);
   };
 
-  const stored: PasswordFactor['stored'] = async (personId) => ({
-    hash: (await database.get<{ hash: string }>(SELECT, [personId ?? NOBODY]))?.hash,
-  });
+  const stored: PasswordFactor['stored'] = async (personId) => {
+    const row = await database.get<{ hash: string; changed_at: number }>(SELECT, [personId ?? NOBODY]);
+    return { hash: row?.hash, changedAt: row?.changed_at };
+  };
 
   return {
     prepare,
@@ -207,6 +228,9 @@ export function createPasswordFactor({
     },
 
     stored,
+    demandUnchanged(tx, personId, since) {
+      tx.demandRow(SINCE + shareLock(database.engine), [personId, since], changedSince);
+    },
 
     async verify(personId, password, who, looked) {
       const normal = normalisePassword(password, options.maxLength);
@@ -226,6 +250,8 @@ export function createPasswordFactor({
     },
   };
 }
+
+const changedSince = (): Fault => new Fault('ceremony_expired', 'the password was changed meanwhile');
 
 /** How old a password may be, in days: the narrower of both settings at the portals of staff. 0 lets it grow old. Pure. */
 export const ageDaysFor = (asStaff: boolean, everybody: number, members: number): number => {

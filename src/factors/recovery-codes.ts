@@ -3,6 +3,7 @@ import { framed, hmacSm3 } from '../crypto/digests.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import { randomSecret } from '../shared/random.ts';
 import type { Database, Transaction } from '../storage/database.ts';
+import { holdPerson } from '../storage/row-locks.ts';
 
 /** What a person can be told of their codes without seeing one. */
 export interface RecoveryCodeStock {
@@ -53,6 +54,7 @@ export function createRecoveryCodes({
   return {
     async make(tx, personId) {
       const codes = Array.from({ length: CODES }, freshCode);
+      await holdPerson(tx, database.engine, personId);
       await tx.run(DELETE, [personId]);
       for (const code of codes) await tx.run(INSERT, [personId, digestOf(personId, code), nowSeconds()]);
       return codes.map((code) => code.replace(GROUP, '$&-'));

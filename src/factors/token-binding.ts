@@ -2,6 +2,7 @@ import type { Sealer } from '../crypto/sealing.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import type { Database, Transaction } from '../storage/database.ts';
+import { holdPerson } from '../storage/row-locks.ts';
 import type { Attempts } from './attempts.ts';
 import { type BoundFactors, FACTORS_MAX, type FactorChange, factorContext, factorLabel } from './bound-factors.ts';
 import type { FactorUse } from './factor.ts';
@@ -80,6 +81,7 @@ export function createTokenBinding({
       const { row, stands } = verdict;
       const { id } = row;
       return database.write(async (tx): Promise<TokenBindOutcome> => {
+        await holdPerson(tx, database.engine, personId);
         if ((await boundFactors.list(personId, tx)).length >= FACTORS_MAX) return { ok: false, reason: 'too_many' };
         const label = sealer.seal(factorLabel(read.label), factorContext('label_sealed', id));
         if ((await tx.run(BIND, [id, row.state, personId, nowSeconds(), stepState(stands), label])) === 0)

@@ -25,7 +25,8 @@ const REMOVE = 'DELETE FROM grant_subjects WHERE grant_id = $1';
 const OVERDUE = `${SELECT} WHERE stands_until IS NOT NULL AND stands_until <= $1 ORDER BY stands_until LIMIT $2`;
 const AFTER = `${SELECT} WHERE grant_id > $1 ORDER BY grant_id LIMIT $2`;
 const SWEEP = `DELETE FROM grant_subjects WHERE grant_id IN
-  (SELECT grant_id FROM grant_subjects WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`;
+  (SELECT grant_id FROM grant_subjects WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)
+  AND expires_at <= $1`;
 
 /**
  * Writes for whom a grant was made. False for a grant that its session uses once more: of that only the end of its mandate may have

@@ -38,7 +38,7 @@ const BEGIN = `INSERT INTO consents (person_id, client_id, scopes, claims, grant
 const RENEW = `UPDATE consents SET scopes = $3, claims = $4, granted_at = $5, updated_at = $6, terms = $7
   WHERE person_id = $1 AND client_id = $2 AND scopes = $8 AND claims = $9 AND granted_at = $10
     AND terms IS NOT DISTINCT FROM $11`;
-const FORGET = 'DELETE FROM consents WHERE person_id = $1 AND client_id = $2';
+const FORGET = 'DELETE FROM consents WHERE person_id = $1 AND client_id = $2 RETURNING client_id, scopes, claims';
 
 const toConsent = (row: ConsentRow): Consent => ({
   clientId: row.client_id,
@@ -97,8 +97,8 @@ const asRead = ({ scopes, claims, grantedAt, terms }: Consent): SqlValue[] => [
 
 /** Forgets a consent, and writes into the ledger of consents that it was taken back; true when there was one. */
 export async function forgetConsent(tx: Transaction, personId: string, clientId: string): Promise<boolean> {
-  const row = await findRow(tx, personId, clientId);
-  if (row === undefined || (await tx.run(FORGET, [personId, clientId])) === 0) return false;
+  const row = await tx.get<Pick<ConsentRow, 'client_id' | 'scopes' | 'claims'>>(FORGET, [personId, clientId]);
+  if (row === undefined) return false;
   await recordWithdrawal(tx, personId, row, 'web');
   return true;
 }

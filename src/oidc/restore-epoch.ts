@@ -3,10 +3,9 @@ import { nowSeconds } from '../shared/clock.ts';
 import type { Database } from '../storage/database.ts';
 import { UNJUDGED } from '../storage/guarded-statements.ts';
 import { endSession } from './session-ending.ts';
-import type { Authorizations } from './session-rows.ts';
 
 const SESSIONS_AT_ONCE = 200;
-const LIVE = `SELECT ${UNJUDGED} uid, account_id, authorizations FROM sessions
+const LIVE = `SELECT ${UNJUDGED} uid, account_id FROM sessions
   WHERE ended_at IS NULL AND expires_at > $1 AND account_id IS NOT NULL ORDER BY uid LIMIT $2`;
 /** Replay marks, and those of spent codes that are kept elsewhere, stay: what was used before the backup is used still. */
 const OVER = [
@@ -19,7 +18,6 @@ const OVER = [
 interface LiveRow {
   readonly uid: string;
   readonly account_id: string;
-  readonly authorizations: string;
 }
 
 /**
@@ -38,10 +36,7 @@ export async function beginRestoreEpoch({
     const rows = await database.all<LiveRow>(LIVE, [nowSeconds(), SESSIONS_AT_ONCE]);
     if (rows.length === 0) break;
     await database.write(async (tx) => {
-      for (const { uid, account_id: personId, authorizations } of rows) {
-        const session = { uid, personId, authorizations: JSON.parse(authorizations) as Authorizations };
-        await endSession(tx, ledger, session, 'restored');
-      }
+      for (const { uid, account_id: personId } of rows) await endSession(tx, ledger, { uid, personId }, 'restored');
     });
     ended += rows.length;
   }

@@ -1,7 +1,7 @@
 import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
 import type { Transaction } from '../storage/database.ts';
 import { enqueueLogout } from './logout-notices.ts';
-import { type Authorizations, endSessionRow } from './session-rows.ts';
+import { endSessionRow } from './session-rows.ts';
 
 /** Who ended a session where that is not the person or the operator of a command, and from where it was asked for. */
 export type SessionEnder = Pick<LedgerEvent, 'actor' | 'address' | 'userAgent' | 'correlation'>;
@@ -9,21 +9,23 @@ export type SessionEnder = Pick<LedgerEvent, 'actor' | 'address' | 'userAgent' |
 export interface EndingSession {
   readonly uid: string;
   readonly personId: string;
-  readonly authorizations: Authorizations;
+  /** Ends only where it has run out by then, in epoch seconds. */
+  readonly expiredBy?: number;
 }
 
 /**
- * Ends a session in the caller's transaction: its mark, a notice to each of its portals (R15), and the event. Several processes may want
+ * Ends a session in the caller's transaction: its mark, a notice to each of the portals it holds by then (R15), and the event. Several processes may want
  * it at once: the mark decides who tells of it. False when it had ended before.
  */
 export async function endSession(
   tx: Transaction,
   ledger: Ledger,
-  { uid, personId, authorizations }: EndingSession,
+  { uid, personId, ...when }: EndingSession,
   cause: string,
   by: SessionEnder = {},
 ): Promise<boolean> {
-  if (!(await endSessionRow(tx, uid))) return false;
+  const authorizations = await endSessionRow(tx, uid, when);
+  if (authorizations === undefined) return false;
   for (const [clientId, { sid }] of Object.entries(authorizations)) {
     if (sid) await enqueueLogout(tx, { clientId, accountId: personId, sid, sessionUid: uid });
   }

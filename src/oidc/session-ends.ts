@@ -5,7 +5,7 @@ import type { Database, Transaction } from '../storage/database.ts';
 import { UNJUDGED } from '../storage/guarded-statements.ts';
 import { enqueueLogout } from './logout-notices.ts';
 import { endSession, type SessionEnder } from './session-ending.ts';
-import type { Authorizations } from './session-rows.ts';
+import { type Authorizations, takePortalOut } from './session-rows.ts';
 
 /** A session of a person as their account page shows it. */
 export interface SessionSummary {
@@ -43,7 +43,6 @@ interface Row {
 /** Whoever ends what is theirs ends what was put there in their name, too. */
 const LIVE = `SELECT ${UNJUDGED} uid, authorizations, started_at, seen_at, address, user_agent FROM sessions
   WHERE account_id = $1 AND ended_at IS NULL AND expires_at > $2 ORDER BY seen_at DESC`;
-const SET_AUTHORIZATIONS = 'UPDATE sessions SET authorizations = $2 WHERE uid = $1';
 
 export interface SessionEndSources {
   readonly database: Database;
@@ -57,14 +56,11 @@ export function createSessionEnds({ database, store, ledger }: SessionEndSources
 
   const endRows = async (personId: string, rows: readonly Row[], cause: string, by: SessionEnder): Promise<void> => {
     if (rows.length === 0) return;
-    const sessions = rows.map((row) => ({ row, authorizations: JSON.parse(row.authorizations) as Authorizations }));
-    const changes = sessions.flatMap(({ authorizations }) =>
-      Object.values(authorizations).flatMap(({ grantId }) => endGrantChanges(grantId)),
+    const changes = rows.flatMap(({ authorizations }) =>
+      Object.values(JSON.parse(authorizations) as Authorizations).flatMap(({ grantId }) => endGrantChanges(grantId)),
     );
     await store.apply(changes, async (tx) => {
-      for (const { row, authorizations } of sessions) {
-        await endSession(tx, ledger, { uid: row.uid, personId, authorizations }, cause, by);
-      }
+      for (const { uid } of rows) await endSession(tx, ledger, { uid, personId }, cause, by);
     });
   };
 
@@ -126,12 +122,10 @@ export function createSessionEnds({ database, store, ledger }: SessionEndSources
       let isEntered = grantIds.length > 0;
       await store.apply(grantIds.flatMap(endGrantChanges), async (tx) => {
         for (const row of rows) {
-          const { [clientId]: ended, ...rest } = JSON.parse(row.authorizations) as Authorizations;
-          if (!ended) continue;
-          isEntered = true;
-          await tx.run(SET_AUTHORIZATIONS, [row.uid, JSON.stringify(rest)]);
-          if (ended.sid)
-            await enqueueLogout(tx, { clientId, accountId: personId, sid: ended.sid, sessionUid: row.uid });
+          if (clientId in (JSON.parse(row.authorizations) as Authorizations)) isEntered = true;
+          // As it is by now: others may have entered the session since.
+          const sid = await takePortalOut(tx, { uid: row.uid, clientId });
+          if (sid) await enqueueLogout(tx, { clientId, accountId: personId, sid, sessionUid: row.uid });
         }
         await alongside(tx);
         if (isEntered) await ledger.append(tx, { type: 'token.revoked', personId, clientId });

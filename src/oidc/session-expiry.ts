@@ -3,7 +3,6 @@ import { nowSeconds } from '../shared/clock.ts';
 import type { Database, Transaction } from '../storage/database.ts';
 import { UNJUDGED } from '../storage/guarded-statements.ts';
 import { endSession } from './session-ending.ts';
-import type { Authorizations } from './session-rows.ts';
 
 export interface SessionExpirySources {
   readonly database: Database;
@@ -15,10 +14,9 @@ export interface SessionExpirySources {
 interface Expired {
   readonly uid: string;
   readonly account_id: string;
-  readonly authorizations: string;
 }
 
-const EXPIRED = `SELECT ${UNJUDGED} uid, account_id, authorizations FROM sessions
+const EXPIRED = `SELECT ${UNJUDGED} uid, account_id FROM sessions
   WHERE expires_at <= $1 AND ended_at IS NULL AND account_id IS NOT NULL ORDER BY expires_at LIMIT $2`;
 
 /**
@@ -27,19 +25,18 @@ const EXPIRED = `SELECT ${UNJUDGED} uid, account_id, authorizations FROM session
  * decides who tells of a session. Resolves with how many this call has ended.
  */
 export function createSessionExpiry({ database, ledger, wakeOutbox }: SessionExpirySources) {
-  // What has expired is found by nobody, so nothing can have prolonged it since it was read.
-  const endOne = (tx: Transaction, { uid, account_id: personId, authorizations }: Expired): Promise<boolean> =>
-    endSession(tx, ledger, { uid, personId, authorizations: JSON.parse(authorizations) as Authorizations }, 'expired', {
-      actor: 'system',
-    });
+  // Whoever had read it in its last second may have prolonged it since.
+  const endOne = (tx: Transaction, { uid, account_id: personId }: Expired, expiredBy: number): Promise<boolean> =>
+    endSession(tx, ledger, { uid, personId, expiredBy }, 'expired', { actor: 'system' });
 
   return {
     async endExpired(limit: number): Promise<number> {
-      const rows = await database.all<Expired>(EXPIRED, [nowSeconds(), limit]);
+      const now = nowSeconds();
+      const rows = await database.all<Expired>(EXPIRED, [now, limit]);
       if (rows.length === 0) return 0;
       const ended = await database.write(async (tx) => {
         let count = 0;
-        for (const row of rows) if (await endOne(tx, row)) count += 1;
+        for (const row of rows) if (await endOne(tx, row, now)) count += 1;
         return count;
       });
       if (ended > 0) wakeOutbox();

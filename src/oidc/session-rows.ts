@@ -171,29 +171,39 @@ function insertSession(tx: Transaction, write: SessionWrite, now: number): boole
   ]);
 }
 
-/** Puts the mark of an ended session on its row, where it stays until the row would have expired. False when it had ended before. */
-export async function endSessionRow(tx: Transaction, uid: string): Promise<boolean> {
-  return (
-    (await tx.run('UPDATE sessions SET ended_at = $2 WHERE uid = $1 AND ended_at IS NULL', [uid, nowSeconds()])) === 1
-  );
+const END =
+  'UPDATE sessions SET ended_at = $2 WHERE uid = $1 AND ended_at IS NULL AND expires_at <= $3 RETURNING authorizations';
+const AT_ANY_TIME = Number.MAX_SAFE_INTEGER;
+
+/**
+ * Puts the mark of an ended session on its row, where it stays until the row would have expired. Resolves with the portals it held at this very moment;
+ * undefined when it had ended before, or ends later than `expiredBy`.
+ */
+export async function endSessionRow(
+  tx: Transaction,
+  uid: string,
+  { expiredBy = AT_ANY_TIME }: { readonly expiredBy?: number } = {},
+): Promise<Authorizations | undefined> {
+  const row = await tx.get<Pick<StoredSession, 'authorizations'>>(END, [uid, nowSeconds(), expiredBy]);
+  return row && (JSON.parse(row.authorizations) as Authorizations);
 }
 
 const TAKE_OUT = 'UPDATE sessions SET authorizations = $2 WHERE uid = $1 AND authorizations = $3';
 const TAKE_OUT_ATTEMPTS = 3;
 
 /**
- * Takes a portal out of a session that goes on, where it still holds this grant there. Returns the portal's own name of the session, by
- * which it is told; undefined where there is nobody to tell.
+ * Takes a portal out of a session that goes on, where it still holds this grant there, or any where none is named. Returns the portal's own name of the
+ * session, by which it is told; undefined where there is nobody to tell.
  */
 export async function takePortalOut(
   tx: Transaction,
-  { uid, clientId, grantId }: { readonly uid: string; readonly clientId: string; readonly grantId: string },
+  { uid, clientId, grantId }: { readonly uid: string; readonly clientId: string; readonly grantId?: string },
 ): Promise<string | undefined> {
   for (let attempt = 1; attempt <= TAKE_OUT_ATTEMPTS; attempt += 1) {
     const stored = await tx.get<Pick<StoredSession, 'authorizations' | 'ended_at'>>(OF_ANY, [uid]);
     if (!stored || stored.ended_at !== null) return undefined;
     const { [clientId]: held, ...others } = JSON.parse(stored.authorizations) as Authorizations;
-    if (held?.grantId !== grantId) return undefined;
+    if (held === undefined || (grantId !== undefined && held.grantId !== grantId)) return undefined;
     // On PostgreSQL somebody else may write this row between the two statements.
     if ((await tx.run(TAKE_OUT, [uid, JSON.stringify(others), stored.authorizations])) === 1) return held.sid;
     if (attempt === TAKE_OUT_ATTEMPTS) return held.sid;

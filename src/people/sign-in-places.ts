@@ -29,7 +29,8 @@ const REMEMBER = `INSERT INTO sign_in_places (person_id, region, latitude, longi
   ON CONFLICT (person_id, region) DO UPDATE SET latitude = excluded.latitude, longitude = excluded.longitude,
   seen_at = excluded.seen_at`;
 const SWEEP = `DELETE FROM sign_in_places WHERE (person_id, region) IN
-  (SELECT person_id, region FROM sign_in_places WHERE seen_at < $1 LIMIT $2)`;
+  (SELECT person_id, region FROM sign_in_places WHERE seen_at < $1 LIMIT $2)
+  AND seen_at < $1`;
 
 interface Row {
   readonly region: string;

@@ -93,6 +93,8 @@ export interface AdmissionSources {
   readonly devices: KnownDevices;
   /** What else a sign-in brings about, in its transaction: whatever waits to replace the password is stopped. Undefined where there is nothing. */
   readonly alongside: (personId: string) => Promise<((tx: Transaction, visit: Visit) => Promise<void>) | undefined>;
+  /** Undoes the sign-in where the password was changed since it was proven. */
+  readonly demandPassword: (tx: Transaction, personId: string, since: number) => void;
   /** Keeps where the person came from. */
   readonly rememberPlace: (tx: Transaction, personId: string, visit: Visit) => Promise<void>;
   readonly ledger: Ledger;
@@ -193,6 +195,10 @@ export function createAdmission(sources: AdmissionSources): Admission {
         device: device === undefined ? 'new' : 'known',
       };
       return async (tx) => {
+        // Who changes their password ends every other session besides; what is just beginning they could not see.
+        for (const { secretSince } of sessionUid === undefined ? here : []) {
+          if (secretSince !== undefined) sources.demandPassword(tx, person.id, secretSince);
+        }
         await remembered?.(tx);
         await alongside?.(tx, visitOf(ctx));
         await ledger.append(tx, {

@@ -3,7 +3,7 @@ import type { Gate, Passage } from '../defence/gate.ts';
 import type { Attempts } from '../factors/attempts.ts';
 import type { Challenges } from '../factors/challenges.ts';
 import type { HashFor } from '../factors/hash-queue.ts';
-import type { PasswordFactor } from '../factors/password.ts';
+import type { PasswordFactor, StoredPassword } from '../factors/password.ts';
 import type { Identifiers } from '../people/identifiers.ts';
 import type { FoundPerson } from '../people/person.ts';
 import type { Persons } from '../people/persons.ts';
@@ -67,7 +67,13 @@ export interface IdentifySources {
 
 const FACTOR = 'password';
 
-const passwordProof = (): Proof => ({ factor: FACTOR, strength: 'knowledge', amr: ['pwd'], at: nowSeconds() });
+const passwordProof = ({ changedAt }: StoredPassword): Proof => ({
+  factor: FACTOR,
+  strength: 'knowledge',
+  amr: ['pwd'],
+  at: nowSeconds(),
+  ...(changedAt === undefined ? {} : { secretSince: changedAt }),
+});
 
 /** Whose secret is tried, under which name the attempt is counted, and what it is for. */
 interface Target {
@@ -122,7 +128,7 @@ export function createIdentify(sources: IdentifySources): Identify {
     if (!person || verdict === 'mismatch') return refuse(person ? 'mismatch' : 'unknown', 'refused');
     // For whoever judges the circumstances: a list of leaked passwords that hits is no coincidence.
     ctx.state.passwordIsBreached = await passwords.isBreached(password);
-    return admission.admit(ctx, { person, clientId, sessionUid, provenBy, proof: passwordProof(), attempt });
+    return admission.admit(ctx, { person, clientId, sessionUid, provenBy, proof: passwordProof(stored), attempt });
   };
 
   return {

@@ -29,6 +29,8 @@ export interface Proof {
   /** Names of RFC 8176. `mfa` where one factor alone stands for two: a key that asked for a PIN or a finger. */
   readonly amr: readonly string[];
   readonly at: number;
+  /** Of a password: since when it had been the person's as it was proven, in epoch seconds. */
+  readonly secretSince?: number;
 }
 
 const ACR = /^urn:tongban:acr:([1-4])$/;

@@ -22,7 +22,10 @@ import {
 
 /** What a new password is made by; the composition root hands it in. */
 export interface PasswordRenewal {
-  readonly passwords: Pick<PasswordFactor, 'isBreached' | 'isOutdated' | 'isReused' | 'prepare' | 'store'>;
+  readonly passwords: Pick<
+    PasswordFactor,
+    'changedAt' | 'isBreached' | 'isOutdated' | 'isReused' | 'prepare' | 'store'
+  >;
   readonly lengths: PasswordLengths;
   /** How old a password may be here, in days, for the page to say. */
   readonly ageDaysFor: (asStaff: boolean) => number;
@@ -85,19 +88,27 @@ export async function postRenewPassword(ctx: Context, sources: SignInSources): P
   if (problem) return showRenewPassword(ctx, request, sources, problem);
   const prepared = await passwords.prepare(values.newPassword);
   if (prepared === 'busy') return showRenewPassword(ctx, request, sources, { code: 'busy' });
+  const proven = pending.proofs.find(({ secretSince }) => secretSince !== undefined)?.secretSince;
   const { clientId: _portal, ...visit } = originOf(ctx, request);
   const keptUid = signedIn?.personId === personId ? signedIn.sessionUid : '';
   // Before and after: a crash in between must not leave a stranger's session beside the new password (C11).
   await endOthers(personId, keptUid, visit);
   await database.write(async (tx) => {
-    await passwords.store(tx, personId, prepared, ORIGIN, visit);
+    await passwords.store(tx, personId, prepared, ORIGIN, {
+      ...visit,
+      ...(proven === undefined ? {} : { insteadOf: proven }),
+    });
     await sources.trustedDevices.revokeAllIn(tx, personId, 'password_changed', visit);
     await tell(tx, personId);
   });
   await endOthers(personId, keptUid, visit);
   sources.wakeOutbox();
   sources.interactions.lookAnew(request, personId);
-  await advance(ctx, request, sources, { proven: pending });
+  const secretSince = await passwords.changedAt(personId);
+  const proofs = pending.proofs.map((proof) =>
+    proof.secretSince === undefined || secretSince === undefined ? proof : { ...proof, secretSince },
+  );
+  await advance(ctx, request, sources, { proven: { ...pending, proofs } });
 }
 
 /** What is wrong with it, or undefined. Whether it was used before is asked last: that costs hashes. */

@@ -46,7 +46,8 @@ const DESTROY = 'DELETE FROM artifacts WHERE model = $1 AND id = $2';
 const REVOKE = 'DELETE FROM artifacts WHERE grant_id = $1';
 const REVOKE_MODEL = 'DELETE FROM artifacts WHERE grant_id = $1 AND model = $2';
 const SWEEP = `DELETE FROM artifacts WHERE (model, id) IN
-  (SELECT model, id FROM artifacts WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`;
+  (SELECT model, id FROM artifacts WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)
+  AND expires_at <= $1`;
 
 /** Carries a lost compare-and-set out of the write, so that the transaction is undone. */
 class Lost extends Error {

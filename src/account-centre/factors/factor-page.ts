@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { factorLabel } from '../../factors/bound-factors.ts';
 import type { BoundFactor } from '../../factors/factor.ts';
 import type { Transaction } from '../../storage/database.ts';
+import { holdPerson } from '../../storage/row-locks.ts';
 import type { FactorProblem } from '../../web/pages-factors.ts';
 import { accountToken, goTo, visitOf } from '../account-form.ts';
 import type { AccountCentreSources } from '../doors.ts';
@@ -105,6 +106,7 @@ async function removeIn(
   sources: AccountCentreSources,
 ): Promise<'removed' | 'needed' | 'only_key' | 'unknown'> {
   const { boundFactors, factorPolicies, passwords, trustedDevices, notices, ledger } = sources;
+  await holdPerson(tx, sources.database.engine, personId);
   const factors = await boundFactors.list(personId, tx);
   const factor = factors.find((one) => one.id === factorId);
   if (factor === undefined) return 'unknown';
@@ -138,6 +140,7 @@ async function postAlways(ctx: Context, sources: AccountCentreSources): Promise<
   const alwaysAsk = values.always === 'yes';
   const { database, factorPolicies, notices, reach } = sources;
   await database.write(async (tx) => {
+    await holdPerson(tx, database.engine, personId);
     if ((await factorPolicies.of(personId, tx)).alwaysAsk === alwaysAsk) return;
     await factorPolicies.set(tx, personId, { alwaysAsk }, changeOf(ctx));
     await notices.tell(tx, personId, 'sign-in-changed', {});
