@@ -6,6 +6,7 @@ import {
   authorizationPath,
   LI,
   PASSWORD,
+  redemption,
   startServer,
   type TestPortal,
   type TestServer,
@@ -121,6 +122,46 @@ test('C10 V2 three tabs at once lose no portal of the session', async (t) => {
     sessions.filter(({ clientIds }) => portals.every(({ id }) => clientIds.includes(id))).length >= 2,
     JSON.stringify(sessions.map(({ clientIds }) => clientIds.length)),
   );
+});
+
+test('C10 of two tabs that enter one portal at once both get in', async (t) => {
+  const own = await startServer(t, ROOMY);
+  await own.addPerson(WANG);
+  const [first, second] = [await own.addPortal(), await own.addPortal()];
+  await own.signIn(own.browser(), second);
+  const browser = own.browser();
+  await own.signIn(browser, first);
+  const cookie = cookieHeader(browser);
+  // Nobody writes before both have looked.
+  const { store } = own.house;
+  const apply = store.apply.bind(store);
+  let waiting = 2;
+  let go: () => void = () => {};
+  const both = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  Object.assign(store, {
+    async apply(...work: Parameters<typeof apply>) {
+      waiting -= 1;
+      if (waiting === 0) go();
+      await both;
+      return apply(...work);
+    },
+  });
+  let sentBack = 0;
+  const enter = async (): Promise<URL> => {
+    const address = new URL(authorizationPath(second, { prompt: 'none' }), own.issuer);
+    for (;;) {
+      const answer = await fetch(address, { redirect: 'manual', headers: { cookie } });
+      const location = new URL(answer.headers.get('location') ?? '', own.issuer);
+      if (location.href !== address.href) return location;
+      t.is(answer.headers.get('set-cookie'), null);
+      sentBack += 1;
+    }
+  };
+  const callbacks = await Promise.all([enter(), enter()]);
+  t.is(sentBack, 1);
+  for (const callback of callbacks) t.is((await own.token(second, redemption(callback))).status, 200);
 });
 
 test('C11 signing out while tabs are busy leaves no living session', async (t) => {

@@ -230,6 +230,7 @@ export class SessionAdapter implements Adapter {
       authorizations: (authorizations ?? {}) as Authorizations,
       expiresAt: nowSeconds() + expiresIn,
       readAs: unit && this.#read.get(unit)?.get(String(payload.uid)),
+      mayBeginAnew: unit?.mayBeginAnew === true,
       address: unit?.address ?? null,
       userAgent: unit?.userAgent ?? null,
     };

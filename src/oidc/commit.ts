@@ -8,6 +8,7 @@ import type { ArtifactChange, ArtifactStore } from '../storage/artifact-store.ts
 import type { Database } from '../storage/database.ts';
 import { withReadAhead } from '../storage/read-ahead.ts';
 import { type Evidence, evidenceOf, provenCaller } from './evidence.ts';
+import { EnteredAtOnce } from './session-rows.ts';
 import type { SignedOut } from './signed-out.ts';
 import type { Subjects } from './subjects.ts';
 import { type Spending, UnitOfWork, withUnit } from './unit-of-work.ts';
@@ -35,6 +36,7 @@ export function commitBeforeAnswer(sources: CommitSources): Middleware {
   const isApart = sources.database.engine === 'postgres';
   return async (ctx, next) => {
     const unit = new UnitOfWork(ctx.state.requestId as string, ctx.ip, ctx.get('user-agent').slice(0, 255));
+    unit.mayBeginAnew = ctx.method === 'GET' && ctx.query.request_uri === undefined && ctx.query.request === undefined;
     const calledBy = PORTAL_PATHS.has(ctx.path) ? claimedClient(ctx) : undefined;
     if (calledBy !== undefined && sources.portalSecrets.isShut(ctx.ip, calledBy)) throw new Fault('too_many_requests');
     await withUnit(unit, isApart ? () => withReadAhead(next) : next);
@@ -48,16 +50,26 @@ export function commitBeforeAnswer(sources: CommitSources): Middleware {
     if (evidence.failure) await sources.failures.record(evidence.failure);
     if (unit.isEmpty) return;
     const outcome = await unit.commit(sources.store).catch(async (error: unknown) => {
+      if (error instanceof EnteredAtOnce) return undefined;
       const event = protocol && error instanceof Fault ? undoneBy(error, protocol, unit) : undefined;
       if (event !== undefined) await sources.failures.record(event);
       throw error;
     });
-    if (!outcome.ok) await answerLoser(ctx, unit, outcome.conflict, sources);
+    if (outcome === undefined) beginAnew(ctx);
+    else if (!outcome.ok) await answerLoser(ctx, unit, outcome.conflict, sources);
     else if (oidc?.route === 'end_session_confirm') {
       sources.wake();
       if (oidc.session !== undefined) sources.signedOut.remember(ctx, oidc.session.uid);
     }
   };
+}
+
+/** Sends the browser to where it is. The next time it meets nobody: who was faster has written by now. */
+function beginAnew(ctx: Context): void {
+  ctx.remove('set-cookie');
+  ctx.status = 303;
+  ctx.set('location', `${ctx.path}${ctx.search}`);
+  ctx.body = '';
 }
 
 /** Where portals prove who they are. */

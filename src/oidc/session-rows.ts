@@ -34,9 +34,17 @@ export interface SessionWrite {
   readonly authorizations: Authorizations;
   readonly expiresAt: number;
   readonly readAs: SessionRow | undefined;
+  /** Whether the request can be made once more from its start: nothing it does takes back what it was asked for. */
+  readonly mayBeginAnew?: boolean;
   readonly address: string | null;
   readonly userAgent: string | null;
 }
+
+/**
+ * Two tabs entered one portal in the same moment: each has a grant of its own for it, of which a session keeps one, and the code over the other would open
+ * nothing. Nothing was written; made once more, the request finds the grant of the first.
+ */
+export class EnteredAtOnce extends Error {}
 
 interface StoredSession {
   uid: string;
@@ -125,13 +133,11 @@ export async function writeSession(tx: Transaction, engine: Database['engine'], 
   const stored = await tx.get<StoredSession>(BY_UID + updateLock(engine), [write.uid]);
   // Without a row it was swept or ended since this request read it.
   if (!stored || stored.ended_at !== null) return;
-  const authorizations = JSON.stringify(
-    mergeAuthorizations(
-      write.readAs?.authorizations ?? {},
-      write.authorizations,
-      JSON.parse(stored.authorizations) as Authorizations,
-    ),
-  );
+  const read = write.readAs?.authorizations ?? {};
+  const held = JSON.parse(stored.authorizations) as Authorizations;
+  const isTwice = Object.keys(held).some((clientId) => !(clientId in read) && clientId in write.authorizations);
+  if (isTwice && write.mayBeginAnew) throw new EnteredAtOnce('a portal was entered twice at once');
+  const authorizations = JSON.stringify(mergeAuthorizations(read, write.authorizations, held));
   const rotates = write.idDigest !== write.readAs?.idDigest;
   if (!rotates && stored.id_digest !== write.idDigest) {
     await tx.run(MERGE, [write.uid, authorizations, now]);

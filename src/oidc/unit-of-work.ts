@@ -37,6 +37,8 @@ export class UnitOfWork {
   begun: string | undefined;
   /** Set when a proof has taken its time: what was read before it counts no more. */
   readsAnew = false;
+  /** Whether the browser can be asked to make this request once more: where two of them met, one of both begins anew (commit.ts). */
+  mayBeginAnew = false;
   /** Set by a short way that has found everything in order and will not turn back. */
   spending: Spending | undefined;
 
