@@ -89,7 +89,7 @@ export function createLegalDoors({ register = NO_REGISTER, ended, notices, ...so
     mandates,
     acting: createActing(parts),
     leaving: createLeaving({ ...parts, mandates, claims: legalPersons }),
-    legalHoldings: [postHoldings(parts.companies), mandateHoldings, claimHoldings],
+    legalHoldings: [postHoldings(parts.companies), mandateHoldings(database.engine), claimHoldings],
     matters,
     registerNotice: noticesFor(legalPersons, config.legalPersons.registerSecretFile),
     companyDelivery: { handlers: { [COMPANY_NOTICE_TOPIC]: legalPersons.tellEveryone } },

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { mandateHoldings } from '../src/legal-persons/person-holdings.ts';
 import { nowSeconds, turnClock } from '../src/shared/clock.ts';
 import { sqliteDatabase } from './support/databases.ts';
 import { ledgerEntries } from './support/ledger.ts';
@@ -89,6 +90,28 @@ test.serial(
     t.deepEqual(room.heard.ended, [{ mandateId: id, cause: 'mandate_expired' }]);
   },
 );
+
+test.serial('who accepts while two accounts are one stays the agent when they are taken apart again', async (t) => {
+  const database = await sqliteDatabase(t);
+  const room = legalRoom(database);
+  const [mergedId, keptId, relative] = [await room.add('elder'), await room.add('stranger'), await room.add('agent')];
+  const agent = { document: documentOf(PEOPLE.agent.idNumber), name: PEOPLE.agent.name };
+  const granted = await room.mandates.grant(
+    { kind: 'relative', representedId: mergedId, agent, matters: ['health'] },
+    { personId: mergedId },
+  );
+  if (!granted.ok) return t.fail(granted.reason);
+  const { move, moveBack } = mandateHoldings(database.engine);
+  const moved = await database.write((tx) => move(tx, { keptId, mergedId }));
+  if (!moved.ok) return t.fail(moved.reason);
+  t.true((await room.mandates.accept(granted.mandate.id, { personId: relative })).ok);
+  t.true((await database.write((tx) => moveBack(tx, { keptId, mergedId }, moved.moved))).ok);
+  t.like(await room.mandates.find(granted.mandate.id), {
+    status: 'active',
+    agentPersonId: relative,
+    principal: { personId: mergedId },
+  });
+});
 
 test('F3 an elder names a relative for a few days and a few matters, and ends it, or has the hotline end it', async (t) => {
   const room = legalRoom(await sqliteDatabase(t));

@@ -155,7 +155,7 @@ export function createMandateChanges(parts: MandateParts, sides: MandateSides): 
   /** With an end go those that were passed on from it; a suspension only hides them, for they are judged with their parent. */
   const cascade = async (tx: Transaction, row: MandateRow, { act }: Wish): Promise<readonly MandateRow[]> => {
     if (!TOLD[act].ends) return [];
-    const children = await childrenOf(tx, row.id);
+    const children = await childrenOf(tx, database.engine, row.id);
     const ended: MandateRow[] = row.status === 'invited' ? [] : [row];
     for (const child of children) {
       if (child.status !== 'invited') ended.push(child);

@@ -1,4 +1,5 @@
 import { settleIndex } from '../crypto/blind-index.ts';
+import { holdActive } from '../people/active-person.ts';
 import { AGE_OF_MAJORITY, hasReached, nextMilestone } from '../people/birthdays.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import type { Transaction } from '../storage/database.ts';
@@ -99,7 +100,7 @@ export function createMandateGrants(parts: MandateParts, sides: MandateSides): M
       if (columns.agentPersonId === id || columns.agentLegalPersonId === id) return refuse('self');
       if (await holdsInvited(tx, id, columns)) return refuse('self');
     }
-    if ('personId' in agent && (await tx.get(ACTIVE_PERSON, [agent.personId])) === undefined) {
+    if ('personId' in agent && !(await holdActive(tx, database.engine, agent.personId))) {
       return refuse('unknown_agent');
     }
     if ('legalPersonId' in agent && (await companies.find(tx, agent.legalPersonId))?.status !== 'active') {
@@ -163,6 +164,7 @@ export function createMandateGrants(parts: MandateParts, sides: MandateSides): M
     });
     if (!read.ok) return read;
     return database.write(async (tx) => {
+      if (!(await holdActive(tx, database.engine, grant.representedId))) return refuse('unknown_person');
       const agent = await agentFor(tx, grant, by);
       if ('ok' in agent) return agent;
       const milestone = isMinor ? nextMilestone(birthDate, now) : undefined;
@@ -176,8 +178,6 @@ export function createMandateGrants(parts: MandateParts, sides: MandateSides): M
       grant.kind === 'agent' ? database.write((tx) => grantAgent(tx, grant, by)) : grantNatural(grant, by),
   };
 }
-
-const ACTIVE_PERSON = `SELECT 1 AS one FROM persons WHERE id = $1 AND status = 'active'`;
 
 const draftOf = (grant: Grant, agent: AgentColumns, terms: Terms, by: By): Draft => ({
   kind: grant.kind,

@@ -1,7 +1,8 @@
 import type { Sealer } from '../crypto/sealing.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import { newId } from '../shared/ids.ts';
-import type { Connection, Transaction } from '../storage/database.ts';
+import type { Connection, Database, Transaction } from '../storage/database.ts';
+import { updateLock } from '../storage/row-locks.ts';
 import type { AgentColumns } from './agents.ts';
 import {
   evidenceContext,
@@ -54,13 +55,15 @@ const CHILDREN = `SELECT ${mandateColumns('m')} FROM mandates m
 const CHANGE = `UPDATE mandates SET status = $3, cause = $4, suspended_by = $5,
   agent_person_id = COALESCE($6, agent_person_id), accepted_at = CASE WHEN $7 = 1 THEN $9 ELSE accepted_at END,
   valid_until = COALESCE($8, valid_until), updated_at = $9
-  WHERE id = $1 AND status = $2 AND (valid_until > $9 OR $3 IN ('revoked', 'expired', 'declined', 'suspended'))`;
+  WHERE id = $1 AND status = $2 AND (valid_until > $9 OR $3 IN ('revoked', 'expired', 'declined', 'suspended'))
+    AND valid_until < COALESCE($8, valid_until + 1)`;
 
 export const findMandate = (connection: Connection, id: string): Promise<MandateRow | undefined> =>
   connection.get(FIND, [id]);
 
-/** Those granted under it that have not ended. */
-export const childrenOf = (connection: Connection, id: string): Promise<MandateRow[]> => connection.all(CHILDREN, [id]);
+/** Those granted under it that have not ended, kept as they are until the transaction ends. */
+export const childrenOf = (tx: Transaction, engine: Database['engine'], id: string): Promise<MandateRow[]> =>
+  tx.all(CHILDREN + updateLock(engine), [id]);
 
 /** Resolves with false when the status was another one meanwhile. */
 export async function changeMandate(tx: Transaction, id: string, change: MandateChange): Promise<boolean> {

@@ -1,6 +1,7 @@
 import type { Holdings, MergePair, Moved } from '../people/lifecycle/holdings.ts';
 import { nowSeconds } from '../shared/clock.ts';
-import type { Transaction } from '../storage/database.ts';
+import type { Database, Transaction } from '../storage/database.ts';
+import { updateLock } from '../storage/row-locks.ts';
 import { deleteFiles } from './claim-files.ts';
 import type { Companies } from './companies.ts';
 import { fingerprintOf, listOf, type MandateRow, mandateColumns } from './mandate-record.ts';
@@ -36,6 +37,7 @@ export const postHoldings = (companies: Pick<Companies, 'lock'>): Holdings => ({
   async shred() {},
 });
 
+const ONE = `SELECT ${mandateColumns('m')} FROM mandates m WHERE m.id = $1`;
 const OF_PERSON = `SELECT ${mandateColumns('m')} FROM mandates m WHERE m.agent_person_id = $1 OR m.represented_id = $1
   ORDER BY m.id`;
 const TAKEN = `SELECT 1 AS one FROM mandates WHERE fingerprint = $1 AND id <> $2
@@ -89,12 +91,21 @@ async function moveMandate(tx: Transaction, row: MandateRow, { keptId, mergedId 
   return { id, agent: agentBefore, represented: representedBefore, ended, status, cause };
 }
 
-async function returnMandate(tx: Transaction, moved: MovedMandate): Promise<boolean> {
-  const row = await tx.get<MandateRow>(`SELECT ${mandateColumns('m')} FROM mandates m WHERE m.id = $1`, [moved.id]);
+async function returnMandate(
+  tx: Transaction,
+  engine: Database['engine'],
+  moved: MovedMandate,
+  { mergedId }: MergePair,
+): Promise<boolean> {
+  const row = await tx.get<MandateRow>(ONE + updateLock(engine), [moved.id]);
   if (row === undefined) return false;
-  const print = printOf(row, moved.agent, moved.represented);
+  // Only what was taken goes back: somebody else may have accepted it since.
+  const back = (before: string | null, now: string | null): string | null => (before === mergedId ? mergedId : now);
+  const agent = back(moved.agent, row.agent_person_id);
+  const represented = back(moved.represented, row.represented_id);
+  const print = printOf(row, agent, represented);
   if (isLive(row) && (await tx.get(TAKEN, [print, row.id])) !== undefined) return false;
-  await tx.run(GIVE_MANDATE, [moved.agent, moved.represented, print, nowSeconds(), row.id]);
+  await tx.run(GIVE_MANDATE, [agent, represented, print, nowSeconds(), row.id]);
   if (!moved.ended || row.valid_until <= nowSeconds() || (await tx.get(TAKEN, [print, row.id])) !== undefined)
     return true;
   await tx.run(REVIVE_MANDATE, [moved.status, moved.cause, nowSeconds(), row.id]);
@@ -102,25 +113,25 @@ async function returnMandate(tx: Transaction, moved: MovedMandate): Promise<bool
 }
 
 /** The mandates of a person, on whichever side. */
-export const mandateHoldings: Holdings = {
+export const mandateHoldings = (engine: Database['engine']): Holdings => ({
   name: 'mandates',
   async move(tx, pair) {
     const mandates: MovedMandate[] = [];
-    for (const row of await tx.all<MandateRow>(OF_PERSON, [pair.mergedId]))
+    for (const row of await tx.all<MandateRow>(OF_PERSON + updateLock(engine), [pair.mergedId]))
       mandates.push(await moveMandate(tx, row, pair));
     const live = mandates.filter((one) => isLive(one) && !one.ended).length;
     return { ok: true, moved: { mandates }, counts: { mandates: live } };
   },
-  async moveBack(tx, _pair, { mandates }: Moved) {
+  async moveBack(tx, pair, { mandates }: Moved) {
     for (const one of mandates as readonly MovedMandate[]) {
-      if (!(await returnMandate(tx, one))) return { ok: false, reason: 'mandate_gone' };
+      if (!(await returnMandate(tx, engine, one, pair))) return { ok: false, reason: 'mandate_gone' };
     }
     return { ok: true };
   },
   async shred(tx, personId) {
     await tx.run(SCRUB_MANDATES, [personId]);
   },
-};
+});
 
 const GIVE_CLAIMS = `UPDATE legal_person_claims SET person_id = $1 WHERE id = $2 AND person_id = $3`;
 const PENDING = `SELECT id, uscc_index FROM legal_person_claims WHERE person_id = $1 AND status = 'pending' ORDER BY id`;

@@ -1,6 +1,8 @@
 import type { Ledger } from '../ledger/ledger.ts';
 import { nowSeconds } from '../shared/clock.ts';
 import type { Connection, Database, Transaction } from '../storage/database.ts';
+import { UNJUDGED } from '../storage/guarded-statements.ts';
+import { updateLock } from '../storage/row-locks.ts';
 
 /**
  * The three administrators of MLPS level 3 (GB/T 22239-2019, 8.1.5.1 to 8.1.5.3) and those who serve people. They exclude each other: an
@@ -53,6 +55,7 @@ const INSERT = `INSERT INTO staff (person_id, role, status, added_at, changed_at
 const COLUMNS = 'person_id, role, status, added_at, account';
 const FIND = `SELECT ${COLUMNS} FROM staff WHERE person_id = $1`;
 const LIST = `SELECT ${COLUMNS} FROM staff ORDER BY added_at, person_id`;
+const EVERYBODY = `SELECT ${UNJUDGED} person_id FROM staff ORDER BY person_id`;
 const WHOSE = 'SELECT person_id FROM staff WHERE account = $1';
 const SET_ACCOUNT = 'UPDATE staff SET account = $2, changed_at = $3 WHERE person_id = $1';
 const SET_ROLE = 'UPDATE staff SET role = $2, changed_at = $3 WHERE person_id = $1 AND role = $4';
@@ -114,6 +117,8 @@ export function createStaff({ database, ledger }: { readonly database: Database;
     setAccount: (personId, account, origin) =>
       change(personId, async (tx, row) => {
         if ((row.account ?? undefined) === account) return 'same';
+        // Of two who get one account at once the second is to find it taken.
+        await tx.all(EVERYBODY + updateLock(database.engine), []);
         if (account !== undefined && (await tx.get(WHOSE, [account])) !== undefined) return 'taken';
         await tx.run(SET_ACCOUNT, [personId, account ?? null, nowSeconds()]);
         const details = { origin, account: account ?? '' };

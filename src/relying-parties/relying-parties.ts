@@ -64,7 +64,7 @@ const SELECT = `SELECT ${COLUMNS} FROM relying_parties WHERE client_id = $1`;
 const SELECT_IDS = `SELECT ${UNJUDGED} client_id FROM relying_parties ORDER BY client_id`;
 const INSERT = `INSERT INTO relying_parties (${COLUMNS}) VALUES ($1, $2, $3, 'active', $4, $4) ON CONFLICT DO NOTHING`;
 const UPDATE = `UPDATE relying_parties SET record = $2, secret_digest = $3, updated_at = $4
-  WHERE client_id = $1 AND record = $5`;
+  WHERE client_id = $1 AND record = $5 AND secret_digest IS NOT DISTINCT FROM $6`;
 const SET_STATUS = 'UPDATE relying_parties SET status = $2, updated_at = $3 WHERE client_id = $1 AND status <> $2';
 const SET_SECRET = `UPDATE relying_parties SET secret_digest = $2, updated_at = $3
   WHERE client_id = $1 AND secret_digest IS NOT NULL`;
@@ -134,7 +134,8 @@ export function createRelyingParties(
       const secret = needsSecret(record) && before.secret_digest === null ? newSecret() : undefined;
       const kept = needsSecret(record) ? before.secret_digest : null;
       const updated = await change(clientId, async (tx) => {
-        const parameters = [clientId, JSON.stringify(record), digest(secret) ?? kept, nowSeconds(), before.record];
+        const asRead = [before.record, before.secret_digest];
+        const parameters = [clientId, JSON.stringify(record), digest(secret) ?? kept, nowSeconds(), ...asRead];
         if ((await tx.run(UPDATE, parameters)) === 0) return false;
         await ledger.append(tx, {
           type: 'relying-party.changed',
