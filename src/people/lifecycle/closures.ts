@@ -1,6 +1,7 @@
 import type { Ledger } from '../../ledger/ledger.ts';
 import { nowSeconds } from '../../shared/clock.ts';
 import type { Connection, Database, Transaction } from '../../storage/database.ts';
+import { updateLock } from '../../storage/row-locks.ts';
 import type { Asked } from '../held-documents.ts';
 import type { Leaving } from './holdings.ts';
 
@@ -64,8 +65,11 @@ interface Row {
 /** Whether it is still for the person to decide. What is due is left to the job of the night, which has begun with it perhaps. */
 export const mayKeep = ({ dueAt, held }: Closure): boolean => held || nowSeconds() < dueAt;
 
-export async function findClosure(connection: Connection, personId: string): Promise<Closure | undefined> {
-  const row = await connection.get<Row>(FIND, [personId]);
+export const findClosure = (connection: Connection, personId: string): Promise<Closure | undefined> =>
+  closureBy(connection, FIND, personId);
+
+async function closureBy(connection: Connection, find: string, personId: string): Promise<Closure | undefined> {
+  const row = await connection.get<Row>(find, [personId]);
   return row && { askedAt: Number(row.asked_at), dueAt: Number(row.due_at), held: row.held_at !== null };
 }
 
@@ -117,7 +121,7 @@ export function createClosures(sources: ClosureSources): Closures {
       if ((await findClosure(database, personId)) !== undefined) await endAll(personId, 'account_closing');
       try {
         return await database.write(async (tx) => {
-          const closure = await findClosure(tx, personId);
+          const closure = await closureBy(tx, FIND + updateLock(database.engine), personId);
           if (closure === undefined || !mayKeep(closure)) return 'late';
           if ((await tx.run(OPEN, [nowSeconds(), personId])) === 0) return 'late';
           await tx.run(DELETE, [personId]);

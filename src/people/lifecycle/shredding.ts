@@ -25,6 +25,7 @@ const DUE = `SELECT c.person_id, c.due_at FROM person_closures c JOIN persons p 
 const COUNT = 'SELECT count(*) AS total FROM person_closures WHERE due_at <= $1';
 const CLOSE = `UPDATE persons SET status = 'closed', updated_at = $1 WHERE id = $2 AND status = 'closing'
   AND EXISTS (SELECT 1 FROM person_closures c WHERE c.person_id = $2 AND c.due_at <= $1)`;
+const BEGIN = 'UPDATE person_closures SET held_at = NULL WHERE person_id = $1 AND due_at <= $2';
 const HOLD = 'UPDATE person_closures SET held_at = $1 WHERE person_id = $2 AND held_at IS NULL';
 const REMAINS = `INSERT INTO person_remains (person_id, kind, ended_at, keep_until) VALUES ($1, $2, $3, $4)
   ON CONFLICT (person_id) DO NOTHING`;
@@ -92,6 +93,8 @@ export function createShredding(sources: ShreddingSources): Shredding {
       await hold(personId, dueAt);
       return 'held';
     }
+    // From here on it is too late to keep the account, held or not: what follows ends posts and mandates, and is no single transaction.
+    if ((await database.run(BEGIN, [personId, nowSeconds()])) === 0) return 'kept';
     // Left over by a crash after the account was shut, or begun in that very moment.
     await endAll(personId, 'account_closing');
     await leaving.leave(personId);
