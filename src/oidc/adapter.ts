@@ -157,7 +157,11 @@ export class ArtifactAdapter implements Adapter {
   }
 
   async destroy(id: string): Promise<void> {
-    await this.#change({ kind: 'destroy', model: this.#model, id: this.#key(id) });
+    const key = this.#key(id);
+    const change = { kind: 'destroy', model: this.#model, id: key } as const;
+    // An interaction is taken away by whoever answers it: of a step that was taken twice at once one counts (A2). One begun in this request is not there yet.
+    const isOnce = this.#model === 'Interaction' && !currentUnit()?.pending(this.#model, key);
+    await this.#change(isOnce ? { ...change, isOnce } : change);
   }
 
   async revokeByGrantId(grantId: string): Promise<void> {

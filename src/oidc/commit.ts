@@ -112,6 +112,8 @@ async function answerLoser(
   conflict: ArtifactChange,
   sources: CommitSources,
 ): Promise<void> {
+  // A step of the sign-in that was taken twice at once: the other one counted.
+  if (conflict.kind === 'destroy') throw new Fault('ceremony_expired', 'the step was taken meanwhile');
   if (conflict.kind !== 'consume') throw new Error(`unexpected conflict on ${conflict.kind}`);
   // Presented again within the seconds of a lost answer: the successor's ids follow from the spent token (token-ids.ts), so
   // what has been prepared is the first answer once more, and at most its access token needs to be written (A8).

@@ -32,7 +32,8 @@ export type ArtifactChange =
    * `carriedUntil` is how long that is remembered (epoch seconds), longer than it lives, and the batch fails where it was consumed before.
    */
   | { readonly kind: 'consume'; readonly model: string; readonly id: string; readonly carriedUntil?: number }
-  | { readonly kind: 'destroy'; readonly model: string; readonly id: string }
+  /** `isOnce`: a compare-and-set as well, which fails the batch with `conflict` when the row is not there any more. */
+  | { readonly kind: 'destroy'; readonly model: string; readonly id: string; readonly isOnce?: true }
   /** Removes every artifact of a grant, of the given models, or of all when none are named. */
   | { readonly kind: 'revokeGrant'; readonly grantId: string; readonly models?: readonly string[] };
 

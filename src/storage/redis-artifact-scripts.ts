@@ -31,11 +31,12 @@ export const APPLY = new RedisScript(`${COMMON}
 local changes = cjson.decode(ARGV[2])
 local taken = {}
 for index, change in ipairs(changes) do
-  if change.kind == 'consume' or change.kind == 'mark' then
+  if change.kind == 'consume' or change.kind == 'mark' or change.isOnce then
     local key = row_key(change.model, change.id)
     local exists = live(key)
     if taken[key] then return { index } end
     if change.kind == 'mark' and exists then return { index } end
+    if change.kind == 'destroy' and not exists then return { index } end
     if change.kind == 'consume' and (not exists or redis.call('HEXISTS', key, 's') == 1) then return { index } end
     taken[key] = true
   end

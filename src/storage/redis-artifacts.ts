@@ -134,7 +134,8 @@ async function putAnyhow({ sql, rows, homes }: Both, changes: readonly ArtifactC
   }
 }
 
-const isConditional = ({ kind }: ArtifactChange): boolean => kind === 'consume' || kind === 'mark';
+const isConditional = (change: ArtifactChange): boolean =>
+  change.kind === 'consume' || change.kind === 'mark' || (change.kind === 'destroy' && change.isOnce === true);
 const spendsStandIn = (change: ArtifactChange): change is Extract<ArtifactChange, { kind: 'consume' }> =>
   change.kind === 'consume' && change.carriedUntil === undefined && opensTokens(change.model);
 const opensData = (model: string): boolean => model !== 'Interaction';

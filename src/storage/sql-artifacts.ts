@@ -139,7 +139,8 @@ function applyOne(tx: Transaction, change: ArtifactChange, now: number): void {
       break;
     }
     case 'destroy':
-      tx.post(DESTROY, [change.model, change.id]);
+      if (change.isOnce) tx.demand(DESTROY, [change.model, change.id], () => new Lost(change));
+      else tx.post(DESTROY, [change.model, change.id]);
       break;
     case 'revokeGrant':
       if (change.models === undefined) tx.post(REVOKE, [change.grantId]);

@@ -101,6 +101,23 @@ export function artifactSuite(test: EngineTest, name: string, open: (t: Executio
     t.true((await store.apply([{ ...spending, id: 'another' }])).ok);
   });
 
+  test(`A2 of twenty that take one row away exactly one does, with all else of its batch (${name})`, async (t) => {
+    const { store } = await open(t);
+    for (const model of ['Interaction', 'Grant']) {
+      await store.apply([put(model, 'step')]);
+      const taking = { kind: 'destroy', model, id: 'step', isOnce: true } as const;
+      const outcomes = await Promise.all(
+        Array.from({ length: 20 }, (_, n) => store.apply([taking, put('AccessToken', `${model} ${n}`)])),
+      );
+      t.is(outcomes.filter(({ ok }) => ok).length, 1);
+      for (const [n, outcome] of outcomes.entries()) {
+        t.is((await store.find('AccessToken', `${model} ${n}`)) !== undefined, outcome.ok);
+        if (!outcome.ok) t.deepEqual(outcome.conflict, taking);
+      }
+      t.is(await store.find(model, 'step'), undefined);
+    }
+  });
+
   test(`R1 consuming what is not there loses (${name})`, async (t) => {
     const { store } = await open(t);
     for (const model of ['AuthorizationCode', 'RefreshToken', 'PushedAuthorizationRequest']) {
