@@ -28,8 +28,10 @@ async function house(t: ExecutionContext, overrides: ConfigOverrides = AGING) {
   return { server, id, portal, browser: server.browser(BROWSER) };
 }
 
+/** From when on ages are reckoned: a password that is made as old as before was set at the same second as before. */
+const BEGINNING = nowSeconds();
 const age = ({ house: { database } }: TestServer, id: string, days: number) =>
-  database.run('UPDATE passwords SET changed_at = $1 WHERE person_id = $2', [nowSeconds() - days * DAY_SECONDS, id]);
+  database.run('UPDATE passwords SET changed_at = $1 WHERE person_id = $2', [BEGINNING - days * DAY_SECONDS, id]);
 
 /** Gives name and password at a portal, and goes on as far as it leads. */
 async function signIn(
