@@ -96,7 +96,7 @@ function undoneBy({ code }: Fault, { oidc }: KoaContextWithOIDC, unit: UnitOfWor
     const personId = oidc.entities.AuthorizationCode?.accountId;
     return { ...base, type: 'subject.refused', personId, details: { reason: 'ended' } };
   }
-  // Between the proof and the session the account was shut: with the session went the event that tells of the proof.
+  // Between the proof and the session the account was shut, or its password changed: with the session went the event that tells of the proof.
   if (code === 'ceremony_expired') {
     return { ...base, type: 'sign-in.refused', personId: oidc.session?.accountId, details: { reason: 'shut' } };
   }
